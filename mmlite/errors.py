@@ -1,0 +1,43 @@
+"""Errors that are the user's to mend: one readable message, exit status 2, no traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake of the user's. The command lines print it and exit with status 2."""
+
+
+class ConfigError(UserError):
+    """A config that cannot be used; the message starts with the file or the config path."""
+
+
+class DataError(UserError):
+    """Data that are missing or cannot be used; the message names the file or folder."""
+
+
+class UnknownTypeError(ConfigError, KeyError):
+    """A `type` that no registry knows. Also a KeyError, as mmengine raises one."""
+
+    __str__ = Exception.__str__  # KeyError would print the repr of the message
+
+
+class ArgumentError(ConfigError, TypeError):
+    """An argument that a class does not take, or one that it needs and did not get."""
+
+
+def nearest(name: str, choices: Iterable[str], limit: int = 3) -> list[str]:
+    """Returns up to `limit` of `choices` spelt most like `name`, the nearest first."""
+    by_lower: dict[str, str] = {}
+    for choice in choices:
+        by_lower.setdefault(choice.lower(), choice)
+    found = difflib.get_close_matches(name.lower(), by_lower, n=limit, cutoff=0.6)
+    return [by_lower[key] for key in found]
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Returns ` Did you mean 'a' or 'b'?`, or an empty string if nothing is near."""
+    near = nearest(name, choices)
+    return f' Did you mean {" or ".join(map(repr, near))}?' if near else ''
