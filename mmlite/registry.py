@@ -174,8 +174,8 @@ def _child(name: str, parent: roots.Registry, location: str) -> Registry:
     return Registry(name, parent=parent, scope='mmlite', locations=[location])
 
 
-def _own(name: str, location: str) -> Registry:
-    return Registry(name, scope='mmlite', locations=[location])
+def _own(name: str, *locations: str) -> Registry:
+    return Registry(name, scope='mmlite', locations=list(locations))
 
 
 DATASETS = _child('dataset', roots.DATASETS, 'mmlite.datasets')
@@ -189,4 +189,34 @@ NECKS = _own('neck', 'mmlite.models.necks')
 HEADS = _own('head', 'mmlite.models.heads')
 DETECTORS = _own('detector', 'mmlite.models.detectors')
 LOSSES = _own('loss', 'mmlite.models.losses')
-TASK_UTILS = _own('task util', 'mmlite.models.task_utils')
+TASK_UTILS = _own('task util', 'mmlite.models.task_utils', 'mmlite.models.preprocessor')
+
+
+# mmengine's own, for what a run takes from there
+_ROOTS = (
+    roots.OPTIM_WRAPPERS, roots.OPTIMIZERS, roots.PARAM_SCHEDULERS, roots.LOOPS,
+    roots.DATA_SAMPLERS, roots.VISUALIZERS, roots.VISBACKENDS, roots.LOG_PROCESSORS,
+)  # fmt: skip
+
+
+def find_anywhere(key: str | Callable) -> Callable | None:
+    """Returns the class of a `type` from whichever registry knows it, or None."""
+    for registry in [value for value in globals().values() if isinstance(value, Registry)]:
+        try:
+            return registry.find(key, path='')
+        except UnknownTypeError:
+            continue
+    return next((root.module_dict[key] for root in _ROOTS if key in root.module_dict), None)
+
+
+def check_type(cfg: dict, root: roots.Registry, path: str) -> None:
+    """Checks a dict that mmengine builds as `Registry.build` checks its own.
+
+    Raises:
+        ConfigError, UnknownTypeError, ArgumentError: as `Registry.build`.
+    """
+    wrapper = Registry(root.name, scope=root.scope)
+    wrapper._module_dict = root.module_dict
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise ConfigError(f"{path}: a dict with the key 'type' is expected here, found {cfg!r}")
+    wrapper.find(cfg['type'], path)

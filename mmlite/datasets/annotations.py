@@ -1,0 +1,161 @@
+"""Annotations as flat arrays: in memory (`FlatRecords`) and on disk (`cached`).
+
+A list of dicts is copied into every worker as soon as its reference counts are touched; a few
+large arrays stay shared. n images, G boxes in all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+CACHE_VERSION = 1  # raise it when the arrays that a caller caches change their meaning
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class FlatRecords:
+    """The records of a data set, image after image.
+
+    Attributes:
+        filenames: all file names as one bytes object.
+        filename_ends: (n,) int64, where each name ends in `filenames`.
+        sizes: (n, 2) int32, width and height in pixels; 0 where unknown.
+        starts: (n + 1,) int64; the boxes of image i are the rows starts[i]:starts[i + 1].
+        bboxes: (G, 4) float32, xyxy in original pixels.
+        labels: (G,) int64, 1..C.
+        difficult: (G,) bool.
+    """
+
+    filenames: bytes
+    filename_ends: np.ndarray
+    sizes: np.ndarray
+    starts: np.ndarray
+    bboxes: np.ndarray
+    labels: np.ndarray
+    difficult: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.filename_ends)
+
+    def filename(self, i: int) -> str:
+        """Returns the file name of image i."""
+        start = self.filename_ends[i - 1] if i > 0 else 0
+        return os.fsdecode(self.filenames[start : self.filename_ends[i]])
+
+    @property
+    def image_inds(self) -> np.ndarray:
+        """(G,) int64: the image that each box belongs to."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def keep_boxes(self, keep: np.ndarray) -> FlatRecords:
+        """Returns the records with the boxes where `keep` (G,) is True; every image stays."""
+        counts = np.bincount(self.image_inds[keep], minlength=len(self))
+        return FlatRecords(
+            self.filenames,
+            self.filename_ends,
+            self.sizes,
+            _starts(counts),
+            self.bboxes[keep],
+            self.labels[keep],
+            self.difficult[keep],
+        )
+
+    def keep_images(self, keep: np.ndarray) -> FlatRecords:
+        """Returns the records of the images where `keep` (n,) is True, with their boxes."""
+        names, ends = _join_names([self.filename(i) for i in np.flatnonzero(keep)])
+        boxes = keep[self.image_inds]
+        return FlatRecords(
+            names,
+            ends,
+            self.sizes[keep],
+            _starts(np.diff(self.starts)[keep]),
+            self.bboxes[boxes],
+            self.labels[boxes],
+            self.difficult[boxes],
+        )
+
+
+def pack_records(records: list[dict]) -> FlatRecords:
+    """Packs the dicts that `DetDataset.load_records` describes."""
+    names, ends = _join_names([record['filename'] for record in records])
+    anns = [record['ann'] for record in records]
+    return FlatRecords(
+        names,
+        ends,
+        np.array([(r['width'], r['height']) for r in records], np.int32).reshape(-1, 2),
+        _starts([len(ann['labels']) for ann in anns]),
+        _concatenate([ann['bboxes'] for ann in anns], np.float32).reshape(-1, 4),
+        _concatenate([ann['labels'] for ann in anns], np.int64),
+        _concatenate([ann['difficult'] for ann in anns], bool),
+    )
+
+
+def cache_dir() -> Path:
+    """Returns the folder of the user's cache: $MMLITE_CACHE or ~/.cache/mmlite."""
+    return Path(os.environ.get('MMLITE_CACHE') or '~/.cache/mmlite').expanduser()
+
+
+def cached(key: str, fingerprint: Arrays, compute: Callable[[], Arrays]) -> Arrays:
+    """Returns `compute()`, or what it returned in an earlier run for the same fingerprint.
+
+    Args:
+        key: what is cached, such as the absolute paths of its sources; one file stands for each.
+        fingerprint: arrays that change when the sources do, such as sizes and times of files.
+        compute: returns named arrays without Python objects.
+
+    A cache that cannot be read or written costs time, never the run.
+    """
+    path = cache_dir() / f'annotations-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz'
+    marks = {f'fingerprint_{name}': array for name, array in fingerprint.items()}
+    marks['fingerprint_version'] = np.array(CACHE_VERSION)
+    arrays = _read(path, marks)
+    if arrays is None:
+        arrays = compute()
+        with contextlib.suppress(OSError):
+            _write_atomically(path, {**arrays, **marks})
+    return arrays
+
+
+def _read(path: Path, marks: Arrays) -> Arrays | None:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if not all(np.array_equal(stored[name], mark) for name, mark in marks.items()):
+                return None
+            return {name: stored[name] for name in stored.files if name not in marks}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _write_atomically(path: Path, arrays: Arrays) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix='.tmp')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            np.savez(file, **arrays)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _starts(counts: list[int] | np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _join_names(names: list[str]) -> tuple[bytes, np.ndarray]:
+    encoded = [os.fsencode(name) for name in names]
+    return b''.join(encoded), np.cumsum([len(name) for name in encoded], dtype=np.int64)
+
+
+def _concatenate(arrays: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate(arrays).astype(dtype) if arrays else np.zeros(0, dtype)

@@ -1,0 +1,205 @@
+"""Data sets and loaders from configs; every sample's randomness from (seed, epoch, position).
+
+So the number of workers never changes a result: the batch sampler sends a seed along with each
+index, and the data set draws that sample's random numbers from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine import registry as roots
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import BatchSampler, DataLoader
+
+from mmlite.errors import ConfigError, did_you_mean
+from mmlite.parallel import collate
+from mmlite.registry import DATASETS, Registry
+
+# a child of mmengine's, so that a mistake is reported with its place in the config
+DATA_SAMPLERS = Registry(
+    'data sampler', parent=roots.DATA_SAMPLERS, scope='mmlite', locations=['mmlite.datasets']
+)
+
+# the keys of a dataloader dict beside `dataset` and `sampler`
+_DEFAULTS = dict(
+    batch_size=1,
+    num_workers=0,
+    batch_sampler=None,
+    drop_last=False,
+    collate_fn=collate,
+    pin_memory=False,
+)
+_WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
+
+
+class SeededIndex(int):
+    """The index of a sample, with the seed of its randomness. An int to those who do not know."""
+
+    seed: int
+
+    def __new__(cls, index: int, seed: int) -> SeededIndex:
+        self = super().__new__(cls, index)
+        self.seed = seed
+        return self
+
+    def __getnewargs__(self) -> tuple[int, int]:  # workers get it pickled
+        return int(self), self.seed
+
+
+class SeededBatchSampler:
+    """Hands on the batches of a batch sampler as lists of SeededIndex.
+
+    A position is counted over all processes (`DefaultSampler` deals samples out in turn), so no
+    two processes share a seed. `sampler` is public: mmengine's DistSamplerSeedHook calls
+    `dataloader.batch_sampler.sampler.set_epoch`.
+    """
+
+    def __init__(self, batch_sampler: BatchSampler, seed: int) -> None:
+        self.batch_sampler = batch_sampler
+        self.sampler = batch_sampler.sampler
+        self.batch_size = batch_sampler.batch_size
+        self.seed = seed
+        self.rank, self.world_size = get_dist_info()
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def __iter__(self) -> Iterator[list[SeededIndex]]:
+        epoch = getattr(self.sampler, 'epoch', 0)  # an InfiniteSampler has one endless epoch
+        position = self.rank
+        for batch in self.batch_sampler:
+            seeded = []
+            for index in batch:
+                seeded.append(SeededIndex(index, derive_seed(self.seed, epoch, position)))
+                position += self.world_size
+            yield seeded
+
+
+class SeededDataset:
+    """Mixin: `__getitems__`, which DataLoader calls for a batch, heeds the seeds of indices."""
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        samples = []
+        for index in indices:
+            seeded = isinstance(index, SeededIndex)
+            with sample_seed(index.seed) if seeded else contextlib.nullcontext():
+                samples.append(self[int(index)])
+        return samples
+
+
+def derive_seed(*numbers: int) -> int:
+    """Returns a 32-bit seed; seeds of neighbouring numbers have nothing in common."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+@contextlib.contextmanager
+def sample_seed(seed: int) -> Iterator[None]:
+    """Seeds random, numpy and torch (CPU), and puts their state back at the end.
+
+    With num_workers=0 samples are made between the steps of the model: what the model draws
+    (dropout) must not depend on what they drew.
+    """
+    states = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPUs as well
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.default_generator.set_state(states[2])
+
+
+def build_dataset(cfg: dict, at: str = 'dataset') -> Any:
+    """Builds a data set from its config dict; `at` is the dict's place in the config."""
+    return DATASETS.build(cfg, at=at)
+
+
+def build_dataloader(
+    cfg: dict, seed: int | None = None, at: str = 'train_dataloader', debug: bool = False
+) -> DataLoader:
+    """Builds a DataLoader from a dict in mmengine's spelling.
+
+    Args:
+        cfg: `dataset` and `sampler` (dicts or objects), and where they differ from `_DEFAULTS`
+            batch_size (of one process), num_workers (0 loads in this process), batch_sampler (dict
+            of a class that groups samples otherwise than in order), drop_last (leave out a
+            smaller last batch), collate_fn (a function from a list of samples to a batch), and
+            torch's own pin_memory and `_WORKER_OPTIONS`. It is not changed.
+        seed: of the order and of each sample's randomness; None draws one for all processes.
+        at: the dict's place in the config, for messages.
+        debug: loads in this process, so that a debugger stops in the pipeline.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value cannot be used.
+    """
+    cfg = _DEFAULTS | {key: value for key, value in cfg.items() if key != '_scope_'}
+    _check_loader(cfg, at)
+    seed = sync_random_seed() if seed is None else seed
+    num_workers = 0 if debug else cfg['num_workers']
+    dataset = cfg['dataset']
+    if isinstance(dataset, dict):
+        dataset = build_dataset(dataset, f'{at}.dataset')
+    # without workers torch refuses what only they could heed; mmdet's configs set it all the same
+    worker_options = {key: cfg[key] for key in _WORKER_OPTIONS if key in cfg and num_workers}
+    return DataLoader(
+        dataset,
+        batch_sampler=SeededBatchSampler(_build_batch_sampler(cfg, dataset, seed, at), seed),
+        num_workers=num_workers,
+        collate_fn=cfg['collate_fn'],
+        pin_memory=cfg['pin_memory'] and torch.cuda.is_available(),
+        worker_init_fn=init_worker,
+        # a generator of its own: the loader then draws nothing from the global one
+        generator=torch.Generator().manual_seed(seed),
+        **worker_options,
+    )
+
+
+def _build_batch_sampler(cfg: dict, dataset: Any, seed: int, at: str) -> BatchSampler:
+    sampler = cfg['sampler']
+    if isinstance(sampler, dict):
+        defaults = dict(dataset=dataset, seed=seed)
+        sampler = DATA_SAMPLERS.build(sampler, defaults, at=f'{at}.sampler')
+    if cfg['batch_sampler'] is None:
+        return BatchSampler(sampler, cfg['batch_size'], cfg['drop_last'])
+    defaults = dict(sampler=sampler, batch_size=cfg['batch_size'])
+    if cfg['drop_last']:
+        defaults['drop_last'] = True
+    return DATA_SAMPLERS.build(cfg['batch_sampler'], defaults, at=f'{at}.batch_sampler')
+
+
+def _check_loader(cfg: dict, at: str) -> None:
+    known = ('dataset', 'sampler', *_DEFAULTS, *_WORKER_OPTIONS)
+    for key in cfg:
+        if key not in known:
+            raise ConfigError(
+                f"{at}: there is no key '{key}'.{did_you_mean(key, known)} Known: "
+                f'{", ".join(known)}.'
+            )
+    for key in ('dataset', 'sampler'):
+        if key not in cfg:
+            raise ConfigError(f"{at}: the key '{key}' is missing.")
+    for key, smallest in (('batch_size', 1), ('num_workers', 0)):
+        if type(cfg[key]) is not int or cfg[key] < smallest:
+            raise ConfigError(
+                f'{at}.{key}: a whole number from {smallest} up is expected, found {cfg[key]!r}'
+            )
+    if not callable(cfg['collate_fn']):
+        raise ConfigError(
+            f'{at}.collate_fn: a function is expected, found {cfg["collate_fn"]!r}. Leave the key '
+            'out for mmlite.parallel.collate, which stacks and pads images.'
+        )
+
+
+def init_worker(worker_id: int) -> None:
+    """Keeps a worker to one thread: as many workers as cores would otherwise fight for them."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,53 @@
+"""The pipeline: classes that take one sample's `results` dict and hand it on.
+
+Contract of `results` (arrays (h, w, c) BGR; boxes xyxy; sizes in pixels):
+
+- from the data set: `filename` (or `img_path`), `img_id`, `width`, `height`, `ann`.
+- after LoadImageFromFile: `img`, `ori_shape`, `img_shape`, `pad_shape` (h, w, c),
+  `scale_factor` float32 (4,) as (w, h, w, h), resized / original, `flip`, `flip_direction`.
+- after LoadAnnotations: `gt_bboxes` float32 (g, 4), `gt_labels` int64 (g,) in 1..C,
+  `gt_bboxes_ignore` float32 (k, 4).
+- after Normalize: `img_norm_cfg`.
+
+A transform changes the dict that it is given, never the arrays in it. One that returns None
+drops the sample. All randomness comes from numpy's global generator.
+"""
+
+from mmlite.datasets.transforms.compose import Compose, TransformError
+from mmlite.datasets.transforms.expand_crop import Expand, MinIoURandomCrop
+from mmlite.datasets.transforms.formatting import (
+    Collect,
+    DefaultFormatBundle,
+    PackDetInputs,
+    inverse_transform,
+)
+from mmlite.datasets.transforms.loading import (
+    FilterAnnotations,
+    ImageError,
+    LoadAnnotations,
+    LoadImageFromFile,
+)
+from mmlite.datasets.transforms.normalize import Normalize, normalization_scale
+from mmlite.datasets.transforms.photometric import PhotoMetricDistortion
+from mmlite.datasets.transforms.resize_flip_pad import Pad, RandomFlip, Resize
+
+__all__ = [
+    'Collect',
+    'Compose',
+    'DefaultFormatBundle',
+    'Expand',
+    'FilterAnnotations',
+    'ImageError',
+    'LoadAnnotations',
+    'LoadImageFromFile',
+    'MinIoURandomCrop',
+    'Normalize',
+    'PackDetInputs',
+    'Pad',
+    'PhotoMetricDistortion',
+    'RandomFlip',
+    'Resize',
+    'TransformError',
+    'inverse_transform',
+    'normalization_scale',
+]

@@ -1,0 +1,83 @@
+"""Compose: one transform after the other, and errors that say where and on which file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmlite.errors import ConfigError, UserError
+from mmlite.registry import TRANSFORMS
+
+Transform = Callable[[dict[str, Any]], 'dict[str, Any] | None']
+
+
+class TransformError(RuntimeError):
+    """A transform failed on a sample; the message names both. The cause is its own error."""
+
+
+class Compose:
+    """A pipeline.
+
+    Args:
+        transforms: each a config dict with `type`, built through the registry TRANSFORMS, or
+            any callable that takes and returns a `results` dict.
+
+    Raises:
+        ConfigError: an entry is neither.
+    """
+
+    def __init__(self, transforms: Sequence[dict | Transform]) -> None:
+        if isinstance(transforms, (str, dict)) or not isinstance(transforms, Sequence):
+            raise ConfigError(f'pipeline: a list of transforms is expected, found {transforms!r}')
+        self.transforms = [_build(transform, i) for i, transform in enumerate(transforms)]
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any] | None:
+        """Runs the pipeline on one sample.
+
+        Returns:
+            what the last transform returned; None as soon as one returns None (sample dropped).
+
+        Raises:
+            UserError: a transform raised it; it names its own offender and passes as it is.
+            TransformError: a transform raised anything else, or returned no dict.
+        """
+        for step, transform in enumerate(self.transforms):
+            try:
+                outcome = transform(results)
+            except UserError:
+                raise
+            except Exception as error:
+                reason = f'{type(error).__name__}: {error}'
+                raise TransformError(self._message(step, results, reason)) from error
+            if outcome is None:
+                return None
+            if not isinstance(outcome, dict):
+                reason = f'it returned {type(outcome).__name__}, not a dict or None'
+                raise TransformError(self._message(step, results, reason))
+            results = outcome
+        return results
+
+    def __repr__(self) -> str:
+        return f'Compose({", ".join(map(_name, self.transforms))})'
+
+    def _message(self, step: int, results: dict[str, Any], reason: str) -> str:
+        file = results.get('filename') or results.get('img_path') or 'a sample without file name'
+        return (
+            f'{_name(self.transforms[step])} (step {step + 1} of {len(self.transforms)}) failed '
+            f'on {file}: {reason}. The sample held: {", ".join(map(str, results))}.'
+        )
+
+
+def _build(transform: dict | Transform, index: int) -> Transform:
+    if isinstance(transform, dict):
+        return TRANSFORMS.build(transform)
+    if callable(transform):
+        return transform
+    raise ConfigError(
+        f"pipeline[{index}]: a dict with the key 'type' or a callable is expected, "
+        f'found {transform!r:.200}'
+    )
+
+
+def _name(transform: Transform) -> str:
+    return getattr(transform, '__name__', type(transform).__name__)

@@ -1,0 +1,145 @@
+"""Pure functions on pictures and boxes; what is random about them stands in the classes.
+
+Pictures are (h, w, 3); boxes (n, 4) float32 xyxy in pixels of their picture; sizes (w, h);
+patches (p, 4) int64 xyxy, their far edge exclusive. No function changes its arguments, and an
+array that needs no change is returned as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+INTERPOLATIONS = {
+    'nearest': cv2.INTER_NEAREST,
+    'bilinear': cv2.INTER_LINEAR,
+    'bicubic': cv2.INTER_CUBIC,
+    'area': cv2.INTER_AREA,
+    'lanczos': cv2.INTER_LANCZOS4,
+}
+FLIP_CODES = {'horizontal': 1, 'vertical': 0, 'diagonal': -1}
+
+
+def fitted_size(width: int, height: int, scale: tuple[float, float]) -> tuple[int, int]:
+    """Returns the largest (w, h) of the same ratio that fits in `scale`, whichever way it lies.
+
+    The longer edge is held to the longer of `scale`, the shorter to the shorter; rounded half
+    up, as mmcv's `rescale_size` does.
+    """
+    factor = min(max(scale) / max(width, height), min(scale) / min(width, height))
+    return scaled_size(width, height, (factor, factor))
+
+
+def scaled_size(width: int, height: int, factor: tuple[float, float]) -> tuple[int, int]:
+    """Returns (w, h) times `factor` (w, h), rounded half up, at least one pixel each."""
+    return max(1, int(width * factor[0] + 0.5)), max(1, int(height * factor[1] + 0.5))
+
+
+def resize_image(
+    img: np.ndarray, size: tuple[int, int], interpolation: str = 'bilinear'
+) -> np.ndarray:
+    """Returns the picture at `size` (w, h); the very same array where it has that size."""
+    if img.shape[1::-1] == tuple(size):
+        return img
+    return cv2.resize(img, size, interpolation=INTERPOLATIONS[interpolation])
+
+
+def resize_bboxes(bboxes: np.ndarray, scale_factor: np.ndarray) -> np.ndarray:
+    """Returns boxes times `scale_factor` (4,) as (w, h, w, h)."""
+    return bboxes * scale_factor
+
+
+def clip_bboxes(bboxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns boxes cut at the border of a picture of `size` (w, h)."""
+    return np.clip(bboxes, 0, np.array(size * 2, bboxes.dtype))
+
+
+def flip_image(img: np.ndarray, direction: str = 'horizontal') -> np.ndarray:
+    """Returns the picture mirrored; 'diagonal' is both ways, a half turn."""
+    return cv2.flip(img, FLIP_CODES[direction])
+
+
+def flip_bboxes(
+    bboxes: np.ndarray, size: tuple[int, int], direction: str = 'horizontal'
+) -> np.ndarray:
+    """Returns boxes mirrored in a picture of `size` (w, h): x1' = w - x2, x2' = w - x1."""
+    width, height = size
+    flipped = bboxes.copy()
+    if direction != 'vertical':
+        flipped[:, [0, 2]] = width - bboxes[:, [2, 0]]
+    if direction != 'horizontal':
+        flipped[:, [1, 3]] = height - bboxes[:, [3, 1]]
+    return flipped
+
+
+def pad_image(img: np.ndarray, size: tuple[int, int], value: Sequence[float]) -> np.ndarray:
+    """Returns the picture extended at the right and the bottom to `size` (w, h) with BGR `value`.
+
+    An edge that is longer already stays as it is.
+    """
+    right, bottom = max(size[0] - img.shape[1], 0), max(size[1] - img.shape[0], 0)
+    if not right and not bottom:
+        return img
+    return cv2.copyMakeBorder(img, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=value)
+
+
+def expand_image(
+    img: np.ndarray, size: tuple[int, int], offset: tuple[int, int], fill: Sequence[float]
+) -> np.ndarray:
+    """Returns a canvas of `size` (w, h) filled with BGR `fill`, the picture at `offset` (x, y)."""
+    height, width = img.shape[:2]
+    left, top = offset
+    right, bottom = size[0] - width - left, size[1] - height - top
+    # OpenCV would round 123.675 to 124; numpy and mmdet cut it to 123
+    fill = np.array(fill).astype(img.dtype).tolist()
+    return cv2.copyMakeBorder(img, top, bottom, left, right, cv2.BORDER_CONSTANT, value=fill)
+
+
+def translate_bboxes(bboxes: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
+    """Returns boxes moved by `offset` (x, y)."""
+    return bboxes + np.array(tuple(offset) * 2, bboxes.dtype)
+
+
+def crop_image(img: np.ndarray, patch: Sequence[int]) -> np.ndarray:
+    """Returns the patch (x1, y1, x2, y2) of the picture: a view, nothing is copied."""
+    x1, y1, x2, y2 = patch
+    return img[y1:y2, x1:x2]
+
+
+def crop_bboxes(bboxes: np.ndarray, patch: Sequence[int], clip: bool = True) -> np.ndarray:
+    """Returns boxes as seen from a patch (4,), cut at its border where `clip`."""
+    x1, y1, x2, y2 = map(int, patch)
+    moved = translate_bboxes(bboxes, (-x1, -y1))
+    return clip_bboxes(moved, (x2 - x1, y2 - y1)) if clip else moved
+
+
+def centers_inside(bboxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
+    """Returns (p, n) bool: is the centre of box n strictly inside patch p?"""
+    centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
+    patches = patches[:, None]
+    return ((centers > patches[..., :2]) & (centers < patches[..., 2:])).all(-1)
+
+
+def patch_ious(bboxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
+    """Returns (p, n): intersection over union of every patch with every box."""
+    boxes_wh = np.maximum(bboxes[:, 2:] - bboxes[:, :2], 0)
+    patches_wh = patches[:, 2:] - patches[:, :2]
+    patches = patches[:, None]
+    shared_wh = np.minimum(bboxes[:, 2:], patches[..., 2:]) - np.maximum(
+        bboxes[:, :2], patches[..., :2]
+    )
+    shared = np.maximum(shared_wh, 0).prod(-1)
+    return shared / (boxes_wh.prod(-1) + patches_wh.prod(-1)[:, None] - shared)
+
+
+def good_patches(bboxes: np.ndarray, patches: np.ndarray, min_iou: float) -> np.ndarray:
+    """Returns (p,) bool: every box's IoU is at least `min_iou` and one centre is inside.
+
+    Without a box every patch is good.
+    """
+    if not len(bboxes):
+        return np.ones(len(patches), bool)
+    overlap = (patch_ious(bboxes, patches) >= min_iou).all(1)
+    return overlap & centers_inside(bboxes, patches).any(1)

@@ -1,0 +1,352 @@
+"""VOCDataset: the devkit's layout (JPEGImages, Annotations, ImageSets/Main), its XML files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, NamedTuple
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+from defusedxml.ElementTree import parse
+
+from mmlite.datasets.annotations import Arrays, cached
+from mmlite.datasets.base import DetDataset, missing_data, resolve_data_root
+from mmlite.datasets.transforms.loading import ImageError, read_image
+from mmlite.errors import ConfigError, DataError, did_you_mean
+from mmlite.registry import DATASETS
+
+# what OpenCV reads; where several files differ only in the ending, the first of these is taken
+IMAGE_ENDINGS = (
+    *('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.jpe', '.jp2', '.dib', '.gif'),
+    *('.avif', '.ppm', '.pgm', '.pbm', '.pnm', '.pxm', '.pfm', '.sr', '.ras', '.hdr', '.exr'),
+)
+
+
+@DATASETS.register_module()
+class VOCDataset(DetDataset):
+    """PASCAL VOC 2007, 2012, and any folder of that layout.
+
+    Args (others as of DetDataset):
+        ann_file: list of image names, e.g. 'VOC2007/ImageSets/Main/trainval.txt'; '' takes every
+            XML file in Annotations. Lines `NAME 1|0|-1`, as of the devkit's lists per class, are
+            read too; -1 leaves the image out.
+        data_prefix: dict(sub_data_root='VOC2007/'), the folder that holds the two next.
+        img_subdir: folder of the images; where it is missing, `images` is tried.
+        ann_subdir: folder of the XML files.
+    """
+
+    METAINFO: ClassVar[dict] = dict(
+        classes=(
+            *('aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair'),
+            *('cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant'),
+            *('sheep', 'sofa', 'train', 'tvmonitor'),
+        )
+    )
+    HOW_TO_GET: ClassVar[str] = (
+        'To get VOC 2007 and 2012: download VOCtrainval_06-Nov-2007.tar, VOCtest_06-Nov-2007.tar '
+        'and VOCtrainval_11-May-2012.tar from http://host.robots.ox.ac.uk/pascal/VOC/ and unpack '
+        'them in one folder. They make VOCdevkit/VOC2007 and VOCdevkit/VOC2012; data_root is the '
+        'path of that VOCdevkit.'
+    )
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        metainfo: dict | None = None,
+        data_root: str = '',
+        data_prefix: dict | None = None,
+        img_subdir: str = 'JPEGImages',
+        ann_subdir: str = 'Annotations',
+        filter_cfg: dict | None = None,
+        pipeline: list = (),
+        test_mode: bool = False,
+        skip_bad_images: bool = False,
+        max_refetch: int = 1000,
+        backend_args: None = None,
+    ) -> None:
+        self.img_subdir = img_subdir
+        self.ann_subdir = ann_subdir
+        super().__init__(
+            ann_file,
+            metainfo,
+            data_root,
+            data_prefix,
+            filter_cfg,
+            pipeline,
+            test_mode,
+            skip_bad_images,
+            max_refetch,
+            backend_args,
+        )
+
+    def load_records(self) -> list[dict]:
+        part = self._part_folder()
+        list_file = self._require(self._path(self.ann_file)) if self.ann_file else ''
+        ann_dir = self._require(os.path.join(part, self.ann_subdir))
+        img_dir = self._require(self._image_folder(part))
+        all_ids = sorted(name[:-4] for name in os.listdir(ann_dir) if name.endswith('.xml'))
+        ids = read_image_ids(list_file) if list_file else all_ids
+        xml = load_xml_files(ann_dir, ids, self.title, cache_as=list_file)
+        # the names of the whole folder: train.txt and val.txt must number the classes alike
+        auto = self.classes is None
+        names_from = load_xml_files(ann_dir, all_ids, self.title, cache_as='') if auto else xml
+        labels_by_name = self.settle_classes(_count_names(names_from))
+        filenames = find_images(img_dir, ids, xml['image_names'].tolist(), self.title)
+        sizes = check_sizes(xml, filenames, cache_as=f'{img_dir}\0{list_file}')
+        return self._make_records(xml, labels_by_name, filenames, sizes)
+
+    def _make_records(
+        self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str], sizes: np.ndarray
+    ) -> list[dict]:
+        label_table = np.array([labels_by_name.get(n, 0) for n in xml['name_table']], np.int64)
+        labels = label_table[xml['name_inds']]
+        asked = labels > 0
+        others = {n: c for n, c in _count_names(xml).items() if n not in labels_by_name}
+        text = ', '.join(f'{name} {count}' for name, count in sorted(others.items()))
+        self._note(sum(others.values()), f'objects of other classes left out ({text})')
+        counts = np.bincount(xml['image_inds'][asked], minlength=len(filenames))
+        ends = np.cumsum(counts)[:-1]
+        parts = zip(
+            filenames,
+            sizes.tolist(),
+            np.split(xml['bboxes'][asked], ends),
+            np.split(labels[asked], ends),
+            np.split(xml['difficult'][asked], ends),
+            strict=True,
+        )
+        return [
+            dict(
+                filename=filename,
+                width=width,
+                height=height,
+                ann=dict(bboxes=bboxes, labels=labels, difficult=difficult),
+            )
+            for filename, (width, height), bboxes, labels, difficult in parts
+        ]
+
+    def _part_folder(self) -> str:
+        for key in self.data_prefix:
+            if key != 'sub_data_root':
+                raise ConfigError(
+                    f"{self.title}: data_prefix has no key '{key}' for VOC."
+                    f'{did_you_mean(key, ["sub_data_root"])} It takes sub_data_root, the folder '
+                    f"that holds '{self.img_subdir}' and '{self.ann_subdir}'."
+                )
+        part = self._require(self._path(self.data_prefix.get('sub_data_root', '')))
+        years = re.findall('VOC2007|VOC2012', part)
+        if years:
+            self.metainfo['dataset_type'] = years[-1]
+        return part
+
+    def _image_folder(self, part: str) -> str:
+        folder, second = os.path.join(part, self.img_subdir), os.path.join(part, 'images')
+        return second if os.path.isdir(second) and not os.path.isdir(folder) else folder
+
+    def _path(self, path: str) -> str:
+        if not self.data_root:
+            return resolve_data_root(path)
+        return os.path.normpath(os.path.join(resolve_data_root(self.data_root), path))
+
+    def _require(self, path: str) -> str:
+        if not os.path.exists(path):
+            raise missing_data(self.title, path, self.HOW_TO_GET)
+        return path
+
+
+def read_image_ids(list_file: str) -> list[str]:
+    """Reads the image names of a list in ImageSets/Main, without their ending.
+
+    Where every line is `NAME FLAG`, as in the devkit's lists per class, -1 leaves the image out.
+    """
+    with open(list_file, encoding='utf-8-sig') as file:
+        lines = [line.strip() for line in file if line.strip()]
+    flagged = [line.rsplit(maxsplit=1) for line in lines]
+    if all(len(words) == 2 and words[1] in ('-1', '0', '1') for words in flagged):
+        lines = [name for name, flag in flagged if flag != '-1']
+    ids = []
+    for line in lines:
+        stem, ending = os.path.splitext(line)
+        known = ending.lower() in ('.xml', *IMAGE_ENDINGS)
+        ids.append((stem if known else line).replace('\\', '/'))
+    return ids
+
+
+class XmlFile(NamedTuple):
+    """One annotation file: (w, h) in pixels, 0 where unknown; the image's name as written; per
+    object its name, difficult flag and box, xyxy in pixels counted from 0."""
+
+    size: tuple[int, int]
+    image_name: str
+    names: list[str]
+    difficult: list[bool]
+    bboxes: list[list[int]]
+
+
+def parse_xml(path: str) -> XmlFile:
+    """Parses a VOC annotation file.
+
+    Raises:
+        DataError: it cannot be read, is not well-formed, or an object lacks its name or box.
+    """
+    try:
+        root = parse(path).getroot()
+    except ParseError as error:
+        raise DataError(f'{path}:{error.position[0]}: not well-formed XML: {error}') from None
+    except (OSError, ValueError, LookupError) as error:  # defusedxml's are ValueErrors
+        raise DataError(f'{path}: cannot be read as XML: {error!r}') from None
+    if root.tag != 'annotation':
+        raise DataError(f'{path}: the root element is <{root.tag}>, and <annotation> is expected')
+    objects = [_parse_object(path, i, obj) for i, obj in enumerate(root.findall('object'), 1)]
+    return XmlFile(
+        (_parse_side(root.findtext('size/width')), _parse_side(root.findtext('size/height'))),
+        (root.findtext('filename') or '').strip(),
+        [name for name, _, _ in objects],
+        [difficult for _, difficult, _ in objects],
+        [bbox for _, _, bbox in objects],
+    )
+
+
+def _parse_object(path: str, number: int, obj: Element) -> tuple[str, bool, list[int]]:
+    name = (obj.findtext('name') or '').strip()
+    corners = [obj.findtext(f'bndbox/{key}') for key in ('xmin', 'ymin', 'xmax', 'ymax')]
+    difficult = (obj.findtext('difficult') or '').strip() or '0'
+    try:
+        # the devkit counts pixels from 1; fractions are cut off before, as mmdet does
+        bbox = [int(float(corner)) - 1 for corner in corners]
+        if name:
+            return name, int(difficult) != 0, bbox
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise DataError(
+        f'{path}: object {number} needs a name and a bndbox of four numbers; found name {name!r}, '
+        f'xmin, ymin, xmax, ymax {corners} and difficult {difficult!r}'
+    )
+
+
+def _parse_side(text: str | None) -> int:
+    try:
+        return max(int(float(text)), 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0  # check_sizes looks into the image
+
+
+def load_xml_files(ann_dir: str, ids: list[str], title: str, cache_as: str) -> Arrays:
+    """Parses ann_dir/ID.xml for n ids, or takes them from the cache if none of them changed.
+
+    Returns:
+        sizes (n, 2) int32 as written (w, h), image_names (n,) as written; of the G objects of
+        all classes image_inds (G,) int64, bboxes (G, 4) float32, difficult (G,) bool and
+        name_inds (G,) int64, the index of its class name in name_table.
+    """
+    names = [f'{i}.xml' for i in ids]
+    entries = dict(_scan(ann_dir, names))
+    missing = [name for name in names if name not in entries]
+    if missing:
+        raise DataError(
+            f"{title}: {len(missing)} of {len(names)} images have no annotation in '{ann_dir}': "
+            f'{", ".join(missing[:3])}{" ..." if len(missing) > 3 else ""}'
+        )
+    stats = [entries[name].stat() for name in names]
+    fingerprint = dict(
+        names=np.array(names, str), stats=np.array([(s.st_size, s.st_mtime_ns) for s in stats])
+    )
+    paths = [entries[name].path for name in names]
+    return cached(f'xml\0{ann_dir}\0{cache_as}', fingerprint, lambda: _flatten(paths))
+
+
+def _flatten(paths: list[str]) -> Arrays:
+    files = [parse_xml(path) for path in paths]
+    names = [name for file in files for name in file.names]
+    name_table, name_inds = np.unique(np.array(names, str), return_inverse=True)
+    return dict(
+        sizes=np.array([file.size for file in files], np.int32).reshape(-1, 2),
+        image_names=np.array([file.image_name for file in files], str),
+        image_inds=np.repeat(np.arange(len(files)), [len(file.names) for file in files]),
+        bboxes=np.array([b for file in files for b in file.bboxes], np.float32).reshape(-1, 4),
+        difficult=np.array([d for file in files for d in file.difficult], bool),
+        name_inds=name_inds,
+        name_table=name_table,
+    )
+
+
+def find_images(img_dir: str, ids: list[str], written: list[str], title: str) -> list[str]:
+    """Finds the image of each id by one listing of `img_dir`, whatever its ending.
+
+    Args:
+        written: the file names that the XML files give; where there is no .jpg their ending wins.
+
+    Returns:
+        Absolute paths; ID.jpg for an image that is not there, to be reported when it is read.
+    """
+    by_stem: dict[str, dict[str, str]] = {}
+    for name, entry in _scan(img_dir, ids):
+        stem, ending = os.path.splitext(name)
+        by_stem.setdefault(stem, {})[ending.lower()] = entry.path
+    found = [by_stem.get(i, {}) for i in ids]
+    filenames = []
+    for i, candidates, name in zip(ids, found, written, strict=True):
+        order = (IMAGE_ENDINGS[0], os.path.splitext(name)[1].lower(), *IMAGE_ENDINGS)
+        paths = (candidates[ending] for ending in order if ending in candidates)
+        filenames.append(next(paths, os.path.join(img_dir, f'{i}.jpg')))
+    if ids and not any(found):
+        raise DataError(
+            f"{title}: none of its {len(ids)} images is in '{img_dir}'. The first looked for is "
+            f"'{ids[0]}.jpg', or another ending that OpenCV reads."
+        )
+    return filenames
+
+
+def check_sizes(xml: Arrays, filenames: list[str], cache_as: str) -> np.ndarray:
+    """Returns the image sizes (n, 2) int32, (w, h), read from the images where the XML is in doubt.
+
+    It is where it gives no size, or one that a box sticks out of (often width and height are
+    swapped). 0 stands where the image cannot be read either.
+    """
+    sizes = xml['sizes'].copy()
+    outside = (xml['bboxes'][:, 2:] > sizes[xml['image_inds']] - 1).any(axis=1)
+    doubtful = (sizes <= 0).any(axis=1)
+    doubtful[xml['image_inds'][outside]] = True
+    inds = np.flatnonzero(doubtful)
+    if inds.size:
+        paths = [filenames[i] for i in inds]
+        fingerprint = dict(paths=np.array(paths), stats=np.array([_stat(path) for path in paths]))
+        read = cached(
+            f'sizes\0{cache_as}',
+            fingerprint,
+            lambda: dict(sizes=np.array([read_size(path) for path in paths], np.int32)),
+        )['sizes']
+        sizes[inds] = np.where(read > 0, read, sizes[inds])
+    return sizes
+
+
+def read_size(path: str) -> tuple[int, int]:
+    """Returns (w, h) of an image as the pipeline will load it; (0, 0) if it cannot be read."""
+    try:
+        height, width = read_image(path).shape[:2]
+    except ImageError:
+        return 0, 0
+    return width, height
+
+
+def _stat(path: str) -> tuple[int, int]:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _scan(folder: str, names: Iterable[str]) -> Iterator[tuple[str, os.DirEntry]]:
+    """Yields the files of `folder` and of the subfolders that `names` lie in, by relative name."""
+    for subfolder in sorted({os.path.dirname(name) for name in names}):
+        if os.path.isdir(os.path.join(folder, subfolder)):
+            with os.scandir(os.path.join(folder, subfolder)) as entries:
+                for entry in entries:
+                    yield f'{subfolder}/{entry.name}'.lstrip('/'), entry
+
+
+def _count_names(xml: Arrays) -> dict[str, int]:
+    counts = np.bincount(xml['name_inds'], minlength=len(xml['name_table']))
+    return dict(zip(xml['name_table'].tolist(), counts.tolist(), strict=True))

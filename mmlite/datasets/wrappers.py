@@ -1,0 +1,139 @@
+"""Data sets made of others: one after the other, or one several times over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from mmlite.datasets.base import DetDataset
+from mmlite.datasets.loader import SeededDataset
+from mmlite.errors import ConfigError
+from mmlite.registry import DATASETS
+
+
+class DatasetWrapper(SeededDataset):
+    """What ConcatDataset and RepeatDataset share: every question goes to the data set inside."""
+
+    metainfo: dict
+
+    def locate(self, i: int) -> tuple[DetDataset, int]:
+        """Returns the data set that sample i comes from, and its index in there."""
+        raise NotImplementedError
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names; label c is classes[c - 1]."""
+        return self.metainfo['classes']
+
+    def filename(self, i: int) -> str:
+        """Returns the absolute file name of image i."""
+        dataset, inner = self.locate(i)
+        return dataset.filename(inner)
+
+    def get_ann_info(self, i: int) -> dict[str, np.ndarray]:
+        """Returns the ground truth of image i, as DetDataset.get_ann_info."""
+        dataset, inner = self.locate(i)
+        return dataset.get_ann_info(inner)
+
+    def get_data_info(self, i: int) -> dict:
+        """Returns what the pipeline gets for image i, as DetDataset.get_data_info."""
+        dataset, inner = self.locate(i)
+        return {**dataset.get_data_info(inner), 'img_id': i}
+
+    def __getitem__(self, i: int) -> dict:
+        if not -len(self) <= i < len(self):
+            raise IndexError(f'{type(self).__name__} has {len(self)} samples, none with index {i}')
+        return self.get_sample(i % len(self))
+
+    def get_sample(self, i: int, offset: int = 0) -> dict:
+        """Returns sample i; its img_id is i + offset, so that no two images share one."""
+        dataset, inner = self.locate(i)
+        return dataset.get_sample(inner, offset + i - inner)
+
+
+@DATASETS.register_module()
+class ConcatDataset(DatasetWrapper):
+    """Data sets one after the other.
+
+    Args:
+        datasets: data sets, or their dicts. Their classes must be the same, in the same order.
+        ignore_keys: keys of metainfo that may differ, such as 'dataset_type'; the first data
+            set's values are then this one's.
+
+    Raises:
+        ConfigError: classes or other metainfo differ.
+    """
+
+    def __init__(self, datasets: list, ignore_keys: str | list[str] | None = None) -> None:
+        if not datasets:
+            raise ConfigError('ConcatDataset: datasets is empty')
+        self.datasets = [_build(dataset) for dataset in datasets]
+        self.ends = np.cumsum([len(dataset) for dataset in self.datasets])
+        self.metainfo = dict(self.datasets[0].metainfo)
+        ignored = [ignore_keys] if isinstance(ignore_keys, str) else list(ignore_keys or [])
+        for number, dataset in enumerate(self.datasets[1:], 1):
+            self._compare(dataset.metainfo, number, ignored)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def locate(self, i: int) -> tuple[DetDataset, int]:
+        part = int(np.searchsorted(self.ends, i, side='right'))
+        return self.datasets[part], i - (int(self.ends[part - 1]) if part else 0)
+
+    def category_counts(self) -> dict[str, int]:
+        """Returns the number of boxes by class name, difficult ones not counted."""
+        total = Counter(dict.fromkeys(self.classes, 0))
+        for dataset in self.datasets:
+            total.update(dataset.category_counts())
+        return dict(total)
+
+    def _compare(self, metainfo: dict, number: int, ignored: list[str]) -> None:
+        for key in self.metainfo.keys() | metainfo.keys():
+            first, other = self.metainfo.get(key), metainfo.get(key)
+            if first == other or (key in ignored and key != 'classes'):
+                continue
+            hint = '' if key == 'classes' else f" If that is meant, set ignore_keys=['{key}']."
+            raise ConfigError(
+                f"ConcatDataset: '{key}' of datasets[0] and datasets[{number}] differ: {first!r} "
+                f'and {other!r}.{hint}'
+            )
+
+
+@DATASETS.register_module()
+class RepeatDataset(DatasetWrapper):
+    """A data set several times over, so that an epoch of a small one is not over at once.
+
+    Args:
+        dataset: data set, or its dict.
+        times: how often each of its samples is in an epoch.
+    """
+
+    def __init__(self, dataset: dict | DetDataset, times: int) -> None:
+        if type(times) is not int or times < 1:
+            raise ConfigError(f'RepeatDataset: times: a whole number from 1 up, found {times!r}')
+        self.dataset = _build(dataset)
+        self.times = times
+        self.metainfo = dict(self.dataset.metainfo)
+
+    def __len__(self) -> int:
+        return self.times * len(self.dataset)
+
+    def locate(self, i: int) -> tuple[DetDataset, int]:
+        return self.dataset, i % len(self.dataset)
+
+    def category_counts(self) -> dict[str, int]:
+        """Returns the number of boxes by class name over all repetitions."""
+        counts = self.dataset.category_counts()
+        return {name: count * self.times for name, count in counts.items()}
+
+
+def _build(dataset: Any) -> Any:
+    dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+    if not isinstance(dataset, (DetDataset, DatasetWrapper)):
+        raise ConfigError(
+            f'{type(dataset).__name__}: only a DetDataset or a wrapper of one can be wrapped'
+        )
+    return dataset

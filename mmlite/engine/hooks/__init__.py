@@ -1,0 +1,13 @@
+"""Hooks: what happens around the loop. mmengine's own are found by their names as well."""
+
+from mmlite.engine.hooks.invalid_loss import CheckInvalidLossHook, NonFiniteLossError
+from mmlite.engine.hooks.logger import LoggerHook, SkippedImagesHook
+from mmlite.engine.hooks.progress import ProgressHook
+
+__all__ = [
+    'CheckInvalidLossHook',
+    'LoggerHook',
+    'NonFiniteLossError',
+    'ProgressHook',
+    'SkippedImagesHook',
+]

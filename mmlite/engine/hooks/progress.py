@@ -1,0 +1,67 @@
+"""A progress bar on a terminal; where the output is a file, the log lines say it all."""
+
+from __future__ import annotations
+
+import sys
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mmlite.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Shows one bar for the epoch, the validation or the test that is running."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty() and is_main_process()
+        self._progress: Progress | None = None
+        self._task = None
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        self._start(f'epoch {runner.epoch + 1}/{runner.max_epochs}', len(runner.train_dataloader))
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self._start('validation', len(runner.val_dataloader))
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        self._start('test', len(runner.test_dataloader))
+
+    def after_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: object = None,
+        mode: str = 'train',
+    ) -> None:
+        if self._progress is not None:
+            self._progress.advance(self._task)
+
+    def after_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        self._stop()
+
+    def after_run(self, runner: Runner) -> None:
+        self._stop()
+
+    def _start(self, title: str, total: int) -> None:
+        if not self._shown:
+            return
+        self._stop()
+        self._progress = Progress(
+            TextColumn('{task.description}'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            transient=True,
+        )
+        self._task = self._progress.add_task(title, total=total)
+        self._progress.start()
+
+    def _stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None

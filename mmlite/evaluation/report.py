@@ -1,0 +1,31 @@
+"""The table that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from terminaltables import AsciiTable
+
+
+def map_table(mean_ap: float, per_class: Sequence[dict], classes: Sequence[str]) -> str:
+    """Returns the results of `eval_map` as text, one row a class and mAP in the last.
+
+    Args:
+        mean_ap: in [0, 1].
+        per_class: the dicts that `eval_map` returns.
+        classes: their names; `recall` is the share found by all the detections together. A class
+            without ground truth, which mAP leaves out, has a dash for recall and ap.
+    """
+    rows = [['class', 'gts', 'dets', 'recall', 'ap']]
+    for name, result in zip(classes, per_class, strict=True):
+        recall, ap = '-', '-'
+        if result['num_gts']:
+            recall = f'{max(result["recall"], default=0.0):.3f}'
+            ap = f'{result["ap"]:.3f}'
+        rows.append([name, result['num_gts'], result['num_dets'], recall, ap])
+    rows.append(['mAP', '', '', '', f'{mean_ap:.3f}'])
+    table = AsciiTable(rows)
+    table.inner_footing_row_border = True
+    for column in (1, 2, 3, 4):
+        table.justify_columns[column] = 'right'
+    return table.table

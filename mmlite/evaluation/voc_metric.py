@@ -1,0 +1,88 @@
+"""VOCMetric: the mAP of `eval_map`, as a metric that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmengine.logging import print_log
+
+from mmlite.errors import ConfigError, did_you_mean
+from mmlite.evaluation.mean_ap import EVAL_MODES, mean_ap
+from mmlite.evaluation.overlaps import best_overlaps
+from mmlite.evaluation.report import map_table
+from mmlite.evaluation.results_metric import ResultsMetric
+from mmlite.registry import METRICS
+
+# How each year's challenge measured; another mode is allowed, its figures compare with nobody's
+_CHALLENGE_MODE = {'VOC2007': '11points', 'VOC2012': 'area'}
+
+
+@METRICS.register_module()
+class VOCMetric(ResultsMetric):
+    """Mean average precision as the VOC devkit counts it; logs a table of the classes.
+
+    Args:
+        iou_thrs: one IoU threshold in (0, 1] or several; mAP is the mean over them.
+        scale_ranges: None; mmdet's ranges of box sizes are not supported.
+        metric: 'mAP'; mmdet's 'recall' is not supported.
+        eval_mode: '11points' (VOC2007) or 'area' (VOC2010 and later).
+        collect_device: 'cpu' or 'gpu': how distributed processes send their results.
+        prefix: before the figures' names: 'pascal_voc/mAP', 'pascal_voc/AP50'.
+
+    Raises:
+        ConfigError: an argument has a value that is not among these.
+    """
+
+    default_prefix = 'pascal_voc'
+
+    def __init__(
+        self,
+        iou_thrs: float | Sequence[float] = 0.5,
+        scale_ranges: None = None,
+        metric: str = 'mAP',
+        eval_mode: str = '11points',
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
+        if scale_ranges is not None:
+            raise ConfigError('VOCMetric.scale_ranges: only None is supported')
+        if metric not in ('mAP', ['mAP']):  # mmdet takes a list of one too
+            raise ConfigError(f"VOCMetric.metric: only 'mAP' is supported, found {metric!r}")
+        if eval_mode not in EVAL_MODES:
+            raise ConfigError(
+                f'VOCMetric.eval_mode: one of {EVAL_MODES} is expected, found {eval_mode!r}.'
+                f'{did_you_mean(str(eval_mode), EVAL_MODES)}'
+            )
+        self.iou_thrs = [iou_thrs] if isinstance(iou_thrs, (int, float)) else list(iou_thrs)
+        if not self.iou_thrs or not all(0 < iou_thr <= 1 for iou_thr in self.iou_thrs):
+            raise ConfigError(
+                f'VOCMetric.iou_thrs: numbers in (0, 1] are expected, found {iou_thrs!r}'
+            )
+        self.eval_mode = eval_mode
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Returns `mAP` in [0, 1] and, rounded to 3 digits as in mmdet, `AP50` and so on."""
+        annotations = [self.dataset.get_ann_info(i) for i in range(len(self.dataset))]
+        overlaps = best_overlaps(self.in_order(results), annotations)
+        self._log_unusual_mode()
+        figures = {}
+        for iou_thr in self.iou_thrs:
+            figure, per_class = mean_ap(overlaps, iou_thr, self.eval_mode)
+            table = map_table(figure, per_class, self.classes)
+            print_log(f'IoU >= {iou_thr}, {self.eval_mode}\n{table}', logger='current')
+            figures[iou_thr] = figure
+        return {
+            'mAP': sum(figures.values()) / len(figures),
+            **{f'AP{round(100 * thr):02d}': round(ap, 3) for thr, ap in figures.items()},
+        }
+
+    def _log_unusual_mode(self) -> None:
+        challenge = self.dataset.metainfo.get('dataset_type')
+        usual = _CHALLENGE_MODE.get(challenge, self.eval_mode)
+        if usual != self.eval_mode:
+            print_log(
+                f"{challenge} is measured with eval_mode='{usual}' elsewhere; '{self.eval_mode}' "
+                'gives other figures',
+                logger='current',
+            )

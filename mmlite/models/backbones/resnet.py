@@ -1,0 +1,193 @@
+"""ResNet (He et al. 2015). State-dict keys are torchvision's, as mmdet's are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.utils.checkpoint
+from torch import Tensor, nn
+
+from mmlite.errors import ConfigError
+from mmlite.models.backbones.base import Backbone
+from mmlite.models.layers import build_norm
+from mmlite.registry import BACKBONES
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut (figure 5, left)."""
+
+    expansion = 1
+
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, style: str, norm_cfg: dict
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = build_norm(norm_cfg, channels)[1]
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = build_norm(norm_cfg, channels)[1]
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(in_channels, channels, stride, norm_cfg)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 convolutions and a shortcut (figure 5, right).
+
+    The stride sits on the 3x3 convolution for style 'pytorch', on the first 1x1 for 'caffe'.
+    """
+
+    expansion = 4
+
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, style: str, norm_cfg: dict
+    ) -> None:
+        super().__init__()
+        first, second = (1, stride) if style == 'pytorch' else (stride, 1)
+        out_channels = channels * self.expansion
+        self.conv1 = nn.Conv2d(in_channels, channels, 1, first, bias=False)
+        self.bn1 = build_norm(norm_cfg, channels)[1]
+        self.conv2 = nn.Conv2d(channels, channels, 3, second, padding=1, bias=False)
+        self.bn2 = build_norm(norm_cfg, channels)[1]
+        self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
+        self.bn3 = build_norm(norm_cfg, out_channels)[1]
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(in_channels, out_channels, stride, norm_cfg)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+
+
+def _shortcut(
+    in_channels: int, out_channels: int, stride: int, norm_cfg: dict
+) -> nn.Sequential | None:
+    if stride == 1 and in_channels == out_channels:
+        return None
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+        build_norm(norm_cfg, out_channels)[1],
+    )
+
+
+_DEPTHS = {
+    18: (BasicBlock, (2, 2, 2, 2)),
+    34: (BasicBlock, (3, 4, 6, 3)),
+    50: (Bottleneck, (3, 4, 6, 3)),
+    101: (Bottleneck, (3, 4, 23, 3)),
+    152: (Bottleneck, (3, 8, 36, 3)),
+}
+
+
+@BACKBONES.register_module()
+class ResNet(Backbone):
+    """ResNet; the feature maps of the stages asked for.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        num_stages: how many of the four stages are built.
+        out_indices: stages returned, 0..3 for strides 4, 8, 16, 32.
+        base_channels: width of the first stage; 64 in the paper, less for a small model.
+        style: 'pytorch' or 'caffe': where a bottleneck has its stride.
+        frozen_stages: -1 none, 0 the stem, k the stem and the first k stages.
+        norm_cfg: normalisation layers, `dict(type='BN')`.
+        norm_eval: batch norm keeps its statistics in training.
+        with_cp: recompute activations in the backward pass to save memory.
+        init_cfg: `dict(type='Pretrained', checkpoint='torchvision://resnet50')`, a path, a URL,
+            or an initialiser of mmengine; None draws by Kaiming.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        num_stages: int = 4,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        base_channels: int = 64,
+        style: str = 'pytorch',
+        frozen_stages: int = -1,
+        norm_cfg: dict | None = None,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            init_cfg
+            or [
+                dict(type='Kaiming', layer='Conv2d'),
+                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
+            ]
+        )
+        if depth not in _DEPTHS:
+            raise ConfigError(f'ResNet: depth {depth} is unknown; known: {list(_DEPTHS)}')
+        if style not in ('pytorch', 'caffe'):
+            raise ConfigError(f"ResNet: style is 'pytorch' or 'caffe', found {style!r}")
+        if max(out_indices) >= num_stages:
+            raise ConfigError(
+                f'ResNet: out_indices {tuple(out_indices)} need {max(out_indices) + 1} stages, '
+                f'num_stages is {num_stages}'
+            )
+        norm_cfg = norm_cfg or dict(type='BN', requires_grad=True)
+        self.out_indices = tuple(out_indices)
+        self.num_stages = num_stages
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+
+        self.conv1 = nn.Conv2d(3, base_channels, 7, stride=2, padding=3, bias=False)
+        self.bn1 = build_norm(norm_cfg, base_channels)[1]
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        block, num_blocks = _DEPTHS[depth]
+        in_channels = base_channels
+        for stage in range(num_stages):
+            channels = base_channels * 2**stage
+            strides = [1 if stage == 0 else 2] + [1] * (num_blocks[stage] - 1)
+            blocks = []
+            for stride in strides:
+                blocks.append(block(in_channels, channels, stride, style, norm_cfg))
+                in_channels = channels * block.expansion
+            self.add_module(f'layer{stage + 1}', nn.Sequential(*blocks))
+        self._freeze()
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        feats = []
+        for stage in range(self.num_stages):
+            layer = getattr(self, f'layer{stage + 1}')
+            if self.with_cp and self.training and x.requires_grad:
+                x = torch.utils.checkpoint.checkpoint_sequential(
+                    layer, len(layer), x, use_reentrant=False
+                )
+            else:
+                x = layer(x)
+            if stage in self.out_indices:
+                feats.append(x)
+        return feats
+
+    def train(self, mode: bool = True) -> ResNet:
+        """Frozen stages and, with `norm_eval`, batch norm stay in eval mode."""
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def _freeze(self) -> None:
+        frozen = [self.conv1, self.bn1] if self.frozen_stages >= 0 else []
+        frozen += [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
+        for module in frozen:
+            module.eval()
+            module.requires_grad_(False)
+
+    @staticmethod
+    def convert_pretrained(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Drops the classifier."""
+        return {key: v for key, v in state_dict.items() if not key.startswith('fc.')}

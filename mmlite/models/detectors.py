@@ -1,0 +1,144 @@
+"""The one-stage detector: preprocessor, backbone, neck, head."""
+
+from __future__ import annotations
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmlite.errors import ConfigError, did_you_mean
+from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS, TASK_UTILS
+
+# train_cfg keys of mmdet 3.x that the heads read
+_TRAIN_KEYS = ('assigner', 'neg_pos_ratio', 'smoothl1_beta')
+# ... and those that only ever had one meaning here: other values would not do what they say
+_INERT_TRAIN_KEYS = dict(
+    sampler=[None, dict(type='PseudoSampler')],
+    allowed_border=[-1],
+    pos_weight=[-1],
+    debug=[False],
+)
+
+
+@DETECTORS.register_module()
+class SingleStageDetector(BaseModule):
+    """Composes a detector from the dicts of `model` in a config.
+
+    Args:
+        backbone, neck, bbox_head: configs of the parts; the neck may be None.
+        data_preprocessor: config of what happens to a batch on the device; None where the
+            pipeline has normalised and padded.
+        train_cfg: assignment and sampling, handed to the head.
+        test_cfg: post-processing, handed to the head.
+        init_cfg: an initialiser of mmengine for all parts.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        bbox_head: dict,
+        neck: dict | None = None,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        _check_train_cfg(train_cfg or {})
+        self.data_preprocessor = TASK_UTILS.build(
+            data_preprocessor or dict(type='DetDataPreprocessor')
+        )
+        self.backbone = BACKBONES.build(backbone)
+        self.neck = NECKS.build(neck) if neck is not None else None
+        self.bbox_head = HEADS.build(bbox_head, dict(train_cfg=train_cfg, test_cfg=test_cfg))
+
+    def forward(
+        self,
+        img: Tensor,
+        img_metas: list[dict],
+        gt_bboxes: list[Tensor] | None = None,
+        gt_labels: list[Tensor] | None = None,
+        gt_bboxes_ignore: list[Tensor] | None = None,
+        return_loss: bool = True,
+        rescale: bool = True,
+    ) -> dict[str, Tensor] | list[dict[str, Tensor]]:
+        """From a scattered batch to losses, or to detections with `return_loss=False`.
+
+        Args:
+            img: (N, 3, h, w) float32, as loaded; the preprocessor runs first.
+            img_metas: per image, see `Collect`.
+            gt_bboxes, gt_labels, gt_bboxes_ignore: per image; only losses need them.
+            return_loss: losses or detections.
+            rescale: detections in pixels of the original image.
+        """
+        img = self.data_preprocessor(img, img_metas)
+        if return_loss:
+            return self.loss(img, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore)
+        return self.predict(img, img_metas, rescale)
+
+    def loss(
+        self,
+        img: Tensor,
+        img_metas: list[dict],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns a dict of scalar losses for a normalised batch (N, 3, H, W)."""
+        img_metas = _with_shapes(img, img_metas)
+        feats = self.extract_feat(img)
+        return self.bbox_head.loss(feats, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore)
+
+    def predict(
+        self, img: Tensor, img_metas: list[dict], rescale: bool = False
+    ) -> list[dict[str, Tensor]]:
+        """Returns per image dict(bboxes (n, 4), scores (n,), labels (n,) 1..C), best first."""
+        img_metas = _with_shapes(img, img_metas)
+        return self.bbox_head.predict(self.extract_feat(img), img_metas, rescale)
+
+    def extract_feat(self, img: Tensor) -> list[Tensor]:
+        """Returns the feature maps that the head reads, high to low resolution.
+
+        Raises:
+            ConfigError: the priors are made for another input size.
+        """
+        size = self.bbox_head.prior_generator.input_size
+        if size is not None and tuple(img.shape[-2:]) != (size, size):
+            height, width = img.shape[-2:]
+            raise ConfigError(
+                f'this model is made for input of {size}x{size} pixels, the batch is '
+                f'{width}x{height} (w x h): set Resize(scale=({size}, {size}), keep_ratio=False) '
+                'in the pipelines, or take the config of the other size'
+            )
+        feats = self.backbone(img)
+        return self.neck(feats) if self.neck is not None else list(feats)
+
+    def train_step(self, *_args) -> None:
+        """mmengine asserts that this exists; the wrapper around the detector is what steps."""
+        raise TypeError(
+            'a detector does not step by itself: wrap it in MMDataParallel or '
+            'MMDistributedDataParallel, which move the batch to the device'
+        )
+
+    val_step = test_step = train_step
+
+
+def _with_shapes(img: Tensor, img_metas: list[dict]) -> list[dict]:
+    """Fills in the shapes that follow from the batch where a caller left them out."""
+    shape = (*img.shape[-2:], 3)
+    defaults = dict(img_shape=shape, pad_shape=shape, batch_input_shape=shape[:2])
+    return [{**defaults, **meta} for meta in img_metas]
+
+
+def _check_train_cfg(train_cfg: dict) -> None:
+    known = [*_TRAIN_KEYS, *_INERT_TRAIN_KEYS]
+    for key, value in train_cfg.items():
+        if key not in known:
+            raise ConfigError(
+                f"model.train_cfg: no key '{key}'.{did_you_mean(key, known)} "
+                f'Known: {", ".join(known)}.'
+            )
+        if key in _INERT_TRAIN_KEYS and value not in _INERT_TRAIN_KEYS[key]:
+            raise ConfigError(
+                f'model.train_cfg.{key}: {value!r} is not supported; '
+                f'leave it out, or use {_INERT_TRAIN_KEYS[key][-1]!r}'
+            )

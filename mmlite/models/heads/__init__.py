@@ -1,0 +1,6 @@
+"""Heads: feature maps to losses in training, to detections in testing."""
+
+from mmlite.models.heads.dense_head import DenseHead
+from mmlite.models.heads.ssd_head import SSDHead
+
+__all__ = ['DenseHead', 'SSDHead']

@@ -1,0 +1,262 @@
+"""The one pipeline of every dense head: priors, targets, losses, scores, detections.
+
+N images, R priors over all levels, C object classes, K class outputs per prior.
+
+    loss:     forward -> priors -> assign -> loss_terms
+    predict:  forward -> priors -> scores -> candidates -> decode -> NMS
+
+What varies by data (priors, assigner, coder, losses) is an object from the config. What varies by
+structure is a method: a head writes `forward`, and where it has a branch of its own one term in
+`loss_terms` and one `score_factor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmlite.errors import ConfigError, did_you_mean
+from mmlite.ops.assigners import BACKGROUND, IGNORE
+from mmlite.ops.nms import multiclass_nms, select_candidates
+from mmlite.registry import LOSSES, TASK_UTILS
+
+BACKGROUND_LABEL = 0
+IGNORE_LABEL = -1
+
+# keys of mmdet's test_cfg, and the value of one that is left out
+_TEST_DEFAULTS = dict(score_thr=0.05, nms_pre=1000, max_per_img=100, min_bbox_size=0)
+
+
+class DenseHead(BaseModule):
+    """Predicts a class and a box at every prior.
+
+    Args:
+        num_classes: C, object classes without background.
+        prior_generator: config of the priors.
+        bbox_coder: config of the coder.
+        loss_cls, loss_bbox: configs of the losses.
+        train_cfg: dict with `assigner`; None for a head that only predicts.
+        test_cfg: dict with `score_thr`, `nms_pre`, `nms=dict(type='nms', iou_threshold=...)`,
+            `max_per_img`, `min_bbox_size`.
+        init_cfg: an initialiser of mmengine.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        prior_generator: dict,
+        bbox_coder: dict,
+        loss_cls: dict,
+        loss_bbox: dict,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.prior_generator = TASK_UTILS.build(prior_generator)
+        self.bbox_coder = TASK_UTILS.build(bbox_coder)
+        self.loss_cls = LOSSES.build(loss_cls)
+        self.loss_bbox = LOSSES.build(loss_bbox)
+        self.assigner = TASK_UTILS.build(train_cfg['assigner']) if train_cfg else None
+        self.test_cfg = _checked_test_cfg(test_cfg or {})
+
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Feature maps to `cls_score` (N, R, K), `bbox_pred` (N, R, 4) and extras (N, R)."""
+        raise NotImplementedError
+
+    # ---- training -------------------------------------------------------------------------
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        img_metas: list[dict],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns a dict of scalar losses.
+
+        Args:
+            feats: feature maps, high to low resolution.
+            img_metas: per image, with `pad_shape` and `batch_input_shape`.
+            gt_bboxes: per image (g, 4), xyxy, input pixels.
+            gt_labels: per image (g,), 1..C.
+            gt_bboxes_ignore: per image (k, 4).
+        """
+        outs = self(feats)
+        priors, num_per_level = self.get_priors(feats, outs)
+        labels, matched = self.get_targets(
+            priors, num_per_level, feats, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore
+        )
+        return self.loss_terms(outs, priors, labels, matched)
+
+    def get_priors(
+        self, feats: Sequence[Tensor], outs: dict[str, Tensor]
+    ) -> tuple[Tensor, list[int]]:
+        """Returns the priors (R, 4), xyxy, input pixels, and their number in each level."""
+        priors, num_per_level = self.prior_generator(featmap_sizes(feats), feats[0])
+        if len(priors) != outs['cls_score'].shape[1]:
+            raise ConfigError(
+                f'{type(self).__name__} predicts {outs["cls_score"].shape[1]} boxes an image, '
+                f'{type(self.prior_generator).__name__} makes {len(priors)} priors'
+            )
+        return priors, num_per_level
+
+    @torch.no_grad()
+    def get_targets(
+        self,
+        priors: Tensor,
+        num_per_level: list[int],
+        feats: Sequence[Tensor],
+        img_metas: list[dict],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Returns per prior its label (N, R) and the box it has to find (N, R, 4).
+
+        Labels: -1 ignore, 0 background, 1..C. Boxes are 0 where there is none to find.
+        """
+        labels, matched = [], []
+        for i, meta in enumerate(img_metas):
+            ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None
+            inside = self.priors_inside(feats, meta)
+            if inside is None:
+                inds = self.assigner(priors, num_per_level, gt_bboxes[i], ignored)
+            else:
+                counts = [int(level.sum()) for level in inside.split(num_per_level)]
+                inds = priors.new_full((len(priors),), IGNORE, dtype=torch.int64)
+                inds[inside] = self.assigner(priors[inside], counts, gt_bboxes[i], ignored)
+            # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
+            assert (IGNORE, BACKGROUND) == (-2, -1)
+            ends = gt_labels[i].new_tensor([IGNORE_LABEL, BACKGROUND_LABEL])
+            labels.append(torch.cat([gt_labels[i], ends])[inds])
+            matched.append(torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[inds])
+        return torch.stack(labels), torch.stack(matched)
+
+    def priors_inside(self, feats: Sequence[Tensor], img_meta: dict) -> Tensor | None:
+        """Returns (R,) bool, the priors whose cell sees the image; None where all do."""
+        pad_shape = tuple(img_meta['pad_shape'][:2])
+        if pad_shape == tuple(img_meta['batch_input_shape']):
+            return None
+        return self.prior_generator.inside(featmap_sizes(feats), pad_shape, feats[0])
+
+    def loss_terms(
+        self, outs: dict[str, Tensor], priors: Tensor, labels: Tensor, matched: Tensor
+    ) -> dict[str, Tensor]:
+        """Returns the scalar losses; `avg_factor` counts at least one positive in each image."""
+        pos = labels > 0
+        avg_factor = reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
+        return dict(
+            loss_cls=self.loss_cls(outs['cls_score'], labels, avg_factor),
+            loss_bbox=self.bbox_loss(outs, priors, pos, matched, avg_factor),
+        )
+
+    def bbox_loss(
+        self, outs: dict[str, Tensor], priors: Tensor, pos: Tensor, matched: Tensor, avg_factor
+    ) -> Tensor:
+        """The box loss over the positive priors; `pos` is (N, R) bool."""
+        bbox_pred = outs['bbox_pred'][pos].float()
+        pos_priors = priors.expand(len(pos), -1, -1)[pos]
+        if self.loss_bbox.on_decoded:
+            bboxes = self.bbox_coder.decode(pos_priors, bbox_pred)
+            return self.loss_bbox(bboxes, matched[pos], avg_factor)
+        deltas = self.bbox_coder.encode(pos_priors, matched[pos])
+        return self.loss_bbox(bbox_pred, deltas, avg_factor)
+
+    # ---- testing --------------------------------------------------------------------------
+
+    def predict(
+        self, feats: Sequence[Tensor], img_metas: list[dict], rescale: bool = False
+    ) -> list[dict[str, Tensor]]:
+        """Returns per image dict(bboxes (n, 4), scores (n,), labels (n,) 1..C), best first.
+
+        Args:
+            feats: feature maps.
+            img_metas: per image, with `img_shape` and, to rescale, `scale_factor`.
+            rescale: boxes in pixels of the original image; else of the network's input.
+        """
+        outs = self(feats)
+        priors, num_per_level = self.get_priors(feats, outs)
+        scores = self.loss_cls.scores(outs['cls_score'])
+        factor = self.score_factor(outs)
+        return [
+            self.detect(
+                scores[i],
+                outs['bbox_pred'][i].float(),
+                None if factor is None else factor[i],
+                priors,
+                num_per_level,
+                meta,
+                rescale,
+            )
+            for i, meta in enumerate(img_metas)
+        ]
+
+    def score_factor(self, outs: dict[str, Tensor]) -> Tensor | None:
+        """A factor (N, R) on the scores of the candidates, such as centerness; None for none."""
+        return None
+
+    def detect(
+        self,
+        scores: Tensor,
+        bbox_pred: Tensor,
+        factor: Tensor | None,
+        priors: Tensor,
+        num_per_level: list[int],
+        img_meta: dict,
+        rescale: bool,
+    ) -> dict[str, Tensor]:
+        """The detections of one image from its scores (R, C) and deltas (R, 4)."""
+        cfg = self.test_cfg
+        inds, labels = select_candidates(scores, num_per_level, cfg['score_thr'], cfg['nms_pre'])
+        bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
+        kept = scores[inds, labels - 1]
+        if factor is not None:
+            kept = kept * factor[inds]
+        if rescale:
+            bboxes = bboxes / bboxes.new_tensor(img_meta['scale_factor'])
+        sides = bboxes[:, 2:] - bboxes[:, :2]
+        large = (sides > cfg['min_bbox_size']).all(dim=1)
+        bboxes, kept, labels = bboxes[large], kept[large], labels[large]
+        keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])
+        return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+
+
+def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
+    """Per level (N, A * channels, H, W) -> (N, R, channels): rows, columns, then priors."""
+    return torch.cat([m.permute(0, 2, 3, 1).reshape(len(m), -1, channels) for m in maps], dim=1)
+
+
+def featmap_sizes(feats: Sequence[Tensor]) -> list[tuple[int, int]]:
+    return [tuple(feat.shape[-2:]) for feat in feats]
+
+
+def reduce_mean(value: Tensor) -> Tensor:
+    """Averages a scalar over the processes of a distributed run."""
+    if get_world_size() > 1:
+        all_reduce(value, 'mean')
+    return value
+
+
+def _checked_test_cfg(test_cfg: dict) -> dict:
+    """mmdet's test_cfg, flat: `nms=dict(iou_threshold=...)` becomes `iou_thr`."""
+    cfg = {**_TEST_DEFAULTS, 'iou_thr': 0.5, **test_cfg}
+    nms = cfg.pop('nms', None)
+    if nms is not None:
+        if nms.get('type', 'nms') != 'nms':
+            raise ConfigError(f"model.test_cfg.nms: type 'nms' is there, found '{nms['type']}'")
+        cfg['iou_thr'] = nms['iou_threshold']
+    known = [*_TEST_DEFAULTS, 'iou_thr']
+    for key in cfg:
+        if key not in known:
+            raise ConfigError(
+                f"model.test_cfg: no key '{key}'.{did_you_mean(key, known)} "
+                f'Known: {", ".join(known)}, nms.'
+            )
+    return cfg

@@ -1,0 +1,116 @@
+"""Layers that backbones, necks and heads share. State-dict keys are mmcv's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mmlite.errors import ConfigError, did_you_mean
+
+# norm_cfg type -> (name of the layer inside a ConvModule, constructor)
+_NORMS: dict[str, tuple[str, Callable]] = {
+    'BN': ('bn', nn.BatchNorm2d),
+    'SyncBN': ('bn', nn.SyncBatchNorm),
+    'GN': ('gn', nn.GroupNorm),
+}
+_ACTIVATIONS = {'ReLU': nn.ReLU, 'ReLU6': nn.ReLU6}
+
+
+def build_norm(norm_cfg: dict, channels: int) -> tuple[str, nn.Module]:
+    """Builds a normalisation layer from `dict(type='BN'|'SyncBN'|'GN', ...)`.
+
+    Other keys go to the layer's constructor, but `requires_grad`, which freezes its parameters.
+
+    Returns:
+        the layer's short name ('bn' or 'gn') and the layer.
+    """
+    args = dict(norm_cfg)
+    kind = args.pop('type')
+    requires_grad = args.pop('requires_grad', True)
+    if kind not in _NORMS:
+        raise ConfigError(
+            f"norm_cfg: type '{kind}' is unknown.{did_you_mean(kind, _NORMS)} "
+            f'Known: {", ".join(_NORMS)}.'
+        )
+    name, layer = _NORMS[kind]
+    norm = layer(num_channels=channels, **args) if kind == 'GN' else layer(channels, **args)
+    for parameter in norm.parameters():
+        parameter.requires_grad = requires_grad
+    return name, norm
+
+
+class ConvModule(nn.Module):
+    """Convolution, then normalisation, then activation; `conv`, `bn` or `gn`, `activate`.
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding, dilation, groups: as nn.Conv2d.
+        bias: None gives a bias where no normalisation follows.
+        norm_cfg: None for no normalisation.
+        act_cfg: None for no activation.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool | None = None,
+        norm_cfg: dict | None = None,
+        act_cfg: dict | None = None,
+    ) -> None:
+        super().__init__()
+        bias = norm_cfg is None if bias is None else bias
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
+        )
+        self.norm_name = None
+        if norm_cfg is not None:
+            self.norm_name, norm = build_norm(norm_cfg, out_channels)
+            self.add_module(self.norm_name, norm)
+        self.activate = build_activation(act_cfg)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        if self.norm_name is not None:
+            x = getattr(self, self.norm_name)(x)
+        return self.activate(x)
+
+
+def build_activation(act_cfg: dict | None) -> nn.Module:
+    """Builds `dict(type='ReLU'|'ReLU6')`; the identity for None."""
+    if act_cfg is None:
+        return nn.Identity()
+    kind = act_cfg['type']
+    if kind not in _ACTIVATIONS:
+        raise ConfigError(
+            f"act_cfg: type '{kind}' is unknown.{did_you_mean(kind, _ACTIVATIONS)} "
+            f'Known: {", ".join(_ACTIVATIONS)}.'
+        )
+    return _ACTIVATIONS[kind](inplace=True)
+
+
+class L2Norm(nn.Module):
+    """Scales each location's feature vector to a learnt length per channel (ParseNet, sec. 3.3).
+
+    SSD's conv4_3 has far larger values than the layers after it, and needs this.
+
+    Args:
+        channels: C of the input (N, C, H, W).
+        scale: initial length.
+    """
+
+    def __init__(self, channels: int, scale: float = 20.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.weight = nn.Parameter(torch.full((channels,), float(scale)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # float32: the sum of 512 squares overflows float16
+        norm = x.float().square().sum(dim=1, keepdim=True).sqrt() + 1e-10
+        return (self.weight.float()[:, None, None] * x.float() / norm).type_as(x)

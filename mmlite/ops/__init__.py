@@ -1,0 +1,5 @@
+"""Pure functions and small classes on boxes: no registry, no config, no model.
+
+Letters used in every file: N images, R priors over all levels, C classes, g boxes in an image.
+Boxes are xyxy in pixels unless a name says otherwise.
+"""

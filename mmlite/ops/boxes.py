@@ -1,0 +1,31 @@
+"""Functions on boxes (n, 4), xyxy, pixels. IoU itself is torchvision's `box_iou`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def box_iof(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Intersection over foreground: the share of each box that lies inside each region.
+
+    Args:
+        boxes: (n, 4).
+        regions: (m, 4).
+
+    Returns:
+        (n, m) in [0, 1].
+    """
+    top_left = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
+    bottom_right = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+    intersection = (bottom_right - top_left).clamp(min=0).prod(-1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    return intersection / area[:, None].clamp(min=1e-6)
+
+
+def clip_boxes(boxes: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Clips boxes (..., 4) to an image of `shape` (h, w)."""
+    height, width = shape
+    x = boxes[..., 0::2].clamp(0, width)
+    y = boxes[..., 1::2].clamp(0, height)
+    return torch.stack([x[..., 0], y[..., 0], x[..., 1], y[..., 1]], dim=-1)

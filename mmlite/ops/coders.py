@@ -1,0 +1,61 @@
+"""Box coders: `encode(priors, bboxes)` and `decode(priors, deltas)` are inverse to each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmlite.ops.boxes import clip_boxes
+
+# A width grows by at most 1000/16 in one decode: an untrained head must not overflow exp().
+_MAX_LOG_RATIO = math.log(1000 / 16)
+
+
+class DeltaXYWHBBoxCoder:
+    """Offsets of the centre and logarithms of the sides (R-CNN, Girshick et al. 2014, app. C).
+
+        d = ((gx - px) / pw, (gy - py) / ph, log(gw / pw), log(gh / ph)),   delta = (d - m) / s
+
+    Args:
+        target_means: m, four numbers.
+        target_stds: s, four numbers.
+        clip_border: clip decoded boxes to the image.
+    """
+
+    def __init__(
+        self,
+        target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+        target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
+        clip_border: bool = True,
+    ) -> None:
+        self.means = tuple(target_means)
+        self.stds = tuple(target_stds)
+        self.clip_border = clip_border
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns deltas (n, 4) that take `priors` (n, 4) to `bboxes` (n, 4)."""
+        prior_wh = priors[:, 2:] - priors[:, :2]
+        box_wh = bboxes[:, 2:] - bboxes[:, :2]
+        centre_shift = (bboxes[:, :2] + bboxes[:, 2:] - priors[:, :2] - priors[:, 2:]) / 2
+        deltas = torch.cat([centre_shift / prior_wh, torch.log(box_wh / prior_wh)], dim=1)
+        return (deltas - deltas.new_tensor(self.means)) / deltas.new_tensor(self.stds)
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns boxes (n, 4) from `priors` (n, 4) and `deltas` (n, 4).
+
+        Args:
+            priors: xyxy, input pixels.
+            deltas: what the head predicts.
+            max_shape: (h, w) of the image that boxes are clipped to.
+        """
+        deltas = deltas * deltas.new_tensor(self.stds) + deltas.new_tensor(self.means)
+        prior_wh = priors[:, 2:] - priors[:, :2]
+        centre = (priors[:, :2] + priors[:, 2:]) / 2 + prior_wh * deltas[:, :2]
+        half = prior_wh * deltas[:, 2:].clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp() / 2
+        bboxes = torch.cat([centre - half, centre + half], dim=1)
+        return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes

@@ -1,0 +1,188 @@
+"""Priors: the reference boxes of every location of every feature map.
+
+A generator holds the base priors of each level, centred on the first cell, and shifts them over
+the map: `priors, num_per_level = generator(featmap_sizes, like)`. Order within a level: rows,
+then columns, then the priors of one location. A head reads `num_priors_per_location` from it, so
+the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class GridPriors:
+    """Base priors shifted over the cells of each level.
+
+    Args:
+        strides: pixels per cell, one per level, or (w, h) pairs.
+        base_priors: per level (A, 4), xyxy in pixels, placed at the first cell.
+        input_size: side of the only input the sizes are made for; None if any input will do.
+    """
+
+    def __init__(
+        self, strides: Sequence, base_priors: Sequence[Tensor], input_size: int | None = None
+    ) -> None:
+        self.strides = [_pair(stride) for stride in strides]
+        self.base_priors = list(base_priors)
+        self.input_size = input_size
+
+    @property
+    def num_levels(self) -> int:
+        return len(self.strides)
+
+    @property
+    def num_priors_per_location(self) -> list[int]:
+        return [len(base) for base in self.base_priors]
+
+    def __call__(
+        self, featmap_sizes: Sequence[tuple[int, int]], like: Tensor
+    ) -> tuple[Tensor, list[int]]:
+        """Returns the priors (R, 4) on the device of `like`, and their count per level.
+
+        Args:
+            featmap_sizes: (h, w) of each level.
+            like: a tensor on the wanted device.
+
+        Raises:
+            ValueError: the number of feature maps is not the number of levels.
+        """
+        self._check_levels(featmap_sizes)
+        levels = [
+            self._shift(base, stride, size, like)
+            for base, stride, size in zip(
+                self.base_priors, self.strides, featmap_sizes, strict=True
+            )
+        ]
+        return torch.cat(levels), [len(level) for level in levels]
+
+    def inside(
+        self,
+        featmap_sizes: Sequence[tuple[int, int]],
+        pad_shape: tuple[int, int],
+        like: Tensor,
+    ) -> Tensor:
+        """Returns (R,) bool: priors whose cell lies inside an image of `pad_shape` (h, w).
+
+        In a batch of uneven images the cells beyond an image's own padding see nothing of it.
+        """
+        levels = []
+        for (stride_w, stride_h), (height, width), count in zip(
+            self.strides, featmap_sizes, self.num_priors_per_location, strict=True
+        ):
+            rows = torch.arange(height, device=like.device) < math.ceil(pad_shape[0] / stride_h)
+            columns = torch.arange(width, device=like.device) < math.ceil(pad_shape[1] / stride_w)
+            cells = (rows[:, None] & columns[None, :]).reshape(-1)
+            levels.append(cells.repeat_interleave(count))
+        return torch.cat(levels)
+
+    def _shift(
+        self, base: Tensor, stride: tuple[int, int], size: tuple[int, int], like: Tensor
+    ) -> Tensor:
+        y = torch.arange(size[0], device=like.device, dtype=torch.float32) * stride[1]
+        x = torch.arange(size[1], device=like.device, dtype=torch.float32) * stride[0]
+        yy, xx = torch.meshgrid(y, x, indexing='ij')
+        shifts = torch.stack([xx, yy, xx, yy], dim=-1).reshape(-1, 1, 4)
+        return (shifts + base.to(like.device)).reshape(-1, 4)
+
+    def _check_levels(self, featmap_sizes: Sequence) -> None:
+        if len(featmap_sizes) != self.num_levels:
+            raise ValueError(
+                f'{type(self).__name__} has {self.num_levels} strides {self.strides}, but the '
+                f'model gives {len(featmap_sizes)} feature maps {list(featmap_sizes)}'
+            )
+
+
+class SSDAnchorGenerator(GridPriors):
+    """SSD's default boxes (Liu et al. 2016, section 2.2, with the sizes of the released models).
+
+    Each location of level k has a square of side min_k, one of side sqrt(min_k * max_k), and for
+    every ratio r the pair 1/r and r (h / w) of area min_k^2.
+
+    Args:
+        strides: pixels per cell of each level.
+        ratios: per level the ratios beside 1.
+        min_sizes, max_sizes: sides in pixels per level; if left out, they follow from
+            `input_size` and `basesize_ratio_range`.
+        basesize_ratio_range: smallest and largest side as a share of the input, spread evenly
+            over all levels but the first. The first level has a size of its own: the released
+            models' for input 300 and 512, half the smallest side elsewhere.
+        input_size: side of the input in pixels.
+        scale_major: False; mmdet's configs carry it.
+
+    Raises:
+        ValueError: arguments that do not fit together.
+    """
+
+    def __init__(
+        self,
+        strides: Sequence,
+        ratios: Sequence[Sequence[float]],
+        min_sizes: Sequence[float] | None = None,
+        max_sizes: Sequence[float] | None = None,
+        basesize_ratio_range: Sequence[float] = (0.15, 0.9),
+        input_size: int | None = None,
+        scale_major: bool = False,
+    ) -> None:
+        if scale_major:
+            raise ValueError('SSDAnchorGenerator: scale_major=True is not SSD; leave it out')
+        if (min_sizes is None) != (max_sizes is None):
+            raise ValueError('SSDAnchorGenerator: give both min_sizes and max_sizes, or neither')
+        if min_sizes is None:
+            input_size = input_size or 300
+            min_sizes, max_sizes = ssd_sizes(input_size, basesize_ratio_range, len(strides))
+        counts = {len(strides), len(ratios), len(min_sizes), len(max_sizes)}
+        if len(counts) > 1:
+            raise ValueError(
+                f'SSDAnchorGenerator: one entry per level is expected, found {len(strides)} '
+                f'strides, {len(ratios)} ratios, {len(min_sizes)} min_sizes, '
+                f'{len(max_sizes)} max_sizes'
+            )
+        base_priors = [
+            _default_boxes(stride, *sizes)
+            for stride, *sizes in zip(
+                map(_pair, strides), min_sizes, max_sizes, ratios, strict=True
+            )
+        ]
+        super().__init__(strides, base_priors, input_size)
+
+
+# (input size, smallest ratio in %) -> ratio in % of the first level, as the released models have it
+_FIRST_LEVEL = {(300, 15): 7, (300, 20): 10, (512, 10): 4, (512, 15): 7}
+
+
+def ssd_sizes(
+    input_size: int, ratio_range: Sequence[float], num_levels: int
+) -> tuple[list[int], list[int]]:
+    """Returns min_sizes and max_sizes of SSD's levels in pixels, whole numbers as in Caffe."""
+    low, high = (int(ratio * 100) for ratio in ratio_range)
+    step = (high - low) // (num_levels - 2)
+    ratios = list(range(low, high + 1, step))[: num_levels - 1]
+    first = _FIRST_LEVEL.get((input_size, low), low // 2)
+    min_ratios = [first, *ratios]
+    max_ratios = [low, *(ratio + step for ratio in ratios)]
+    return (
+        [int(input_size * ratio / 100) for ratio in min_ratios],
+        [int(input_size * ratio / 100) for ratio in max_ratios],
+    )
+
+
+def _default_boxes(
+    stride: tuple[int, int], min_size: float, max_size: float, ratios: Sequence[float]
+) -> Tensor:
+    sides = [(min_size, min_size), (math.sqrt(min_size * max_size),) * 2]
+    for ratio in ratios:
+        for h_by_w in (1 / ratio, ratio):
+            root = math.sqrt(h_by_w)
+            sides.append((min_size / root, min_size * root))
+    half = torch.tensor(sides) / 2
+    centre = torch.tensor(stride) / 2
+    return torch.cat([centre - half, centre + half], dim=1)
+
+
+def _pair(value) -> tuple[int, int]:
+    return (value, value) if isinstance(value, (int, float)) else tuple(value)
