@@ -1,6 +1,7 @@
 """Data sets: records from annotation files, samples through a pipeline, batches from a loader."""
 
 from mmlite.datasets.base import DetDataset, MissingDataError
+from mmlite.datasets.demo_dataset import DemoDataset
 from mmlite.datasets.loader import build_dataloader, build_dataset
 from mmlite.datasets.voc import VOCDataset
 from mmlite.datasets.wrappers import ConcatDataset, RepeatDataset

@@ -12,7 +12,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ class FlatRecords:
 
     Attributes:
         filenames: all file names as one bytes object.
-        filename_ends: (n,) int64, where each name ends in `filenames`.
+        name_starts: (n + 1,) int64; the name of image i is name_starts[i]:name_starts[i + 1].
         sizes: (n, 2) int32, width and height in pixels; 0 where unknown.
         starts: (n + 1,) int64; the boxes of image i are the rows starts[i]:starts[i + 1].
         bboxes: (G, 4) float32, xyxy in original pixels.
@@ -37,7 +37,7 @@ class FlatRecords:
     """
 
     filenames: bytes
-    filename_ends: np.ndarray
+    name_starts: np.ndarray
     sizes: np.ndarray
     starts: np.ndarray
     bboxes: np.ndarray
@@ -45,12 +45,11 @@ class FlatRecords:
     difficult: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.filename_ends)
+        return len(self.sizes)
 
     def filename(self, i: int) -> str:
         """Returns the file name of image i."""
-        start = self.filename_ends[i - 1] if i > 0 else 0
-        return os.fsdecode(self.filenames[start : self.filename_ends[i]])
+        return os.fsdecode(self.filenames[self.name_starts[i] : self.name_starts[i + 1]])
 
     @property
     def image_inds(self) -> np.ndarray:
@@ -60,23 +59,21 @@ class FlatRecords:
     def keep_boxes(self, keep: np.ndarray) -> FlatRecords:
         """Returns the records with the boxes where `keep` (G,) is True; every image stays."""
         counts = np.bincount(self.image_inds[keep], minlength=len(self))
-        return FlatRecords(
-            self.filenames,
-            self.filename_ends,
-            self.sizes,
-            _starts(counts),
-            self.bboxes[keep],
-            self.labels[keep],
-            self.difficult[keep],
+        return replace(
+            self,
+            starts=_starts(counts),
+            bboxes=self.bboxes[keep],
+            labels=self.labels[keep],
+            difficult=self.difficult[keep],
         )
 
     def keep_images(self, keep: np.ndarray) -> FlatRecords:
         """Returns the records of the images where `keep` (n,) is True, with their boxes."""
-        names, ends = _join_names([self.filename(i) for i in np.flatnonzero(keep)])
+        filenames, name_starts = _join_names([self.filename(i) for i in np.flatnonzero(keep)])
         boxes = keep[self.image_inds]
         return FlatRecords(
-            names,
-            ends,
+            filenames,
+            name_starts,
             self.sizes[keep],
             _starts(np.diff(self.starts)[keep]),
             self.bboxes[boxes],
@@ -87,11 +84,11 @@ class FlatRecords:
 
 def pack_records(records: list[dict]) -> FlatRecords:
     """Packs the dicts that `DetDataset.load_records` describes."""
-    names, ends = _join_names([record['filename'] for record in records])
+    filenames, name_starts = _join_names([record['filename'] for record in records])
     anns = [record['ann'] for record in records]
     return FlatRecords(
-        names,
-        ends,
+        filenames,
+        name_starts,
         np.array([(r['width'], r['height']) for r in records], np.int32).reshape(-1, 2),
         _starts([len(ann['labels']) for ann in anns]),
         _concatenate([ann['bboxes'] for ann in anns], np.float32).reshape(-1, 4),
@@ -115,7 +112,7 @@ def cached(key: str, fingerprint: Arrays, compute: Callable[[], Arrays]) -> Arra
 
     A cache that cannot be read or written costs time, never the run.
     """
-    path = cache_dir() / f'annotations-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz'
+    path = cache_dir() / f'annotations-{hashlib.sha256(os.fsencode(key)).hexdigest()[:24]}.npz'
     marks = {f'fingerprint_{name}': array for name, array in fingerprint.items()}
     marks['fingerprint_version'] = np.array(CACHE_VERSION)
     arrays = _read(path, marks)
@@ -154,7 +151,7 @@ def _starts(counts: list[int] | np.ndarray) -> np.ndarray:
 
 def _join_names(names: list[str]) -> tuple[bytes, np.ndarray]:
     encoded = [os.fsencode(name) for name in names]
-    return b''.join(encoded), np.cumsum([len(name) for name in encoded], dtype=np.int64)
+    return b''.join(encoded), _starts([len(name) for name in encoded])
 
 
 def _concatenate(arrays: list[np.ndarray], dtype: type) -> np.ndarray:

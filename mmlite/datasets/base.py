@@ -6,6 +6,8 @@ import logging
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -88,7 +90,8 @@ class DetDataset(SeededDataset):
         self.pipeline = Compose(pipeline)
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
-        self._records = self._clean(pack_records(self.load_records()))
+        # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
+        self._truth, self._records = self._clean(pack_records(self.load_records()))
         self._log_summary()
 
     def load_records(self) -> list[dict]:
@@ -138,9 +141,8 @@ class DetDataset(SeededDataset):
         return self._records.filename(i)
 
     def category_counts(self) -> dict[str, int]:
-        """Returns the number of boxes by class name, difficult ones not counted."""
-        records = self._records
-        labels = records.labels[~records.difficult]
+        """Returns the number of boxes by class name; those that are ignored are not counted."""
+        labels = self._records.labels[~self._records.difficult]
         counts = np.bincount(labels, minlength=len(self.classes) + 1)[1:]
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
@@ -153,7 +155,7 @@ class DetDataset(SeededDataset):
             bboxes (g, 4) float32 xyxy in original pixels, labels (g,) int64 1..C, and of the
             difficult ones bboxes_ignore (k, 4), labels_ignore (k,).
         """
-        return _split(*self._boxes(i))
+        return _split(self._truth, i)
 
     def get_data_info(self, i: int) -> dict:
         """Returns what the pipeline gets for image i.
@@ -168,7 +170,7 @@ class DetDataset(SeededDataset):
             img_id=i,
             width=width,
             height=height,
-            ann=self.get_ann_info(i) if self.test_mode else self._training_ann(i),
+            ann=_split(self._records, i),
         )
 
     def __getitem__(self, i: int) -> dict:
@@ -236,46 +238,44 @@ class DetDataset(SeededDataset):
         info['img_id'] += offset
         return self.pipeline(info)
 
-    def _boxes(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = slice(*self._records.starts[i : i + 2])
-        records = self._records
-        return records.bboxes[rows], records.labels[rows], records.difficult[rows]
-
-    def _training_ann(self, i: int) -> dict[str, np.ndarray]:
-        bboxes, labels, difficult = self._boxes(i)
-        bboxes = clip_bboxes(bboxes, self._records.sizes[i])
-        sides = bboxes[:, 2:] - bboxes[:, :2]
-        # one pixel to the devkit, but nothing to an IoU without +1: it cannot be matched
-        keep = (sides > 0).all(axis=1)
-        small = (sides < self.filter_cfg.get('bbox_min_size', 0)).any(axis=1)
-        return _split(bboxes[keep], labels[keep], (difficult | small)[keep])
-
-    def _clean(self, records: FlatRecords) -> FlatRecords:
-        """Drops boxes that are none; in training also the images that `filter_cfg` excludes."""
-        listed = len(records)
+    def _clean(self, records: FlatRecords) -> tuple[FlatRecords, FlatRecords]:
+        """Returns the records as annotated, and as the pipeline gets them, of the images kept."""
         inverted = (records.bboxes[:, 2:] < records.bboxes[:, :2]).any(axis=1)
-        records = records.keep_boxes(~inverted)
         self._note(inverted.sum(), 'boxes with xmax < xmin or ymax < ymin left out')
+        truth = records.keep_boxes(~inverted)
+        shown = truth
         if not self.test_mode:
-            records = self._filter(records)
-        if len(records) == 0:
-            raise DataError(self._empty_message(listed))
-        return records
+            shown = self._clean_boxes(truth)
+            keep = self._filter_images(shown)
+            truth, shown = truth.keep_images(keep), shown.keep_images(keep)
+        if len(shown) == 0:
+            raise DataError(self._empty_message(len(records)))
+        return truth, shown
 
-    def _filter(self, records: FlatRecords) -> FlatRecords:
-        clipped = clip_bboxes(records.bboxes, records.sizes[records.image_inds])
-        usable = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
-        self._note((clipped != records.bboxes).any(axis=1).sum(), 'boxes clipped to the image')
+    def _clean_boxes(self, records: FlatRecords) -> FlatRecords:
+        bboxes = clip_bboxes(records.bboxes, records.sizes[records.image_inds])
+        # one pixel wide to the devkit, but nothing to an IoU without +1: it cannot be matched
+        usable = (bboxes[:, 2:] > bboxes[:, :2]).all(axis=1)
+        sides = records.bboxes[:, 2:] - records.bboxes[:, :2]
+        small = (sides < self.filter_cfg.get('bbox_min_size', 0)).any(axis=1)
+        clipped = (bboxes != records.bboxes).any(axis=1)
+        self._note((clipped & usable).sum(), 'boxes clipped to the image')
         self._note((~usable).sum(), 'boxes of zero size left out')
-        known = records.sizes.min(axis=1) > 0
-        small = known & (records.sizes.min(axis=1) < self.filter_cfg.get('min_size', 0))
-        without = np.bincount(records.image_inds[usable], minlength=len(records)) == 0
+        self._note((small & usable).sum(), 'boxes ignored by bbox_min_size')
+        difficult = records.difficult | small
+        return replace(records, bboxes=bboxes, difficult=difficult).keep_boxes(usable)
+
+    def _filter_images(self, records: FlatRecords) -> np.ndarray:
+        """Returns (n,) bool: the images that `filter_cfg` leaves in."""
+        sides = records.sizes.min(axis=1)
+        small = (sides > 0) & (sides < self.filter_cfg.get('min_size', 0))
+        empty = ~small & (np.diff(records.starts) == 0)
         self._note(small.sum(), 'images left out by min_size')
         if self.filter_cfg.get('filter_empty_gt', False):
-            self._note((without & ~small).sum(), 'images left out that have no boxes')
-            return records.keep_images(~small & ~without)
-        self._note((without & ~small).sum(), 'images without boxes kept')
-        return records.keep_images(~small)
+            self._note(empty.sum(), 'images left out that have no boxes')
+            return ~small & ~empty
+        self._note(empty.sum(), 'images without boxes kept')
+        return ~small
 
     def _note(self, count: int, what: str) -> None:
         if count:
@@ -283,16 +283,14 @@ class DetDataset(SeededDataset):
 
     def _log_summary(self) -> None:
         counts = self.category_counts()
-        absent = [
-            f'{name!r}{did_you_mean(name, set(self.names_found) - set(counts))}'
-            for name, count in counts.items()
-            if not count
-        ]
-        notes = self.notes + ([f'no boxes of {", ".join(absent)}'] if absent else [])
+        absent = [name for name, count in counts.items() if not count]
+        others = set(self.names_found) - set(counts)
+        if absent:
+            self.notes.append(f'no boxes of {", ".join(absent)}{_near_names(absent, others)}')
         print_log(
-            f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of '
-            f'{len(counts)} classes and {int(self._records.difficult.sum())} difficult ones'
-            f'{"; " if notes else ""}{"; ".join(notes)}',
+            f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
+            f'classes, {int(self._records.difficult.sum())} difficult'
+            f'{"".join(f"; {note}" for note in self.notes)}',
             logger='current',
         )
 
@@ -300,8 +298,8 @@ class DetDataset(SeededDataset):
         return (
             f'{self.title}: no image is left of {listed}. {"; ".join(self.notes)}. '
             f'Classes asked for: {", ".join(self.classes)}. '
-            f'Objects in the data: {_counts_text(self.names_found)}. '
-            f'filter_cfg={self.filter_cfg}'
+            f'Objects in the data: {_counts_text(self.names_found)}.'
+            f'{_near_names(self.classes, self.names_found)} filter_cfg={self.filter_cfg}'
         )
 
 
@@ -330,8 +328,8 @@ def missing_data(title: str, path: str, how_to_get: str) -> MissingDataError:
     next_name = os.path.relpath(path, parent).split(os.sep)[0]
     return MissingDataError(
         f"{title}: there is no '{path}'. The nearest folder that exists is '{parent}'."
-        f'{did_you_mean(next_name, os.listdir(parent))} A relative data_root is looked for in '
-        f"'{os.getcwd()}' and '{CHECKOUT}'. {how_to_get}"
+        f'{did_you_mean(next_name, os.listdir(parent))} (A relative data_root is looked for in the '
+        f"current folder, '{os.getcwd()}', then in '{CHECKOUT}'.) {how_to_get}"
     )
 
 
@@ -369,8 +367,8 @@ def _compare_classes(classes: tuple[str, ...], found: dict[str, int], title: str
             )
     if found and not any(name in found for name in classes):
         raise ConfigError(
-            f'{title}: none of the classes in the config is in the data.'
-            f'{did_you_mean(classes[0], found)} {lists} Set metainfo=dict(classes=(...)).'
+            f'{title}: none of the classes in the config is in the data. {lists}'
+            f'{_near_names(classes, found)} Set metainfo=dict(classes=(...)) to names in the data.'
         )
 
 
@@ -384,7 +382,11 @@ def _check_filters(filter_cfg: dict, title: str) -> dict:
     return filter_cfg
 
 
-def _split(bboxes: np.ndarray, labels: np.ndarray, ignore: np.ndarray) -> dict[str, np.ndarray]:
+def _split(records: FlatRecords, i: int) -> dict[str, np.ndarray]:
+    """Returns the boxes of image i, the difficult ones apart."""
+    rows = slice(records.starts[i], records.starts[i + 1])
+    bboxes, labels = records.bboxes[rows], records.labels[rows]
+    ignore = records.difficult[rows]
     return dict(
         bboxes=bboxes[~ignore],
         labels=labels[~ignore],
@@ -405,6 +407,12 @@ def _report(error: ImageError, filename: str) -> None:
     if filename not in _reported:
         _reported.add(filename)
         print_log(f'Skipped: {error}', logger='current', level=logging.WARNING)
+
+
+def _near_names(names: Iterable[str], found: Iterable[str]) -> str:
+    """Returns a question for each of `names` that is not among `found`, but close to one."""
+    hints = {name: did_you_mean(name, found) for name in names if name not in found}
+    return ''.join(f" '{name}':{hint}" for name, hint in hints.items() if hint)
 
 
 def _counts_text(counts: dict[str, int]) -> str:

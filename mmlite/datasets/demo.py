@@ -15,17 +15,12 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from mmlite.datasets.demo_scenes import (
-    MAX_CLASSES,
-    MIN_SIDE,
-    DrawnObject,
-    Scene,
-    shape_of_each,
-)
+from mmlite.datasets.demo_scenes import MIN_SIDE, DrawnObject, Scene
+from mmlite.datasets.demo_shapes import MAX_CLASSES, shape_of_each
 from mmlite.errors import DataError
 
 DRAWING_VERSION = 1  # raise it when the drawing changes: older sets are then drawn anew
-DEFAULT_CLASSES = ('disc', 'triangle', 'cross', 'ring', 'hourglass')
+DEFAULT_CLASSES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
 
 
 def demo_root(
@@ -69,11 +64,12 @@ def draw_demo_set(
     Raises:
         DataError: an argument is out of range, or `root` holds something else.
     """
-    root = Path(root)
+    root = Path(root).expanduser().absolute()
     parameters = _checked_parameters(classes, num_train, num_test, size, seed)
-    if _is_drawn(root, parameters):
-        return root
-    _clear_the_way(root)
+    if root.exists():  # asked first: what appears after that is another process's finished set
+        if _is_drawn(root, parameters):
+            return root
+        _clear_the_way(root)
     draft = root.with_name(f'{root.name}.{uuid.uuid4().hex[:8]}.draft')
     try:
         _draw_into(draft, parameters)
@@ -103,45 +99,45 @@ def _checked_parameters(
         raise DataError(
             f'classes: {len(names)} of them, and the demo set has shapes for {MAX_CLASSES} at most'
         )
-    width, height = size
-    numbers = dict(num_train=num_train, num_test=num_test, width=width, height=height, seed=seed)
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise DataError(f'size of the demo set: (w, h) is expected, found {size!r}')
     least = dict(num_train=1, num_test=1, width=MIN_SIDE, height=MIN_SIDE, seed=0)
+    numbers = dict(zip(least, (num_train, num_test, *size, seed), strict=True))
     for key, number in numbers.items():
-        if int(number) != number or number < least[key]:
+        if not isinstance(number, int) or number < least[key]:
             raise DataError(
                 f'{key} of the demo set: a whole number from {least[key]} is expected, '
                 f'found {number!r}'
             )
-    numbers = {key: int(number) for key, number in numbers.items()}
     return dict(drawing_version=DRAWING_VERSION, classes=names, **numbers)
 
 
 def _is_drawn(root: Path, parameters: dict) -> bool:
-    """Says whether `root` is this very set, with no image or annotation missing."""
+    """Says whether `root` is this very set, with no file missing."""
+    num_images = parameters['num_train'] + parameters['num_test']
+    num_files = {'JPEGImages': num_images, 'Annotations': num_images, 'ImageSets/Main': 4}
     try:
-        if json.loads((root / 'demo.json').read_text('utf-8')) != parameters:
-            return False
-        lists = [root / 'ImageSets/Main' / f'{part}.txt' for part in ('train', 'val', 'trainval')]
-        if not all(path.is_file() for path in [*lists, root / 'ImageSets/Main/test.txt']):
-            return False
-        counts = [len(os.listdir(root / folder)) for folder in ('JPEGImages', 'Annotations')]
+        found = json.loads((root / 'demo.json').read_text('utf-8'))
+        return found == parameters and all(
+            len(os.listdir(root / folder)) == number for folder, number in num_files.items()
+        )
     except (OSError, ValueError):
         return False
-    return counts == [parameters['num_train'] + parameters['num_test']] * 2
 
 
 def _clear_the_way(root: Path) -> None:
-    """Removes another or an unfinished demo set at `root`; never touches anything else."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return
-    if not (root / 'demo.json').is_file():
+    """Removes an empty folder, another demo set or a damaged one; refuses to remove any other."""
+    if root.is_dir() and not any(root.iterdir()):
+        root.rmdir()
+    elif (root / 'demo.json').is_file():
+        old = root.with_name(f'{root.name}.{uuid.uuid4().hex[:8]}.old')
+        root.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
         raise DataError(
-            f'{root}: exists, and is no demo set (it has no demo.json), so nothing is drawn '
-            'over it; name another folder, or remove it'
+            f'{root}: is there already and is no demo set (it has no demo.json): name another '
+            'folder, or remove this one'
         )
-    old = root.with_name(f'{root.name}.{uuid.uuid4().hex[:8]}.old')
-    root.rename(old)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _draw_into(root: Path, parameters: dict) -> None:

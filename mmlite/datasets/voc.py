@@ -88,43 +88,38 @@ class VOCDataset(DetDataset):
         img_dir = self._require(self._image_folder(part))
         all_ids = sorted(name[:-4] for name in os.listdir(ann_dir) if name.endswith('.xml'))
         ids = read_image_ids(list_file) if list_file else all_ids
+        if not ids:
+            raise DataError(f'{self.title}: {list_file or ann_dir} names no image')
         xml = load_xml_files(ann_dir, ids, self.title, cache_as=list_file)
-        # the names of the whole folder: train.txt and val.txt must number the classes alike
-        auto = self.classes is None
-        names_from = load_xml_files(ann_dir, all_ids, self.title, cache_as='') if auto else xml
-        labels_by_name = self.settle_classes(_count_names(names_from))
-        filenames = find_images(img_dir, ids, xml['image_names'].tolist(), self.title)
+        found = count_names(xml)
+        if self.classes is None:
+            # of the whole folder: train.txt and val.txt must number the classes alike
+            found |= count_names(load_xml_files(ann_dir, all_ids, self.title, cache_as=''))
+        labels_by_name = self.settle_classes(found)
+        filenames, missing = find_images(img_dir, ids, xml['image_names'].tolist(), self.title)
+        self._note(missing, 'images are not there')
         sizes = check_sizes(xml, filenames, cache_as=f'{img_dir}\0{list_file}')
         return self._make_records(xml, labels_by_name, filenames, sizes)
 
     def _make_records(
         self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str], sizes: np.ndarray
     ) -> list[dict]:
+        others = {n: c for n, c in count_names(xml).items() if n not in labels_by_name}
+        text = ', '.join(f'{name} {count}' for name, count in sorted(others.items()))
+        self._note(sum(others.values()), f'objects of other classes left out ({text})')
         label_table = np.array([labels_by_name.get(n, 0) for n in xml['name_table']], np.int64)
         labels = label_table[xml['name_inds']]
         asked = labels > 0
-        others = {n: c for n, c in _count_names(xml).items() if n not in labels_by_name}
-        text = ', '.join(f'{name} {count}' for name, count in sorted(others.items()))
-        self._note(sum(others.values()), f'objects of other classes left out ({text})')
-        counts = np.bincount(xml['image_inds'][asked], minlength=len(filenames))
-        ends = np.cumsum(counts)[:-1]
-        parts = zip(
-            filenames,
-            sizes.tolist(),
-            np.split(xml['bboxes'][asked], ends),
-            np.split(labels[asked], ends),
-            np.split(xml['difficult'][asked], ends),
-            strict=True,
-        )
-        return [
-            dict(
-                filename=filename,
-                width=width,
-                height=height,
-                ann=dict(bboxes=bboxes, labels=labels, difficult=difficult),
-            )
-            for filename, (width, height), bboxes, labels, difficult in parts
-        ]
+        labels, bboxes, difficult = labels[asked], xml['bboxes'][asked], xml['difficult'][asked]
+        ends = np.cumsum(np.bincount(xml['image_inds'][asked], minlength=len(filenames))).tolist()
+        records = []
+        for filename, (width, height), start, end in zip(
+            filenames, sizes.tolist(), [0, *ends[:-1]], ends, strict=True
+        ):
+            rows = slice(start, end)
+            ann = dict(bboxes=bboxes[rows], labels=labels[rows], difficult=difficult[rows])
+            records.append(dict(filename=filename, width=width, height=height, ann=ann))
+        return records
 
     def _part_folder(self) -> str:
         for key in self.data_prefix:
@@ -160,7 +155,7 @@ def read_image_ids(list_file: str) -> list[str]:
 
     Where every line is `NAME FLAG`, as in the devkit's lists per class, -1 leaves the image out.
     """
-    with open(list_file, encoding='utf-8-sig') as file:
+    with open(list_file, encoding='utf-8-sig', errors='surrogateescape') as file:
         lines = [line.strip() for line in file if line.strip()]
     flagged = [line.rsplit(maxsplit=1) for line in lines]
     if all(len(words) == 2 and words[1] in ('-1', '0', '1') for words in flagged):
@@ -248,12 +243,10 @@ def load_xml_files(ann_dir: str, ids: list[str], title: str, cache_as: str) -> A
             f"{title}: {len(missing)} of {len(names)} images have no annotation in '{ann_dir}': "
             f'{", ".join(missing[:3])}{" ..." if len(missing) > 3 else ""}'
         )
-    stats = [entries[name].stat() for name in names]
-    fingerprint = dict(
-        names=np.array(names, str), stats=np.array([(s.st_size, s.st_mtime_ns) for s in stats])
-    )
-    paths = [entries[name].path for name in names]
-    return cached(f'xml\0{ann_dir}\0{cache_as}', fingerprint, lambda: _flatten(paths))
+    files = [entries[name] for name in names]
+    fingerprint = dict(names=np.array(names), stats=np.array([_stat(file) for file in files]))
+    key = f'xml\0{ann_dir}\0{cache_as}'
+    return cached(key, fingerprint, lambda: _flatten([file.path for file in files]))
 
 
 def _flatten(paths: list[str]) -> Arrays:
@@ -271,31 +264,39 @@ def _flatten(paths: list[str]) -> Arrays:
     )
 
 
-def find_images(img_dir: str, ids: list[str], written: list[str], title: str) -> list[str]:
+def find_images(
+    img_dir: str, ids: list[str], written: list[str], title: str
+) -> tuple[list[str], int]:
     """Finds the image of each id by one listing of `img_dir`, whatever its ending.
 
     Args:
         written: the file names that the XML files give; where there is no .jpg their ending wins.
 
     Returns:
-        Absolute paths; ID.jpg for an image that is not there, to be reported when it is read.
+        Absolute paths, ID.jpg for an image that is not there (the pipeline reports it when it
+        is to be read), and how many are not.
+
+    Raises:
+        DataError: none is there.
     """
     by_stem: dict[str, dict[str, str]] = {}
     for name, entry in _scan(img_dir, ids):
         stem, ending = os.path.splitext(name)
         by_stem.setdefault(stem, {})[ending.lower()] = entry.path
-    found = [by_stem.get(i, {}) for i in ids]
     filenames = []
-    for i, candidates, name in zip(ids, found, written, strict=True):
+    missing = 0
+    for i, name in zip(ids, written, strict=True):
+        candidates = by_stem.get(i, {})
         order = (IMAGE_ENDINGS[0], os.path.splitext(name)[1].lower(), *IMAGE_ENDINGS)
-        paths = (candidates[ending] for ending in order if ending in candidates)
-        filenames.append(next(paths, os.path.join(img_dir, f'{i}.jpg')))
-    if ids and not any(found):
+        endings = [ending for ending in order if ending in candidates]
+        missing += not endings
+        filenames.append(candidates[endings[0]] if endings else os.path.join(img_dir, f'{i}.jpg'))
+    if missing == len(ids):
         raise DataError(
             f"{title}: none of its {len(ids)} images is in '{img_dir}'. The first looked for is "
             f"'{ids[0]}.jpg', or another ending that OpenCV reads."
         )
-    return filenames
+    return filenames, missing
 
 
 def check_sizes(xml: Arrays, filenames: list[str], cache_as: str) -> np.ndarray:
@@ -330,9 +331,10 @@ def read_size(path: str) -> tuple[int, int]:
     return width, height
 
 
-def _stat(path: str) -> tuple[int, int]:
+def _stat(path: str | os.DirEntry) -> tuple[int, int]:
+    """Returns the size and time of a file, zeros if there is none."""
     try:
-        stat = os.stat(path)
+        stat = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)
     except OSError:
         return 0, 0
     return stat.st_size, stat.st_mtime_ns
@@ -347,6 +349,7 @@ def _scan(folder: str, names: Iterable[str]) -> Iterator[tuple[str, os.DirEntry]
                     yield f'{subfolder}/{entry.name}'.lstrip('/'), entry
 
 
-def _count_names(xml: Arrays) -> dict[str, int]:
+def count_names(xml: Arrays) -> dict[str, int]:
+    """Returns the number of objects by class name."""
     counts = np.bincount(xml['name_inds'], minlength=len(xml['name_table']))
     return dict(zip(xml['name_table'].tolist(), counts.tolist(), strict=True))

@@ -59,11 +59,11 @@ class ConcatDataset(DatasetWrapper):
 
     Args:
         datasets: data sets, or their dicts. Their classes must be the same, in the same order.
-        ignore_keys: keys of metainfo that may differ, such as 'dataset_type'; the first data
-            set's values are then this one's.
+        ignore_keys: keys of metainfo, such as 'dataset_type', that are taken from the first data
+            set even where they differ; other keys that differ are left out.
 
     Raises:
-        ConfigError: classes or other metainfo differ.
+        ConfigError: the classes differ.
     """
 
     def __init__(self, datasets: list, ignore_keys: str | list[str] | None = None) -> None:
@@ -74,7 +74,16 @@ class ConcatDataset(DatasetWrapper):
         self.metainfo = dict(self.datasets[0].metainfo)
         ignored = [ignore_keys] if isinstance(ignore_keys, str) else list(ignore_keys or [])
         for number, dataset in enumerate(self.datasets[1:], 1):
-            self._compare(dataset.metainfo, number, ignored)
+            if dataset.classes != self.classes:
+                raise ConfigError(
+                    'ConcatDataset: the classes of its data sets differ. datasets[0]: '
+                    f'{self.classes}. datasets[{number}]: {dataset.classes}.'
+                )
+            self.metainfo = {
+                key: value
+                for key, value in self.metainfo.items()
+                if key in ignored or dataset.metainfo.get(key) == value
+            }
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -89,17 +98,6 @@ class ConcatDataset(DatasetWrapper):
         for dataset in self.datasets:
             total.update(dataset.category_counts())
         return dict(total)
-
-    def _compare(self, metainfo: dict, number: int, ignored: list[str]) -> None:
-        for key in self.metainfo.keys() | metainfo.keys():
-            first, other = self.metainfo.get(key), metainfo.get(key)
-            if first == other or (key in ignored and key != 'classes'):
-                continue
-            hint = '' if key == 'classes' else f" If that is meant, set ignore_keys=['{key}']."
-            raise ConfigError(
-                f"ConcatDataset: '{key}' of datasets[0] and datasets[{number}] differ: {first!r} "
-                f'and {other!r}.{hint}'
-            )
 
 
 @DATASETS.register_module()

@@ -34,6 +34,14 @@ from mmlite.registry import HOOKS, METRICS
 from mmlite.version import __version__
 
 
+# checks the loss, counts unreadable images, shows the progress on a terminal
+OWN_HOOKS = dict(
+    invalid_loss=dict(type='CheckInvalidLossHook'),
+    skipped_images=dict(type='SkippedImagesHook'),
+    progress=dict(type='ProgressHook'),
+)
+
+
 def build_runner(cfg: Config, debug: bool = False) -> Runner:
     """Builds the detector of a config and the Runner around it; data and weights come later.
 
@@ -150,6 +158,11 @@ class Runner(mmengine.runner.Runner):
             if hasattr(metric, 'set_dataset'):
                 metric.set_dataset(dataset)
         return loop
+
+    def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
+        """Adds mmlite's own to mmengine's default hooks; `name=None` removes one."""
+        own = {name: hook for name, hook in OWN_HOOKS.items() if (hooks or {}).get(name, hook)}
+        super().register_default_hooks({**own, **(hooks or {})})
 
     def register_hook(self, hook: Hook | dict, priority: str | int | None = None) -> None:
         """Builds a hook by mmlite's registry, where mmengine's are found too."""

@@ -132,6 +132,11 @@ def _encode_latin1(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
+def _no_bytes() -> bytes:
+    """And where there are none, a call of `bytes` without arguments."""
+    return b''
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Knows what a pickled array is made of, under the names of numpy 1 and 2, and no more."""
 
@@ -147,6 +152,7 @@ class _ArraysOnly(pickle.Unpickler):
             'numpy.core.numeric._frombuffer': self._from_buffer,
             'numpy._core.numeric._frombuffer': self._from_buffer,
             '_codecs.encode': _encode_latin1,
+            '__builtin__.bytes': _no_bytes,
         }
         if f'{module}.{name}' in known:
             return known[f'{module}.{name}']

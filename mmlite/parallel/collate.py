@@ -53,9 +53,10 @@ def stack_padded(tensors: Sequence[Tensor], padding_value: float = 0) -> Tensor:
     largest = [max(sizes) for sizes in zip(*shapes, strict=True)]
     batch = _empty(torch.Size([len(tensors), *largest]), tensors[0])
     for canvas, tensor in zip(batch, tensors, strict=True):
-        for dim, size in enumerate(tensor.shape):
-            canvas.narrow(dim, size, canvas.shape[dim] - size).fill_(padding_value)
-            canvas = canvas.narrow(dim, 0, size)
+        for dim, (size, space) in enumerate(zip(tensor.shape, largest, strict=True)):
+            if size < space:
+                canvas.narrow(dim, size, space - size).fill_(padding_value)
+                canvas = canvas.narrow(dim, 0, size)
         canvas.copy_(tensor)
     return batch
 

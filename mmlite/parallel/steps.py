@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine import dist
-from mmengine.optim import OptimWrapper
 from torch import Tensor
+
+if TYPE_CHECKING:  # mmengine.optim takes a second to import
+    from mmengine.optim import OptimWrapper
 
 
 class Steps:

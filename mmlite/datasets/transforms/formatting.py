@@ -33,10 +33,7 @@ DEFAULT_META_KEYS = (
 
 def image_to_chw(img: np.ndarray) -> np.ndarray:
     """Returns an (h, w, c) picture as a contiguous (c, h, w) array of the same dtype."""
-    height, width, channels = img.shape
-    planes = np.empty((channels, height, width), img.dtype)
-    cv2.split(img, list(planes))  # writes into the planes, five times as fast as a transpose
-    return planes
+    return np.stack(cv2.split(img))  # faster than a copy of the transposed view
 
 
 def inverse_transform(

@@ -19,18 +19,16 @@ def distort_colors(
     saturation: float = 1.0,
     hue: float = 0.0,
     channels: Sequence[int] = (0, 1, 2),
-    contrast_last: bool = False,
 ) -> np.ndarray:
     """Returns the picture with other colours, in float32 arithmetic; the input is not changed.
 
     Args:
         img: (h, w, 3) BGR, uint8 or float32, 0-255.
         brightness: added to every value.
-        contrast: every value is multiplied by it, before or after saturation and hue.
+        contrast: every value is multiplied by it.
         saturation: factor in HSV; the product is held to 1.
         hue: degrees added in HSV.
         channels: the new order of the channels.
-        contrast_last: multiply by `contrast` after the HSV steps in place of before.
 
     Returns:
         (h, w, 3) of the dtype of `img`: uint8 rounded and held to 0-255, float32 neither.
@@ -38,12 +36,11 @@ def distort_colors(
     out = img.astype(np.float32)
     if brightness:
         out += brightness
-    if contrast != 1 and not contrast_last:
+    if contrast != 1:
+        # SSD draws whether this comes before or after HSV; without bounds both give the same
         out *= contrast
     if saturation != 1 or hue:
         out = shift_hsv(out, saturation, hue)
-    if contrast != 1 and contrast_last:
-        out *= contrast
     if img.dtype == np.uint8:
         out = cv2.convertScaleAbs(np.maximum(out, 0, out=out))  # rounds and stops at 255
     if tuple(channels) != (0, 1, 2):
@@ -64,7 +61,7 @@ def shift_hsv(img: np.ndarray, saturation: float, hue: float) -> np.ndarray:
     matrix = np.array([[1, 0, 0, hue % 360], [0, saturation, 0, 0], [0, 0, 1, 0]], np.float32)
     hsv = cv2.transform(cv2.cvtColor(img, cv2.COLOR_BGR2HSV), matrix)
     if saturation > 1:
-        hsv = cv2.min(hsv, (np.inf, 1.0, np.inf, 0.0))
+        np.minimum(hsv[..., 1], 1, out=hsv[..., 1])
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
 
 
@@ -72,7 +69,7 @@ def shift_hsv(img: np.ndarray, saturation: float, hue: float) -> np.ndarray:
 class PhotoMetricDistortion:
     """Changes the colours of `img`, each of five ways with probability 1/2.
 
-    The numbers are drawn as mmdet draws them. A uint8 picture stays uint8, rounded and held to
+    Probabilities and ranges are mmdet's. A uint8 picture stays uint8, rounded and held to
     0-255 as in SSD's own code, which quarters what travels to the device; mmdet's float32
     without bounds comes out of a float32 picture (`LoadImageFromFile(to_float32=True)`).
 
@@ -115,7 +112,7 @@ class PhotoMetricDistortion:
 
     def draw(self) -> dict[str, Any]:
         """Returns random arguments for `distort_colors`; those not drawn change nothing."""
-        drawn: dict[str, Any] = {'contrast_last': _coin()}
+        drawn: dict[str, Any] = {}
         if _coin():
             drawn['brightness'] = np.random.uniform(-self.brightness_delta, self.brightness_delta)
         if _coin():

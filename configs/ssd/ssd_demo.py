@@ -1,0 +1,73 @@
+# A small SSD on the embedded set, made for two CPU cores: it draws its data by itself.
+_base_ = ['../_base_/models/ssd_r18.py', '../_base_/default_runtime.py']
+model = dict(
+    backbone=dict(base_channels=32, out_indices=(1, 2, 3)),
+    neck=dict(
+        in_channels=(64, 128, 256),
+        out_channels=(64, 128, 256, 128),
+        level_strides=(2,),
+        level_paddings=(1,),
+    ),
+    bbox_head=dict(
+        num_classes=5,
+        in_channels=(64, 128, 256, 128),
+        anchor_generator=dict(
+            input_size=256,
+            strides=[8, 16, 32, 64],
+            min_sizes=(14, 36, 72, 120),
+            max_sizes=(36, 72, 120, 200),
+            ratios=[[2], [2], [2], [2]],
+        ),
+    ),
+)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale=(256, 256), keep_ratio=False),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(256, 256), keep_ratio=False),
+    dict(type='PackDetInputs'),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='DemoDataset', split='trainval', pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='DemoDataset', split='test', test_mode=True, pipeline=test_pipeline),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='VOCMetric', metric='mAP', eval_mode='area')
+test_evaluator = val_evaluator
+
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20, val_interval=5)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    clip_grad=dict(max_norm=10),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        begin=0,
+        end=20,
+        T_max=20,
+        convert_to_iter_based=True,
+    ),
+]
+default_hooks = dict(logger=dict(interval=10))
+randomness = dict(seed=0)

@@ -1,0 +1,85 @@
+"""Trains a detector."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mmengine.config import Config
+
+from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
+from mmlite.errors import ConfigError
+
+EXAMPLE = 'example: python tools/train.py configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit'
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='train', description=__doc__, epilog=EXAMPLE)
+    add_common_arguments(parser)
+    add = parser.add_argument
+    add(
+        '--resume',
+        '--resume-from',
+        '--auto-resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint, or from the last one of the work dir',
+    )
+    add('--from-scratch', action='store_true', help='do without pretrained weights')
+    add('--amp', action='store_true', help='automatic mixed precision')
+    add('--auto-scale-lr', action='store_true', help='scale the learning rate to the batch size')
+    add('--no-validate', action='store_true', help='train only')
+    add('--seed', type=int, help='of everything that is drawn')
+    add('--deterministic', action='store_true', help='only deterministic GPU kernels')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), train, argv)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Trains as the parsed command line says."""
+    cfg = config_from(args)
+    apply_training_flags(cfg, args)
+    from mmlite.engine.runner import build_runner
+
+    build_runner(cfg, debug=args.debug).train()
+
+
+def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:
+    """Applies the flags that only training has."""
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.demo_data and not args.from_scratch and _is_pretrained(cfg):
+        print('--demo-data: the weights are drawn, not fetched (as with --from-scratch)')
+    if args.from_scratch or args.demo_data or cfg.get('load_from'):
+        train_from_scratch(cfg)
+    if args.amp:
+        _use_amp(cfg)
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise ConfigError('--auto-scale-lr: the config has no auto_scale_lr.base_batch_size')
+        cfg.auto_scale_lr.enable = True
+    if args.no_validate:
+        cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    if args.seed is not None or args.deterministic:
+        randomness = dict(cfg.get('randomness') or {}, deterministic=args.deterministic)
+        if args.seed is not None:
+            randomness['seed'] = args.seed
+        cfg.randomness = randomness
+
+
+def _is_pretrained(cfg: Config) -> bool:
+    return (cfg.model.backbone.get('init_cfg') or {}).get('type') == 'Pretrained'
+
+
+def _use_amp(cfg: Config) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp: mixed precision needs a GPU here, and none is seen')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -1,0 +1,11 @@
+"""Pictures: boxes in images, sheets of images, curves of a run."""
+
+from mmlite.visualization.curves import plot_curves
+from mmlite.visualization.drawing import (
+    class_colour,
+    contact_sheet,
+    draw_detections,
+    draw_ground_truth,
+)
+
+__all__ = ['class_colour', 'contact_sheet', 'draw_detections', 'draw_ground_truth', 'plot_curves']

@@ -1,0 +1,95 @@
+"""Curves of one training run, from the file of numbers that mmengine writes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from mmlite.errors import DataError
+
+Curves = dict[str, dict[float, float]]  # name -> {step: value}
+
+
+def plot_curves(scalars_json: str | os.PathLike, out_png: str | os.PathLike) -> None:
+    """Draws losses, validation results and learning rate side by side.
+
+    Args:
+        scalars_json: `vis_data/scalars.json` of a work dir: one JSON dict a line, training lines
+            with `iter`, `lr` and losses, validation lines with `step` and the metrics' figures.
+        out_png: the picture; matplotlib knows its kind by its ending.
+
+    Raises:
+        DataError: the file is not there, or holds no training or validation lines.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines = _read_lines(Path(scalars_json))
+    training = [line for line in lines if 'iter' in line]
+    validation = [line for line in lines if 'iter' not in line]
+    # mmengine counts validations as it counts training: in epochs where its log has them
+    unit = 'epoch' if any('epoch' in line for line in training) else 'iteration'
+    panels = [
+        ('Loss', 'iteration', _curves(training, 'iter', lambda key: 'loss' in key)),
+        ('Validation', unit, _validation_curves(validation)),
+        ('Learning rate', 'iteration', _curves(training, 'iter', lambda key: key == 'lr')),
+    ]
+    panels = [panel for panel in panels if panel[2]]
+    if not panels:
+        raise DataError(f'{scalars_json}: no losses, validation results or learning rates in it')
+
+    figure = Figure(figsize=(5 * len(panels), 3.6), dpi=110, layout='constrained')
+    FigureCanvasAgg(figure)  # no display is needed, and pyplot's global state stays untouched
+    for axes, (title, x_label, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        for name, values in curves.items():
+            steps = sorted(values)
+            marker = 'o' if len(steps) < 30 else None  # one point makes no line
+            width = 2.0 if name in ('loss', 'lr') or name.endswith('mAP') else 1.2
+            heights = [values[step] for step in steps]
+            axes.plot(steps, heights, label=name, marker=marker, markersize=3, linewidth=width)
+        axes.set(title=title, xlabel=x_label)
+        axes.set_ylim(bottom=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.spines[['top', 'right']].set_visible(False)
+        if len(curves) > 1 or title == 'Validation':
+            axes.legend(frameon=False, fontsize='small')
+    Path(out_png).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out_png)
+
+
+def _read_lines(path: Path) -> list[dict]:
+    if not path.is_file():
+        raise DataError(f'{path}: no such file; training writes WORK_DIR/*/vis_data/scalars.json')
+    lines = []
+    for text in path.read_text(encoding='utf-8').splitlines():
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:  # a run that was stopped may leave half a line
+            continue
+        if isinstance(line, dict):
+            lines.append(line)
+    return lines
+
+
+def _validation_curves(lines: list[dict]) -> Curves:
+    """Returns the mAPs, or every figure if a metric has no mAP."""
+    return _curves(lines, 'step', lambda key: 'mAP' in key) or _curves(
+        lines, 'step', lambda key: '/' in key
+    )
+
+
+def _curves(lines: list[dict], step_key: str, wanted: Callable[[str], bool]) -> Curves:
+    """Returns the wanted numbers by step; of a step that was run twice, the later one."""
+    curves: Curves = {}
+    for line in lines:
+        for key, value in line.items():
+            # COCO's figures are -1 where there was nothing to measure
+            if wanted(key) and isinstance(value, (int, float)) and 0 <= value < math.inf:
+                curves.setdefault(key, {})[line.get(step_key, 0)] = value
+    return curves

@@ -1,0 +1,145 @@
+"""VOCMetric and ResultsFile over a data set of two images, with and without a model's batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mmlite.errors import ConfigError
+from mmlite.evaluation import ResultsFile, VOCMetric, evaluate_results, load_results
+from mmlite.evaluation import voc_metric as voc_metric_module
+from mmlite.registry import METRICS
+
+A, B = (0, 0, 9, 9), (20, 20, 29, 29)
+
+
+class TwoImages:
+    """Image 0: a cat at A and a dog at B; image 1: a cat at B and a difficult dog at A."""
+
+    def __init__(self):
+        self.metainfo = dict(classes=('cat', 'dog'), dataset_type='VOC2007')
+
+    def __len__(self):
+        return 2
+
+    def get_ann_info(self, i):
+        box = [np.array([b], np.float32) for b in (A, B)]
+        one, two = np.array([1]), np.array([2])
+        if i == 0:
+            empty = dict(bboxes_ignore=np.zeros((0, 4)), labels_ignore=np.zeros(0, int))
+            return dict(bboxes=np.concatenate(box), labels=np.array([1, 2]), **empty)
+        return dict(bboxes=box[1], labels=one, bboxes_ignore=box[0], labels_ignore=two)
+
+
+class Container:
+    """What the collate function makes of img_metas."""
+
+    def __init__(self, data):
+        self.data = data
+
+
+def det(*found) -> dict:
+    bboxes, scores, labels = zip(*found, strict=True)
+    return dict(
+        bboxes=torch.tensor(bboxes, dtype=torch.float32),
+        scores=torch.tensor(scores),
+        labels=torch.tensor(labels),
+    )
+
+
+DETS = [
+    det((A, 0.9, 1), (B, 0.8, 2)),  # both right
+    det((A, 0.7, 1), (A, 0.6, 2)),  # a cat that is none; the difficult dog: does not count
+]
+# cat: 1 of 2 found at precision 1, 11 points: 6/11; dog: 1
+EXPECTED = (6 / 11 + 1) / 2
+
+
+def fed(metric, order=(0, 1)):
+    metric.set_dataset(TwoImages())
+    for i in order:
+        metric.process(dict(img_metas=Container([dict(img_id=i)])), [DETS[i]])
+    return metric
+
+
+def test_figures():
+    figures = fed(VOCMetric()).evaluate(2)
+    assert list(figures) == ['pascal_voc/mAP', 'pascal_voc/AP50']
+    assert figures['pascal_voc/mAP'] == pytest.approx(EXPECTED)
+    assert figures['pascal_voc/AP50'] == round(EXPECTED, 3)
+    assert type(figures['pascal_voc/mAP']) is float
+
+
+def test_several_thresholds_and_a_prefix():
+    figures = fed(VOCMetric(iou_thrs=[0.5, 0.55], eval_mode='area', prefix='voc')).evaluate(2)
+    # cat: area 1/2; dog: 1; the boxes are exact, so every threshold agrees
+    assert figures == {'voc/mAP': 0.75, 'voc/AP50': 0.75, 'voc/AP55': 0.75}
+
+
+def test_images_in_any_order_and_repeated_by_a_sampler():
+    metric = fed(VOCMetric(), order=(1, 0, 1))
+    assert metric.evaluate(3)['pascal_voc/mAP'] == pytest.approx(EXPECTED)
+    assert metric.results == []  # ready for the next epoch
+
+
+def test_a_whole_batch_with_a_plain_list_of_metas():
+    metric = VOCMetric()
+    metric.set_dataset(TwoImages())
+    metric.process(dict(img_metas=[dict(img_id=0), dict(img_id=1)]), DETS)
+    assert metric.evaluate(2)['pascal_voc/mAP'] == pytest.approx(EXPECTED)
+
+
+def test_missing_images_are_counted():
+    with pytest.raises(ConfigError, match='1 of 2 images have no result, image 1 is the first'):
+        fed(VOCMetric(), order=(0,)).evaluate(2)
+
+
+def test_a_data_set_is_needed():
+    with pytest.raises(RuntimeError, match=r'VOCMetric: set_dataset'):
+        VOCMetric().process(dict(img_metas=[dict(img_id=0)]), DETS[:1])
+
+
+def test_table_and_unusual_mode_are_logged(monkeypatch):
+    logged = []
+    monkeypatch.setattr(voc_metric_module, 'print_log', lambda text, logger: logged.append(text))
+    fed(VOCMetric()).evaluate(2)
+    assert len(logged) == 1
+    assert '| cat   |   2 |    2 |  0.500 | 0.545 |' in logged[0]
+    logged.clear()
+    fed(VOCMetric(eval_mode='area')).evaluate(2)
+    assert logged[0].startswith("VOC2007 is measured with eval_mode='11points' elsewhere")
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(metric='recall'), "metric: only 'mAP' is supported, found 'recall'"),
+        (dict(scale_ranges=[(0, 32)]), 'scale_ranges: only None'),
+        (dict(eval_mode='11point'), "found '11point'. Did you mean '11points'"),
+        (dict(iou_thrs=[0.5, 50]), r'iou_thrs: numbers in \(0, 1\]'),
+        (dict(iou_thrs=[]), 'iou_thrs'),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        VOCMetric(**arguments)
+
+
+def test_a_config_of_mmdet_builds():
+    assert isinstance(METRICS.build(dict(type='VOCMetric', metric='mAP')), VOCMetric)
+    assert isinstance(METRICS.build(dict(type='ResultsFile', out='r.pkl')), ResultsFile)
+
+
+def test_results_file_then_evaluation_without_a_model(tmp_path):
+    out = tmp_path / 'r.pkl'
+    assert fed(ResultsFile(str(out)), order=(1, 0)).evaluate(2) == {}
+    results = load_results(out, 2, 2)
+    np.testing.assert_allclose(results[0][1], [[*B, 0.8]])
+    figures = evaluate_results(results, TwoImages(), [VOCMetric(), VOCMetric(prefix='again')])
+    assert figures['pascal_voc/mAP'] == figures['again/mAP'] == pytest.approx(EXPECTED)
+
+
+def test_results_file_is_checked_before_the_run():
+    with pytest.raises(ConfigError, match=r'r\.json'):
+        ResultsFile('r.json')

@@ -1,0 +1,11 @@
+"""python tools/test.py: see `mmlite/cli/test.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.test import main  # noqa: E402
+
+if __name__ == '__main__':
+    sys.exit(main())

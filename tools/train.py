@@ -1,0 +1,11 @@
+"""python tools/train.py: see `mmlite/cli/train.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.train import main  # noqa: E402
+
+if __name__ == '__main__':
+    sys.exit(main())
