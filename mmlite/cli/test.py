@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
+from mmlite.errors import ConfigError, did_you_mean
 
 EXAMPLE = (
     'example: python tools/test.py configs/ssd/ssd300_voc.py work_dirs/ssd300_voc/epoch_24.pth'
 )
+HEADLINES = ('mAP', 'bbox_mAP')
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='test', description=__doc__, epilog=EXAMPLE)
     add_common_arguments(parser)
     add = parser.add_argument
-    add('checkpoint', help='a file, or "last" for the last one of the work dir')
+    add('checkpoint', help='a checkpoint file')
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
     add('--out-json', metavar='FILE', help='write all metrics')
-    add('--eval', nargs='+', metavar='METRIC', help='mAP; the metrics are those of the config')
-    add('--show-dir', metavar='DIR', help='write pictures of the detections and the ground truth')
+    add('--eval', nargs='+', metavar='METRIC', help='mAP; as in 2.x, the config names the metric')
+    add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
     add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
     return parser
 
@@ -33,4 +35,50 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def test(args: argparse.Namespace) -> None:
     """Tests as the parsed command line says; the last line printed holds the headline metric."""
+    check_eval_names(args.eval or ())
     cfg = config_from(args)
+    for section in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        cfg[section] = None
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    train_from_scratch(cfg)  # all weights come from the checkpoint
+    cfg.load_from = args.checkpoint
+
+    from mmlite.engine.runner import build_runner
+    from mmlite.evaluation import KeptResults, save_results
+    from mmlite.evaluation.results import check_results_path
+    from mmlite.visualization import write_pictures
+
+    if args.out:
+        check_results_path(args.out)
+    runner = build_runner(cfg, debug=args.debug)
+    kept = KeptResults()
+    runner.add_test_metric(kept)
+    metrics = runner.test()
+    if kept.kept is not None:  # rank 0 of a distributed run
+        if args.out:
+            save_results(kept.kept, args.out)
+        if args.show_dir:
+            write_pictures(kept.kept, kept.dataset, args.show_dir, args.show_score_thr)
+        report(metrics, args.out_json)
+
+
+def check_eval_names(names: Sequence[str]) -> None:
+    """2.x names the metric on the command line; here the config's evaluator does."""
+    for name in names:
+        if name not in ('mAP', 'bbox'):
+            raise ConfigError(
+                f"--eval: 'mAP' (VOC) and 'bbox' (COCO) are known, found '{name}'."
+                f"{did_you_mean(name, ('mAP', 'bbox'))} The metric itself is the config's "
+                'test_evaluator'
+            )
+
+
+def report(metrics: dict[str, float], out_json: str | None) -> None:
+    """Writes all metrics where asked, and prints the headline last."""
+    if out_json:
+        path = Path(out_json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(metrics, indent=2) + '\n', encoding='utf-8')
+    headlines = [key for key in metrics if key.rsplit('/', 1)[-1] in HEADLINES]
+    for key in [key for key in metrics if key not in headlines] + headlines:
+        print(f'{key}: {metrics[key]:.4f}', flush=True)

@@ -8,6 +8,7 @@ from mmlite.datasets.wrappers import ConcatDataset, RepeatDataset
 
 __all__ = [
     'ConcatDataset',
+    'DemoDataset',
     'DetDataset',
     'MissingDataError',
     'RepeatDataset',

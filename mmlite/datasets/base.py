@@ -289,7 +289,7 @@ class DetDataset(SeededDataset):
             self.notes.append(f'no boxes of {", ".join(absent)}{_near_names(absent, others)}')
         print_log(
             f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
-            f'classes, {int(self._records.difficult.sum())} difficult'
+            f'classes, {int(self._records.difficult.sum())} ignored ones'
             f'{"".join(f"; {note}" for note in self.notes)}',
             logger='current',
         )

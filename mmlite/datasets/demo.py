@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,11 +16,12 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from mmlite.datasets.annotations import cache_dir
 from mmlite.datasets.demo_scenes import MIN_SIDE, DrawnObject, Scene
 from mmlite.datasets.demo_shapes import MAX_CLASSES, shape_of_each
 from mmlite.errors import DataError
 
-DRAWING_VERSION = 1  # raise it when the drawing changes: older sets are then drawn anew
+DRAWING_VERSION = 2  # raise it when the drawing changes: older sets are then drawn anew
 DEFAULT_CLASSES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
 
 
@@ -28,12 +30,11 @@ def demo_root(
 ) -> Path:
     """Returns the default folder of a demo set: its own one for each set of arguments.
 
-    It lies in the folder that the environment variable MMLITE_CACHE names, or ~/.cache/mmlite.
+    It lies in the cache: $MMLITE_CACHE or ~/.cache/mmlite.
     """
     parameters = _checked_parameters(classes, num_train, num_test, size, seed)
     digest = hashlib.sha256(json.dumps(parameters).encode()).hexdigest()[:12]
-    cache = os.environ.get('MMLITE_CACHE') or '~/.cache/mmlite'
-    return Path(cache).expanduser() / f'demo-{digest}'
+    return cache_dir() / f'demo-{digest}'
 
 
 def draw_demo_set(
@@ -47,8 +48,9 @@ def draw_demo_set(
     """Draws a data set in VOC layout into `root`, or finds it drawn there already.
 
     The same arguments give the same files. The folder appears at once and complete, so several
-    processes may call this together. A class named as a shape in SHAPES gets that shape, the
-    others get the rest in order.
+    processes may call this together. In `root`, another demo set or a damaged one is replaced.
+    Classes are told apart by shape: one named as a shape in demo_shapes.SHAPES gets that shape,
+    the others get the rest in order.
 
     Args:
         root: folder to make, with JPEGImages, Annotations, ImageSets/Main and demo.json in it.
@@ -66,12 +68,12 @@ def draw_demo_set(
     """
     root = Path(root).expanduser().absolute()
     parameters = _checked_parameters(classes, num_train, num_test, size, seed)
-    if root.exists():  # asked first: what appears after that is another process's finished set
-        if _is_drawn(root, parameters):
-            return root
-        _clear_the_way(root)
     draft = root.with_name(f'{root.name}.{uuid.uuid4().hex[:8]}.draft')
     try:
+        if root.exists():  # asked first: what appears later is another process's finished set
+            if _is_drawn(root, parameters):
+                return root
+            _clear_the_way(root)
         _draw_into(draft, parameters)
         draft.rename(root)
     except OSError as error:  # renaming fails where another process was faster
@@ -86,8 +88,8 @@ def _checked_parameters(
     classes: Sequence[str], num_train: int, num_test: int, size: tuple[int, int], seed: int
 ) -> dict:
     """Returns what decides a set's content, in the form of demo.json; refuses bad arguments."""
-    if isinstance(classes, str):
-        raise DataError(f"classes: a list is expected, found '{classes}'; ('{classes}',) is one")
+    if isinstance(classes, str) or not isinstance(classes, Sequence):
+        raise DataError(f'classes: a list of names is expected, found {classes!r}')
     names = list(classes)
     bad_names = [n for n in names if not isinstance(n, str) or not n or n != n.strip()]
     if not names or bad_names:
@@ -119,7 +121,7 @@ def _is_drawn(root: Path, parameters: dict) -> bool:
     try:
         found = json.loads((root / 'demo.json').read_text('utf-8'))
         return found == parameters and all(
-            len(os.listdir(root / folder)) == number for folder, number in num_files.items()
+            len(os.listdir(root / folder)) >= number for folder, number in num_files.items()
         )
     except (OSError, ValueError):
         return False
@@ -131,7 +133,8 @@ def _clear_the_way(root: Path) -> None:
         root.rmdir()
     elif (root / 'demo.json').is_file():
         old = root.with_name(f'{root.name}.{uuid.uuid4().hex[:8]}.old')
-        root.rename(old)
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            root.rename(old)
         shutil.rmtree(old, ignore_errors=True)
     else:
         raise DataError(
@@ -141,9 +144,11 @@ def _clear_the_way(root: Path) -> None:
 
 
 def _draw_into(root: Path, parameters: dict) -> None:
-    """Writes the set: images, annotations, lists, demo.json."""
+    """Writes the whole set into a new folder."""
     for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
         (root / folder).mkdir(parents=True)
+    # first, so that an unfinished copy of this folder is known as a demo set too
+    (root / 'demo.json').write_text(json.dumps(parameters, indent=1), 'utf-8')
     trainval = _draw_part(root, 0, 1, parameters['num_train'], parameters)
     test = _draw_part(root, 1, 1 + len(trainval), parameters['num_test'], parameters)
     val = trainval[4::5]
@@ -151,7 +156,6 @@ def _draw_into(root: Path, parameters: dict) -> None:
     for part, stems in dict(train=train, val=val, trainval=trainval, test=test).items():
         text = ''.join(f'{stem}\n' for stem in stems)
         (root / 'ImageSets/Main' / f'{part}.txt').write_text(text, 'utf-8')
-    (root / 'demo.json').write_text(json.dumps(parameters, indent=1), 'utf-8')
 
 
 def _draw_part(root: Path, part: int, first: int, count: int, parameters: dict) -> list[str]:

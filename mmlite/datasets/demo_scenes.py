@@ -77,7 +77,7 @@ class Scene:
             mask = render(shape, side, turn, stretch)
             spot = self._free_spot(mask)
         if spot is not None:
-            self._draw(label, mask, *spot)
+            self.draw(label, mask, *spot)
 
     def photograph(self) -> np.ndarray:
         """Returns the picture as uint8, under uneven light, a little blurred and noisy."""
@@ -136,7 +136,7 @@ class Scene:
                 return x, y
         return None
 
-    def _draw(self, label: int, mask: np.ndarray, x: int, y: int) -> None:
+    def draw(self, label: int, mask: np.ndarray, x: int, y: int) -> None:
         """Draws a mask with its upper left corner at (x, y), which may lie outside."""
         full_area = int((mask >= 0.5).sum())
         mask = mask[max(-y, 0) : self.seen.shape[0] - y, max(-x, 0) : self.seen.shape[1] - x]
@@ -148,7 +148,7 @@ class Scene:
         if self.rng.random() < OUTLINE_CHANCE:
             reach = 3 if min(mask.shape) < 40 else 5
             inner = cv2.erode(mask, np.ones((reach, reach), np.uint8))
-            line = self.rng.uniform(0, 255, 3)
+            line = _contrasting_colour(self.rng, ground)
             fill = line + (fill - line) * inner[..., None]
         self.canvas[frame] = ground + (fill - ground) * mask[..., None]
 
@@ -174,8 +174,8 @@ def paint(rng: Generator, size: tuple[int, int], colour: np.ndarray, contrast: f
     """
     texture = TEXTURES[rng.integers(len(TEXTURES))]
     field = texture(rng, *size) + 0.3 * (_noise(rng, *size, cell=2) - 0.5)
-    swing = rng.uniform(-contrast, contrast, 3)
-    return np.float32(colour + (field[..., None] - 0.5) * swing)
+    swing = np.float32(rng.uniform(-contrast, contrast, 3))
+    return np.float32(colour) + (field[..., None] - 0.5) * swing
 
 
 # Textures return (h, w) float32 fields, 0..1.
@@ -231,7 +231,7 @@ def _sharpen(wave: np.ndarray, gain: float) -> np.ndarray:
 def _contrasting_colour(rng: Generator, ground: np.ndarray) -> np.ndarray:
     """Returns a random colour (3,) that stands out from nearly all of `ground` (h, w, 3)."""
     pixels = ground.reshape(-1, 3)[:: max(1, ground.shape[0] * ground.shape[1] // 100)]
-    colours = rng.uniform(0, 255, (12, 3))
+    colours = np.float32(rng.uniform(0, 255, (12, 3)))
     distances = np.linalg.norm(colours[:, None] - pixels[None], axis=2)
     contrast = np.quantile(distances, 0.1, axis=1)
     good = np.flatnonzero(contrast > 80)

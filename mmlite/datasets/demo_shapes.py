@@ -116,7 +116,8 @@ def render(shape: Shape, side: float, turn: float = 0, stretch: float = 1) -> np
     rings = [(np.array(ring) - centre) @ matrix for ring in shape.rings]
     low, high = np.min(rings[0], axis=0), np.max(rings[0], axis=0)
     scale = side / (high - low).max()
-    width, height = np.ceil((high - low) * scale).astype(int) + 2
+    # less a trace: 8.000001 pixels, as turning leaves them, are 8
+    width, height = np.ceil((high - low) * scale - 1e-6).astype(int) + 2
     large = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8)
 
     def to_pixels(ring: np.ndarray) -> np.ndarray:

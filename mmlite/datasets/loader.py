@@ -22,9 +22,13 @@ from mmlite.errors import ConfigError, did_you_mean
 from mmlite.parallel import collate
 from mmlite.registry import DATASETS, Registry
 
-# a child of mmengine's, so that a mistake is reported with its place in the config
+# a child of mmengine's, so that a mistake is reported with its place in the config;
+# DefaultSampler and InfiniteSampler register themselves in mmengine.dataset
 DATA_SAMPLERS = Registry(
-    'data sampler', parent=roots.DATA_SAMPLERS, scope='mmlite', locations=['mmlite.datasets']
+    'data sampler',
+    parent=roots.DATA_SAMPLERS,
+    scope='mmlite',
+    locations=['mmlite.datasets', 'mmengine.dataset'],
 )
 
 # the keys of a dataloader dict beside `dataset` and `sampler`

@@ -33,7 +33,6 @@ from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.registry import HOOKS, METRICS
 from mmlite.version import __version__
 
-
 # checks the loss, counts unreadable images, shows the progress on a terminal
 OWN_HOOKS = dict(
     invalid_loss=dict(type='CheckInvalidLossHook'),

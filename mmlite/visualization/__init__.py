@@ -7,5 +7,13 @@ from mmlite.visualization.drawing import (
     draw_detections,
     draw_ground_truth,
 )
+from mmlite.visualization.pictures import write_pictures
 
-__all__ = ['class_colour', 'contact_sheet', 'draw_detections', 'draw_ground_truth', 'plot_curves']
+__all__ = [
+    'class_colour',
+    'contact_sheet',
+    'draw_detections',
+    'draw_ground_truth',
+    'plot_curves',
+    'write_pictures',
+]

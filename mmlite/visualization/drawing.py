@@ -168,7 +168,7 @@ def _name(label: int, classes: Sequence[str]) -> str:
 
 
 def _line_width(canvas: np.ndarray) -> int:
-    return max(1, round(min(canvas.shape[:2]) / 250))
+    return max(2, round(min(canvas.shape[:2]) / 250))
 
 
 def _ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -180,8 +180,8 @@ def _ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
 def _dashed_rectangle(canvas: np.ndarray, box: Box) -> None:
     """Draws white dashes with black edges: they show on any background, and it between them."""
     x1, y1, x2, y2 = box
-    width = _line_width(canvas)
-    dash, step = 4 * width, 8 * width
+    width = _line_width(canvas) - 1
+    dash, step = 4 * width + 2, 8 * width + 8  # the gap has room for the round ends of two dashes
     across = [((x, y), (min(x + dash, x2), y)) for x in range(x1, x2 + 1, step) for y in (y1, y2)]
     down = [((x, y), (x, min(y + dash, y2))) for y in range(y1, y2 + 1, step) for x in (x1, x2)]
     for colour, line_width in ((_BLACK, width + 2), (_WHITE, width)):
@@ -206,15 +206,15 @@ def _write(
     thickness = max(1, round(scale))
     (text_width, _), _ = cv2.getTextSize(text, _FONT, scale, thickness)
     (_, ascent), descent = cv2.getTextSize('Ag', _FONT, scale, thickness)  # equal for all texts
-    plate_width, plate_height = text_width + 4, ascent + descent + 4
+    plate_width, plate_height = min(text_width + 4, width), min(ascent + descent + 4, height)
 
     x1, y1, _, y2 = box
-    left = min(max(x1 - _line_width(canvas) // 2, 0), max(width - plate_width, 0))
+    left = min(max(x1 - _line_width(canvas) // 2, 0), width - plate_width)
     tops = [y1 - plate_height, y1, y2 - plate_height, y2]
     if below:
         tops.reverse()
     tops = [top for top in tops if 0 <= top <= height - plate_height]
-    tops.append(min(y1, max(height - plate_height, 0)))  # inside the image whatever the box
+    tops.append(min(y1, height - plate_height))  # inside the image whatever the box
     plates = [(left, top, left + plate_width, top + plate_height) for top in tops]
     plate = next((p for p in plates if not any(_meet(p, t) for t in taken)), plates[0])
     taken.append(plate)

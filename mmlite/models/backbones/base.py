@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmlite.engine.checkpoint import load_pretrained
+from mmlite.models.base_module import BaseModule
 
 
 class Backbone(BaseModule):

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.models.base_module import BaseModule
 from mmlite.ops.assigners import BACKGROUND, IGNORE
 from mmlite.ops.nms import multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
+from mmlite.models.base_module import BaseModule
 from mmlite.models.layers import ConvModule, L2Norm
 from mmlite.registry import NECKS
 

@@ -1,0 +1,44 @@
+"""Trains an SSD on the embedded set, tests it, and draws its detections and its curves."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmlite.cli import test as test_cli
+from mmlite.cli import train as train_cli
+from mmlite.cli.common import run
+
+EXAMPLE = 'example: python tools/demo.py'
+CONFIG = 'configs/ssd/ssd_demo.py'
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='demo', description=__doc__, epilog=EXAMPLE)
+    add = parser.add_argument
+    add('--config', default=CONFIG, help=f'a config that draws its own data ({CONFIG})')
+    add('--work-dir', default='work_dirs/demo', help='where everything is written')
+    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as in train')
+    add('--traceback', action='store_true', help='show the traceback of a mistake too')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), demo, argv)
+
+
+def demo(args: argparse.Namespace) -> None:
+    """The steps of a user, one after the other: train, test, look."""
+    from mmlite.visualization import plot_curves
+
+    work_dir = Path(args.work_dir)
+    common = ['--work-dir', str(work_dir), '--cfg-options', *args.cfg_options]
+    train_cli.train(train_cli.build_parser().parse_args([args.config, *common]))
+    scalars = max(work_dir.glob('*/vis_data/scalars.json'))
+    plot_curves(scalars, work_dir / 'curves.png')
+    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+    show = ['--show-dir', str(work_dir / 'pictures')]
+    test_cli.test(test_cli.build_parser().parse_args([args.config, checkpoint, *common, *show]))
+    print(f'pictures of the detections: {work_dir / "pictures"}, sheet.png first')
+    print(f'curves of the training:     {work_dir / "curves.png"}')

@@ -1,0 +1,54 @@
+"""Pictures of results: one per image of a data set, and a sheet of the first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmlite.datasets.transforms.loading import read_image
+from mmlite.evaluation.results import result2bbox
+from mmlite.visualization.drawing import contact_sheet, draw_detections, draw_ground_truth
+
+
+def write_pictures(
+    results: Sequence[Sequence[np.ndarray]],
+    dataset,
+    out_dir: str | os.PathLike,
+    score_thr: float = 0.3,
+    on_sheet: int = 12,
+) -> None:
+    """Draws detections (solid) over the ground truth (white dashes) of every image.
+
+    Args:
+        results: in the (n_imgs)(n_class)(k,5) form.
+        dataset: the data set they are of.
+        out_dir: gets one PNG per image and `sheet.png`.
+        score_thr: lowest score drawn.
+        on_sheet: images on the sheet, taken evenly from the whole set.
+    """
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    chosen = set(np.linspace(0, len(results) - 1, min(on_sheet, len(results))).astype(int))
+    sheet = []
+    for i, result in enumerate(results):
+        truth = dataset.get_ann_info(i)
+        img = draw_ground_truth(
+            read_image(dataset.filename(i)), truth['bboxes'], truth['labels'], dataset.classes
+        )
+        det = result2bbox(result)
+        img = draw_detections(
+            img, det['bboxes'], det['labels'], det['scores'], dataset.classes, score_thr
+        )
+        write_png(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.png')
+        if i in chosen:
+            sheet.append(img)
+    write_png(contact_sheet(sheet), out_dir / 'sheet.png')
+
+
+def write_png(img: np.ndarray, path: Path) -> None:
+    """Writes an image under any name; cv2.imwrite cannot do that on Windows."""
+    path.write_bytes(cv2.imencode('.png', img)[1].tobytes())
