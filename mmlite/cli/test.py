@@ -10,9 +10,8 @@ from pathlib import Path
 from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
 from mmlite.errors import ConfigError, did_you_mean
 
-EXAMPLE = (
-    'example: python tools/test.py configs/ssd/ssd300_voc.py work_dirs/ssd300_voc/epoch_24.pth'
-)
+EXAMPLE = 'example: python tools/test.py configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown'
+
 HEADLINES = ('mAP', 'bbox_mAP')
 
 
