@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None 
     except UserError as error:
         if args.traceback:
             traceback.print_exc()
-        print(f'{parser.prog}: {error}', file=sys.stderr)
+        print(f'{parser.prog}: {without_worker_traceback(str(error))}', file=sys.stderr)
         if isinstance(error, MissingDataError):
             print(f'To try it now: {_command(parser)} --demo-data', file=sys.stderr)
         return 2
@@ -38,6 +39,13 @@ def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None 
         print(f'{parser.prog}: {error}', file=sys.stderr)
         return 1
     return 0
+
+
+def without_worker_traceback(message: str) -> str:
+    """An error in a data-loading worker arrives with the worker's traceback around it."""
+    if not message.startswith('Caught '):
+        return message
+    return re.split(r'\n[\w.]+Error: ', message)[-1].strip()
 
 
 def _command(parser: argparse.ArgumentParser) -> str:

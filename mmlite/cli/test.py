@@ -11,7 +11,6 @@ from mmlite.cli.common import add_common_arguments, config_from, run, train_from
 from mmlite.errors import ConfigError, did_you_mean
 
 EXAMPLE = 'example: python tools/test.py configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown'
-
 HEADLINES = ('mAP', 'bbox_mAP')
 
 
@@ -36,9 +35,6 @@ def test(args: argparse.Namespace) -> None:
     """Tests as the parsed command line says; the last line printed holds the headline metric."""
     check_eval_names(args.eval or ())
     cfg = config_from(args)
-    for section in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
-        cfg[section] = None
-    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     train_from_scratch(cfg)  # all weights come from the checkpoint
     cfg.load_from = args.checkpoint
 
@@ -49,10 +45,8 @@ def test(args: argparse.Namespace) -> None:
 
     if args.out:
         check_results_path(args.out)
-    runner = build_runner(cfg, debug=args.debug)
     kept = KeptResults()
-    runner.add_test_metric(kept)
-    metrics = runner.test()
+    metrics = build_runner(cfg, 'test', args.debug, [kept]).test()
     if kept.kept is not None:  # rank 0 of a distributed run
         if args.out:
             save_results(kept.kept, args.out)

@@ -45,7 +45,7 @@ def train(args: argparse.Namespace) -> None:
     apply_training_flags(cfg, args)
     from mmlite.engine.runner import build_runner
 
-    build_runner(cfg, debug=args.debug).train()
+    build_runner(cfg, 'train', args.debug).train()
 
 
 def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:

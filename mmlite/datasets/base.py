@@ -287,12 +287,12 @@ class DetDataset(SeededDataset):
         others = set(self.names_found) - set(counts)
         if absent:
             self.notes.append(f'no boxes of {", ".join(absent)}{_near_names(absent, others)}')
-        print_log(
+        self.summary = (
             f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
             f'classes, {int(self._records.difficult.sum())} ignored ones'
-            f'{"".join(f"; {note}" for note in self.notes)}',
-            logger='current',
+            f'{"".join(f"; {note}" for note in self.notes)}'
         )
+        print_log(self.summary, logger='current')
 
     def _empty_message(self, listed: int) -> str:
         return (

@@ -129,18 +129,16 @@ def _is_drawn(root: Path, parameters: dict) -> bool:
 
 def _clear_the_way(root: Path) -> None:
     """Removes an empty folder, another demo set or a damaged one; refuses to remove any other."""
-    if root.is_dir() and not any(root.iterdir()):
-        root.rmdir()
-    elif (root / 'demo.json').is_file():
-        old = root.with_name(f'{root.name}.{uuid.uuid4().hex[:8]}.old')
-        with contextlib.suppress(FileNotFoundError):  # another process removed it
-            root.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        raise DataError(
-            f'{root}: is there already and is no demo set (it has no demo.json): name another '
-            'folder, or remove this one'
-        )
+    old = root.with_name(f'{root.name}.{uuid.uuid4().hex[:8]}.old')
+    with contextlib.suppress(FileNotFoundError):  # another process was faster
+        names = os.listdir(root)
+        if names and 'demo.json' not in names:
+            raise DataError(
+                f'{root}: is there already and is no demo set (it has no demo.json): name another '
+                'folder, or remove this one'
+            )
+        root.rename(old)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _draw_into(root: Path, parameters: dict) -> None:

@@ -30,6 +30,8 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
     once: parts of a concatenation that would then be the same are dropped.
     """
     root = str(Path(root).expanduser().absolute())
+    if not any(True for _ in dataset_dicts(cfg)):
+        raise ConfigError('no data set of the config has a data_root: it draws its data by itself')
     single = _is_voc_part(root)
     for _, dataset in dataset_dicts(cfg):
         dataset['data_root'] = root

@@ -17,6 +17,7 @@ class DatasetWrapper(SeededDataset):
     """What ConcatDataset and RepeatDataset share: every question goes to the data set inside."""
 
     metainfo: dict
+    summary: str  # what the data sets inside logged when they were built
 
     def locate(self, i: int) -> tuple[DetDataset, int]:
         """Returns the data set that sample i comes from, and its index in there."""
@@ -70,6 +71,7 @@ class ConcatDataset(DatasetWrapper):
         if not datasets:
             raise ConfigError('ConcatDataset: datasets is empty')
         self.datasets = [_build(dataset) for dataset in datasets]
+        self.summary = '\n'.join(dataset.summary for dataset in self.datasets)
         self.ends = np.cumsum([len(dataset) for dataset in self.datasets])
         self.metainfo = dict(self.datasets[0].metainfo)
         ignored = [ignore_keys] if isinstance(ignore_keys, str) else list(ignore_keys or [])
@@ -113,6 +115,7 @@ class RepeatDataset(DatasetWrapper):
         if type(times) is not int or times < 1:
             raise ConfigError(f'RepeatDataset: times: a whole number from 1 up, found {times!r}')
         self.dataset = _build(dataset)
+        self.summary = self.dataset.summary
         self.times = times
         self.metainfo = dict(self.dataset.metainfo)
 

@@ -10,28 +10,36 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
+import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mmengine.runner
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
-from mmengine.dist import broadcast, get_local_rank, master_only
-from mmengine.evaluator import Evaluator
+from mmengine.dist import broadcast, master_only
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import is_model_wrapper
+from mmengine.utils.dl_utils import collect_env
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmlite.datasets import build_dataloader
+from mmlite.datasets import build_dataloader, build_dataset
 from mmlite.engine.checkpoint import load_weights, plain, read_checkpoint, write_checkpoint
 from mmlite.engine.checks import check_checkpoint_classes, check_config, check_head_against_data
+from mmlite.evaluation import build_metrics
 from mmlite.models import build_detector
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
-from mmlite.registry import HOOKS, METRICS
+from mmlite.registry import HOOKS
 from mmlite.version import __version__
+
+LOOPS = ('train', 'val', 'test')
 
 # checks the loss, counts unreadable images, shows the progress on a terminal
 OWN_HOOKS = dict(
@@ -41,32 +49,44 @@ OWN_HOOKS = dict(
 )
 
 
-def build_runner(cfg: Config, debug: bool = False) -> Runner:
-    """Builds the detector of a config and the Runner around it; data and weights come later.
+def build_runner(
+    cfg: Config, task: str = 'train', debug: bool = False, extra_metrics: Sequence[BaseMetric] = ()
+) -> Runner:
+    """Builds the data sets and the detector of a config, and the Runner around them.
+
+    Nothing is written before both fit each other; weights come with `train()` or `test()`.
 
     Args:
         cfg: from `load_config`, with `work_dir` set; it is not changed.
+        task: 'train', with validation where the config has it, or 'test'.
         debug: load in the main process, so that breakpoints work.
+        extra_metrics: metrics beside those of the config.
 
     Raises:
-        ConfigError: something in the config cannot be built.
+        ConfigError: something in the config cannot be built, or model and data do not fit.
+        DataError: the data are missing or cannot be used.
     """
     check_config(cfg)
     cfg = copy.deepcopy(cfg)
+    detector = build_detector(cfg.model)
+    parts: dict[str, Any] = {}
+    for loop in ('train', 'val') if task == 'train' else ('test',):
+        loader = cfg.get(f'{loop}_dataloader')
+        if loader is None:
+            continue
+        at = f'{loop}_dataloader.dataset'
+        dataset = build_dataset(loader.dataset, at=at)
+        check_head_against_data(detector, dataset, at)
+        parts[f'{loop}_dataloader'] = {**loader, 'dataset': dataset}
+        parts[f'{loop}_cfg'] = cfg.get(f'{loop}_cfg')
+        if loop != 'train':
+            parts[f'{loop}_evaluator'] = cfg.get(f'{loop}_evaluator')
+    if task == 'train':
+        for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
+            parts[name] = cfg.get(name)
     return Runner(
-        model=build_detector(cfg.model),
+        model=detector,
         work_dir=cfg.work_dir,
-        train_dataloader=cfg.get('train_dataloader'),
-        val_dataloader=cfg.get('val_dataloader'),
-        test_dataloader=cfg.get('test_dataloader'),
-        train_cfg=cfg.get('train_cfg'),
-        val_cfg=cfg.get('val_cfg'),
-        test_cfg=cfg.get('test_cfg'),
-        auto_scale_lr=cfg.get('auto_scale_lr'),
-        optim_wrapper=cfg.get('optim_wrapper'),
-        param_scheduler=cfg.get('param_scheduler'),
-        val_evaluator=cfg.get('val_evaluator'),
-        test_evaluator=cfg.get('test_evaluator'),
         default_hooks=cfg.get('default_hooks'),
         custom_hooks=cfg.get('custom_hooks'),
         load_from=cfg.get('load_from'),
@@ -75,20 +95,33 @@ def build_runner(cfg: Config, debug: bool = False) -> Runner:
         env_cfg=cfg.get('env_cfg', dict(dist_cfg=dict(backend='gloo'))),
         log_processor=cfg.get('log_processor'),
         log_level=cfg.get('log_level', 'INFO'),
-        visualizer=cfg.get('visualizer'),
+        visualizer=cfg.get('visualizer') or default_visualizer(),
         default_scope=None,  # mmlite's registries are asked directly
         randomness=cfg.get('randomness', dict(seed=None)),
         experiment_name=cfg.get('experiment_name'),
         cfg=cfg,
         debug=debug,
+        extra_metrics=extra_metrics,
+        **parts,
     )
 
 
-class Runner(mmengine.runner.Runner):
-    """See the module's docstring; arguments are mmengine's, and `debug`."""
+def default_visualizer() -> dict:
+    """Scalars go to a file of JSON lines, and to TensorBoard where it is installed."""
+    backends = [dict(type='LocalVisBackend')]
+    if importlib.util.find_spec('tensorboard') is not None:
+        backends.append(dict(type='TensorboardVisBackend'))
+    return dict(type='Visualizer', vis_backends=backends)
 
-    def __init__(self, *args, debug: bool = False, **kwargs) -> None:
+
+class Runner(mmengine.runner.Runner):
+    """See the module's docstring; arguments are mmengine's and the last two of `build_runner`."""
+
+    def __init__(
+        self, *args, debug: bool = False, extra_metrics: Sequence[BaseMetric] = (), **kwargs
+    ) -> None:
         self._debug = debug
+        self._extra_metrics = list(extra_metrics)
         super().__init__(*args, **kwargs)
 
     # ---- building -------------------------------------------------------------------------
@@ -99,11 +132,9 @@ class Runner(mmengine.runner.Runner):
             return model
         device = get_device()
         if not self.distributed:
-            return MMDataParallel(model.to(device))
-        device_ids = [get_local_rank()] if device == 'cuda' else None
+            return MMDataParallel(model.to(device), device_ids=[device])
         return MMDistributedDataParallel(
             model.to(device),
-            device_ids=device_ids,
             find_unused_parameters=self.cfg.get('find_unused_parameters', False),
         )
 
@@ -113,50 +144,27 @@ class Runner(mmengine.runner.Runner):
         """Builds mmlite's data loader; the ranks differ by their position in the epoch."""
         if isinstance(dataloader, DataLoader):
             return dataloader
+        loaders = {f'{loop}_dataloader': getattr(self, f'_{loop}_dataloader') for loop in LOOPS}
+        # mmengine copies the dict on its way here; the data set in it stays the same
         at = next(
             name
-            for name in ('train', 'val', 'test')
-            if getattr(self, f'_{name}_dataloader') is dataloader
+            for name, loader in loaders.items()
+            if loader is not None and loader['dataset'] is dataloader['dataset']
         )
-        return build_dataloader(
-            dataloader, seed=self.seed, at=f'{at}_dataloader', debug=self._debug
-        )
+        return build_dataloader(dataloader, seed=self.seed, at=at, debug=self._debug)
 
     def build_evaluator(self, evaluator: Evaluator | dict | list) -> Evaluator:
         """Builds the metrics of a config from mmlite's registry."""
         if isinstance(evaluator, Evaluator):
             return evaluator
         at = 'val_evaluator' if evaluator is self._val_evaluator else 'test_evaluator'
-        if isinstance(evaluator, dict):
-            return Evaluator([METRICS.build(evaluator, at=at)])
-        return Evaluator(
-            [
-                METRICS.build(metric, at=f'{at}[{i}]') if isinstance(metric, dict) else metric
-                for i, metric in enumerate(evaluator)
-            ]
-        )
-
-    def build_train_loop(self, loop: dict) -> mmengine.runner.BaseLoop:
-        loop = super().build_train_loop(loop)
-        check_head_against_data(self.model, loop.dataloader.dataset, 'train_dataloader.dataset')
-        return loop
+        return Evaluator(build_metrics(evaluator, at) + self._extra_metrics)
 
     def build_val_loop(self, loop: dict) -> mmengine.runner.BaseLoop:
-        return self._with_ground_truth(super().build_val_loop(loop), 'val_dataloader.dataset')
+        return _with_ground_truth(super().build_val_loop(loop))
 
     def build_test_loop(self, loop: dict) -> mmengine.runner.BaseLoop:
-        return self._with_ground_truth(super().build_test_loop(loop), 'test_dataloader.dataset')
-
-    def _with_ground_truth(
-        self, loop: mmengine.runner.BaseLoop, at: str
-    ) -> mmengine.runner.BaseLoop:
-        """Hands the data set to the metrics: ground truth never goes through the transforms."""
-        dataset = loop.dataloader.dataset
-        check_head_against_data(self.model, dataset, at)
-        for metric in loop.evaluator.metrics:
-            if hasattr(metric, 'set_dataset'):
-                metric.set_dataset(dataset)
-        return loop
+        return _with_ground_truth(super().build_test_loop(loop))
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
         """Adds mmlite's own to mmengine's default hooks; `name=None` removes one."""
@@ -170,6 +178,30 @@ class Runner(mmengine.runner.Runner):
             priority = args.pop('priority', priority)
             hook = HOOKS.build(args, at=f'hook {args.get("type")}')
         super().register_hook(hook, priority)
+
+    def get_hooks_info(self) -> str:
+        """Names the hooks, first to last; mmengine lists each of them once for every stage."""
+        return ', '.join(type(hook).__name__ for hook in self.hooks)
+
+    def _log_env(self, env_cfg: dict) -> None:
+        """Says in a line where this runs; everything else about it goes to the log file alone."""
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
+        self.logger.info(
+            f'mmlite {__version__}, torch {torch.__version__}, {device} x {self.world_size}, '
+            f'seed {self.seed}, work dir {self.work_dir}'
+        )
+        environment = '\n'.join(f'  {key}: {value}' for key, value in collect_env().items())
+        self._log_to_file(f'Environment:\n{environment}\nConfig:\n{self.cfg.pretty_text}')
+        for loop in LOOPS:
+            loader = getattr(self, f'_{loop}_dataloader')
+            if isinstance(loader, dict):  # its data set spoke when there was no log file yet
+                self._log_to_file(getattr(loader['dataset'], 'summary', ''))
+
+    def _log_to_file(self, text: str) -> None:
+        record = self.logger.makeRecord(self.logger.name, logging.INFO, '', 0, text, (), None)
+        for handler in self.logger.handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.handle(record)
 
     def _init_model_weights(self) -> None:
         """Draws or fetches the first weights, unless a checkpoint brings all of them."""
@@ -245,6 +277,14 @@ class Runner(mmengine.runner.Runner):
             checkpoint['message_hub'] = _message_hub_state(checkpoint['message_hub'])
         self._has_loaded = True
         return checkpoint
+
+
+def _with_ground_truth(loop: mmengine.runner.BaseLoop) -> mmengine.runner.BaseLoop:
+    """Hands the data set to the metrics: ground truth never goes through the transforms."""
+    for metric in loop.evaluator.metrics:
+        if hasattr(metric, 'set_dataset'):
+            metric.set_dataset(loop.dataloader.dataset)
+    return loop
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:

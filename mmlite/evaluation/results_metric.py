@@ -88,6 +88,33 @@ class ResultsFile(ResultsMetric):
         return {}
 
 
+class KeptResults(ResultsMetric):
+    """Keeps the results for whoever tests: in `kept`, on the main process."""
+
+    default_prefix = 'kept'
+    kept: list[list[np.ndarray]] | None = None
+
+    def compute_metrics(self, results: list) -> dict:
+        """Puts the results in order."""
+        self.kept = self.in_order(results)
+        return {}
+
+
+def build_metrics(cfg: dict | list, at: str) -> list[BaseMetric]:
+    """Builds the metrics of an evaluator config, a dict or a list of them.
+
+    Args:
+        cfg: the config; metrics that are built already stay as they are.
+        at: its config path, such as 'test_evaluator'.
+    """
+    if isinstance(cfg, dict):
+        return [METRICS.build(cfg, at=at)]
+    return [
+        METRICS.build(metric, at=f'{at}[{i}]') if isinstance(metric, dict) else metric
+        for i, metric in enumerate(cfg)
+    ]
+
+
 def evaluate_results(
     results: Sequence[Sequence[np.ndarray]], dataset: Any, metrics: Sequence[BaseMetric]
 ) -> dict[str, float]:
