@@ -17,9 +17,10 @@ from mmengine import registry as roots
 
 from mmlite.errors import ArgumentError, ConfigError, UnknownTypeError, did_you_mean
 
-# (config path, arguments) of the object under construction: its parts find their own path in it
-_under_construction: ContextVar[tuple[str, dict]] = ContextVar(
-    'under_construction', default=('', {})
+# (config path, arguments) of the objects under construction, the outermost first: their parts
+# find their own path in them
+_under_construction: ContextVar[tuple[tuple[str, dict], ...]] = ContextVar(
+    'under_construction', default=()
 )
 
 # `type='mmdet.SSDHead'` is how 3.x configs spell a scope; these scopes all mean this package
@@ -42,7 +43,7 @@ class Registry(roots.Registry):
             UnknownTypeError: the `type` is not registered here.
             ArgumentError: an argument is unknown or missing.
         """
-        path = at or _path_in_parent(cfg) or self.name
+        path = at or _path_in_parents(cfg) or self.name
         if not isinstance(cfg, dict) or 'type' not in cfg:
             raise ConfigError(
                 f"{path}: a dict with the key 'type' is expected here (registry '{self.name}'), "
@@ -52,7 +53,7 @@ class Registry(roots.Registry):
         args.pop('_scope_', None)
         cls = self.find(args.pop('type'), path)
         check_arguments(cls, args, path)
-        token = _under_construction.set((path, args))
+        token = _under_construction.set((*_under_construction.get(), (path, args)))
         try:
             return cls(**args)
         finally:
@@ -126,11 +127,17 @@ def check_arguments(cls: Callable, args: dict, path: str) -> None:
         raise ArgumentError(f"{path}: {name} needs the argument '{missing[0]}'.")
 
 
-def _path_in_parent(cfg: Any) -> str:
-    """Returns the config path of `cfg` inside the object under construction, or ''."""
-    parent_path, parent_args = _under_construction.get()
-    inside = _search(parent_args, cfg)
-    return f'{parent_path}{inside}' if inside else ''
+def _path_in_parents(cfg: Any) -> str:
+    """Returns the config path of `cfg` inside the objects under construction, or ''.
+
+    The outermost comes first: a detector hands `train_cfg` on to its head, but the file has it
+    under `model`.
+    """
+    for parent_path, parent_args in _under_construction.get():
+        inside = _search(parent_args, cfg)
+        if inside:
+            return f'{parent_path}{inside}'
+    return ''
 
 
 def _search(node: Any, wanted: Any) -> str:

@@ -36,6 +36,11 @@ class DetDataPreprocessor(nn.Module):
         super().__init__()
         if (mean is None) != (std is None):
             raise ConfigError('model.data_preprocessor: give both mean and std, or neither')
+        if mean is not None and not len(mean) == len(std) == 3:
+            raise ConfigError(
+                'model.data_preprocessor: mean and std are three numbers each, found '
+                f'mean={list(mean)}, std={list(std)}'
+            )
         self.normalises = mean is not None
         self.bgr_to_rgb = bgr_to_rgb
         self.pad_size_divisor = pad_size_divisor

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmlite.errors import ConfigError
+
 
 class GridPriors:
     """Base priors shifted over the cells of each level.
@@ -49,7 +51,7 @@ class GridPriors:
             like: a tensor on the wanted device.
 
         Raises:
-            ValueError: the number of feature maps is not the number of levels.
+            ConfigError: the number of feature maps is not the number of levels.
         """
         self._check_levels(featmap_sizes)
         levels = [
@@ -91,7 +93,7 @@ class GridPriors:
 
     def _check_levels(self, featmap_sizes: Sequence) -> None:
         if len(featmap_sizes) != self.num_levels:
-            raise ValueError(
+            raise ConfigError(
                 f'{type(self).__name__} has {self.num_levels} strides {self.strides}, but the '
                 f'model gives {len(featmap_sizes)} feature maps {list(featmap_sizes)}'
             )
@@ -115,7 +117,7 @@ class SSDAnchorGenerator(GridPriors):
         scale_major: False; mmdet's configs carry it.
 
     Raises:
-        ValueError: arguments that do not fit together.
+        ConfigError: arguments that do not fit together.
     """
 
     def __init__(
@@ -129,15 +131,15 @@ class SSDAnchorGenerator(GridPriors):
         scale_major: bool = False,
     ) -> None:
         if scale_major:
-            raise ValueError('SSDAnchorGenerator: scale_major=True is not SSD; leave it out')
+            raise ConfigError('SSDAnchorGenerator: scale_major=True is not SSD; leave it out')
         if (min_sizes is None) != (max_sizes is None):
-            raise ValueError('SSDAnchorGenerator: give both min_sizes and max_sizes, or neither')
+            raise ConfigError('SSDAnchorGenerator: give both min_sizes and max_sizes, or neither')
         if min_sizes is None:
             input_size = input_size or 300
             min_sizes, max_sizes = ssd_sizes(input_size, basesize_ratio_range, len(strides))
         counts = {len(strides), len(ratios), len(min_sizes), len(max_sizes)}
         if len(counts) > 1:
-            raise ValueError(
+            raise ConfigError(
                 f'SSDAnchorGenerator: one entry per level is expected, found {len(strides)} '
                 f'strides, {len(ratios)} ratios, {len(min_sizes)} min_sizes, '
                 f'{len(max_sizes)} max_sizes'
@@ -158,9 +160,18 @@ _FIRST_LEVEL = {(300, 15): 7, (300, 20): 10, (512, 10): 4, (512, 15): 7}
 def ssd_sizes(
     input_size: int, ratio_range: Sequence[float], num_levels: int
 ) -> tuple[list[int], list[int]]:
-    """Returns min_sizes and max_sizes of SSD's levels in pixels, whole numbers as in Caffe."""
+    """Returns min_sizes and max_sizes of SSD's levels in pixels, whole numbers as in Caffe.
+
+    Raises:
+        ConfigError: fewer than three levels, or a range too narrow for them.
+    """
     low, high = (int(ratio * 100) for ratio in ratio_range)
-    step = (high - low) // (num_levels - 2)
+    step = (high - low) // (num_levels - 2) if num_levels > 2 else 0
+    if step <= 0:
+        raise ConfigError(
+            f'SSDAnchorGenerator: basesize_ratio_range {tuple(ratio_range)} cannot be spread over '
+            f'{num_levels} levels; give min_sizes and max_sizes'
+        )
     ratios = list(range(low, high + 1, step))[: num_levels - 1]
     first = _FIRST_LEVEL.get((input_size, low), low // 2)
     min_ratios = [first, *ratios]

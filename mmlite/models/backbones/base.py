@@ -26,7 +26,6 @@ class Backbone(BaseModule):
         else:
             super().init_weights()
 
-    @staticmethod
-    def convert_pretrained(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """Turns a classifier's weights into this backbone's; a subclass says how."""
         return state_dict

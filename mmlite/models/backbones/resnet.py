@@ -132,6 +132,10 @@ class ResNet(Backbone):
                 f'ResNet: out_indices {tuple(out_indices)} need {max(out_indices) + 1} stages, '
                 f'num_stages is {num_stages}'
             )
+        if frozen_stages > num_stages:
+            raise ConfigError(
+                f'ResNet: frozen_stages is {frozen_stages}, num_stages is {num_stages}'
+            )
         norm_cfg = norm_cfg or dict(type='BN', requires_grad=True)
         self.out_indices = tuple(out_indices)
         self.num_stages = num_stages
@@ -187,7 +191,6 @@ class ResNet(Backbone):
             module.eval()
             module.requires_grad_(False)
 
-    @staticmethod
-    def convert_pretrained(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """Drops the classifier."""
         return {key: v for key, v in state_dict.items() if not key.startswith('fc.')}

@@ -88,9 +88,8 @@ class SSDVGG(Backbone):
                 feats.append(x)
         return feats
 
-    @staticmethod
-    def convert_pretrained(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Turns torchvision's VGG16 classifier into fc6 and fc7; other files pass as they are.
+    def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Turns torchvision's VGG classifier into fc6 and fc7; other files pass as they are.
 
         fc6 (4096 x 512x7x7) keeps every 4th output and every 3rd row and column, fc7 (4096 x
         4096) every 4th of both, as the released SSD's reduced VGG does.
@@ -99,8 +98,9 @@ class SSDVGG(Backbone):
         fc6, fc7 = state_dict.get('classifier.0.weight'), state_dict.get('classifier.3.weight')
         if fc6 is None or fc7 is None or fc6.isnan().any():
             return weights  # a features-only file, such as torchvision's IMAGENET1K_FEATURES
-        weights['features.31.weight'] = fc6.view(4096, 512, 7, 7)[::4, :, ::3, ::3]
-        weights['features.31.bias'] = state_dict['classifier.0.bias'][::4]
-        weights['features.33.weight'] = fc7.view(4096, 4096, 1, 1)[::4, ::4]
-        weights['features.33.bias'] = state_dict['classifier.3.bias'][::4]
+        last = len(self.features) - 1  # fc6, ReLU, fc7, ReLU; 34 for depth 16
+        weights[f'features.{last - 3}.weight'] = fc6.view(4096, 512, 7, 7)[::4, :, ::3, ::3]
+        weights[f'features.{last - 3}.bias'] = state_dict['classifier.0.bias'][::4]
+        weights[f'features.{last - 1}.weight'] = fc7.view(4096, 4096, 1, 1)[::4, ::4]
+        weights[f'features.{last - 1}.bias'] = state_dict['classifier.3.bias'][::4]
         return weights

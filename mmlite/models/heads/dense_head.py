@@ -12,7 +12,7 @@ structure is a method: a head writes `forward`, and where it has a branch of its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -62,7 +62,8 @@ class DenseHead(BaseModule):
         self.bbox_coder = TASK_UTILS.build(bbox_coder)
         self.loss_cls = LOSSES.build(loss_cls)
         self.loss_bbox = LOSSES.build(loss_bbox)
-        self.assigner = TASK_UTILS.build(train_cfg['assigner']) if train_cfg else None
+        assigner = (train_cfg or {}).get('assigner')
+        self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
         self.test_cfg = _checked_test_cfg(test_cfg or {})
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -87,7 +88,12 @@ class DenseHead(BaseModule):
             gt_bboxes: per image (g, 4), xyxy, input pixels.
             gt_labels: per image (g,), 1..C.
             gt_bboxes_ignore: per image (k, 4).
+
+        Raises:
+            ConfigError: there is no assigner.
         """
+        if self.assigner is None:
+            raise ConfigError("model.train_cfg: training needs the key 'assigner'")
         outs = self(feats)
         priors, num_per_level = self.get_priors(feats, outs)
         labels, matched = self.get_targets(
@@ -247,16 +253,19 @@ def reduce_mean(value: Tensor) -> Tensor:
 def _checked_test_cfg(test_cfg: dict) -> dict:
     """mmdet's test_cfg, flat: `nms=dict(iou_threshold=...)` becomes `iou_thr`."""
     cfg = {**_TEST_DEFAULTS, 'iou_thr': 0.5, **test_cfg}
-    nms = cfg.pop('nms', None)
-    if nms is not None:
-        if nms.get('type', 'nms') != 'nms':
-            raise ConfigError(f"model.test_cfg.nms: type 'nms' is there, found '{nms['type']}'")
-        cfg['iou_thr'] = nms['iou_threshold']
-    known = [*_TEST_DEFAULTS, 'iou_thr']
+    nms = dict(type='nms', iou_threshold=cfg['iou_thr'])
+    _refuse_unknown(cfg.get('nms') or {}, nms, 'model.test_cfg.nms')
+    _refuse_unknown(cfg, [*_TEST_DEFAULTS, 'iou_thr', 'nms'], 'model.test_cfg')
+    nms.update(cfg.pop('nms', None) or {})
+    if nms['type'] != 'nms':
+        raise ConfigError(f"model.test_cfg.nms: type 'nms' is there, found '{nms['type']}'")
+    cfg['iou_thr'] = nms['iou_threshold']
+    return cfg
+
+
+def _refuse_unknown(cfg: dict, known: Collection[str], path: str) -> None:
     for key in cfg:
         if key not in known:
             raise ConfigError(
-                f"model.test_cfg: no key '{key}'.{did_you_mean(key, known)} "
-                f'Known: {", ".join(known)}, nms.'
+                f"{path}: no key '{key}'.{did_you_mean(key, known)} Known: {', '.join(known)}."
             )
-    return cfg

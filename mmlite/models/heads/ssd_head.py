@@ -67,8 +67,9 @@ class SSDHead(DenseHead):
             nn.Sequential(nn.Conv2d(channels, count * 4, 3, padding=1))
             for channels, count in zip(in_channels, counts, strict=True)
         )
+        # torch before 2.5 has these two as private methods only
         self._register_state_dict_hook(_to_disk_layout)
-        self.register_load_state_dict_pre_hook(_from_disk_layout)
+        self._register_load_state_dict_pre_hook(_from_disk_layout, with_module=True)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Returns `cls_score` (N, R, C + 1), background first, and `bbox_pred` (N, R, 4)."""
