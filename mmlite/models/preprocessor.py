@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmlite.datasets.transforms.normalize import normalization_scale
 from mmlite.errors import ConfigError
+from mmlite.ops.normalization import normalization_scale
 from mmlite.registry import TASK_UTILS
 
 

@@ -27,7 +27,7 @@ from mmlite.datasets.transforms.loading import (
     LoadAnnotations,
     LoadImageFromFile,
 )
-from mmlite.datasets.transforms.normalize import Normalize, normalization_scale
+from mmlite.datasets.transforms.normalize import Normalize
 from mmlite.datasets.transforms.photometric import PhotoMetricDistortion
 from mmlite.datasets.transforms.resize_flip_pad import Pad, RandomFlip, Resize
 
@@ -49,5 +49,4 @@ __all__ = [
     'Resize',
     'TransformError',
     'inverse_transform',
-    'normalization_scale',
 ]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from mmlite.datasets.transforms.normalize import denormalize_image, normalization_scale
+from mmlite.datasets.transforms.normalize import denormalize_image
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.ops.normalization import normalization_scale
 from mmlite.parallel import DataContainer, to_tensor
 from mmlite.registry import TRANSFORMS
 

@@ -12,7 +12,7 @@ structure is a method: a head writes `forward`, and where it has a branch of its
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -252,18 +252,19 @@ def reduce_mean(value: Tensor) -> Tensor:
 
 def _checked_test_cfg(test_cfg: dict) -> dict:
     """mmdet's test_cfg, flat: `nms=dict(iou_threshold=...)` becomes `iou_thr`."""
-    cfg = {**_TEST_DEFAULTS, 'iou_thr': 0.5, **test_cfg}
-    nms = dict(type='nms', iou_threshold=cfg['iou_thr'])
-    _refuse_unknown(cfg.get('nms') or {}, nms, 'model.test_cfg.nms')
+    cfg = {**_TEST_DEFAULTS, 'iou_thr': 0.5, 'nms': None, **test_cfg}
     _refuse_unknown(cfg, [*_TEST_DEFAULTS, 'iou_thr', 'nms'], 'model.test_cfg')
-    nms.update(cfg.pop('nms', None) or {})
+    given = cfg.pop('nms') or {}
+    nms = dict(type='nms', iou_threshold=cfg['iou_thr'])
+    _refuse_unknown(given, list(nms), 'model.test_cfg.nms')
+    nms.update(given)
     if nms['type'] != 'nms':
         raise ConfigError(f"model.test_cfg.nms: type 'nms' is there, found '{nms['type']}'")
     cfg['iou_thr'] = nms['iou_threshold']
     return cfg
 
 
-def _refuse_unknown(cfg: dict, known: Collection[str], path: str) -> None:
+def _refuse_unknown(cfg: dict, known: Sequence[str], path: str) -> None:
     for key in cfg:
         if key not in known:
             raise ConfigError(

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmlite.datasets.transforms import Normalize, normalization_scale
+from mmlite.datasets.transforms import Normalize
 from mmlite.datasets.transforms.normalize import denormalize_image, normalize_image
 from mmlite.errors import ConfigError
+from mmlite.ops.normalization import normalization_scale
 
 PIXEL = dict(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 UNIT = dict(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))

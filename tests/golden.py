@@ -1,0 +1,60 @@
+"""Golden cases: a model with the weights of the rule, its inputs, and what mmdet made of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmlite.models import build_detector
+
+FOLDER = Path(__file__).parent / 'data/golden'
+
+_spec = importlib.util.spec_from_file_location('golden_rule', FOLDER / 'rule.py')
+rule = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(rule)
+
+
+@dataclass
+class Golden:
+    """One case. `facts` is its JSON, `arrays` its NPZ; see data/golden/README.md."""
+
+    facts: dict
+    arrays: dict[str, np.ndarray]
+    model: nn.Module
+    state_dict: dict[str, Tensor]  # as on disk: background last
+    img: Tensor  # (N, 3, H, W), normalised
+    img_metas: list[dict]
+    gt_bboxes: list[Tensor]
+    gt_labels: list[Tensor]  # 1..C
+
+
+def load_golden(name: str) -> Golden:
+    facts = json.loads((FOLDER / f'{name}.json').read_text())
+    with np.load(FOLDER / f'{name}.npz') as file:
+        arrays = dict(file)
+    state_dict = {
+        key: torch.from_numpy(rule.weight(key, tuple(shape), facts['salt']))
+        for key, shape in facts['state_dict'].items()
+    }
+    model = build_detector(facts['model'])
+    model.load_state_dict(state_dict)
+    height, width, num_classes = facts['height'], facts['width'], facts['num_classes']
+    drawn = [
+        rule.boxes(case['num'], height, width, num_classes, case['seed']) for case in facts['boxes']
+    ]
+    return Golden(
+        facts=facts,
+        arrays=arrays,
+        model=model,
+        state_dict=state_dict,
+        img=torch.from_numpy(rule.image_batch(facts['batch'], height, width, facts['image_seed'])),
+        img_metas=[dict(img_shape=(height, width, 3)) for _ in drawn],
+        gt_bboxes=[torch.from_numpy(bboxes) for bboxes, _ in drawn],
+        gt_labels=[torch.from_numpy(labels) + 1 for _, labels in drawn],
+    )

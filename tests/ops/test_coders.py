@@ -1,0 +1,59 @@
+"""Encoding by hand, its inverse by property, and the two clamps of decoding."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmlite.ops.coders import DeltaXYWHBBoxCoder
+
+SSD = dict(target_means=(0.0, 0.0, 0.0, 0.0), target_stds=(0.1, 0.1, 0.2, 0.2))
+
+
+def test_encode_by_hand():
+    coder = DeltaXYWHBBoxCoder(target_means=(0, 0, 0, 1), target_stds=(0.1, 0.5, 0.2, 2))
+    prior, bbox = Tensor([[0, 0, 10, 20]]), Tensor([[5, 10, 25, 20]])
+    # centres (5, 10) and (15, 15): shifts 10 / 10 and 5 / 20; sides 20 / 10 and 10 / 20
+    expected = [1 / 0.1, 0.25 / 0.5, math.log(2) / 0.2, (math.log(0.5) - 1) / 2]
+    torch.testing.assert_close(coder.encode(prior, bbox), Tensor([expected]))
+
+
+def boxes():
+    corner, side = st.floats(0, 280, width=32), st.floats(1, 300, width=32)
+    box = st.tuples(corner, corner, side, side)
+    return st.lists(box, min_size=1, max_size=5).map(
+        lambda rows: Tensor([[x, y, x + w, y + h] for x, y, w, h in rows])
+    )
+
+
+@settings(deadline=None)
+@given(boxes(), boxes())
+def test_decode_undoes_encode(priors, bboxes):
+    num = min(len(priors), len(bboxes))
+    priors, bboxes = priors[:num], bboxes[:num]
+    # sides of 1 and of 300 differ by more than one decode may grow: 1000 / 16
+    ratio = (bboxes[:, 2:] - bboxes[:, :2]) / (priors[:, 2:] - priors[:, :2])
+    within = ((ratio < 62) & (ratio > 1 / 62)).all(dim=1)
+    coder = DeltaXYWHBBoxCoder(**SSD)
+    decoded = coder.decode(priors, coder.encode(priors, bboxes))
+    torch.testing.assert_close(decoded[within], bboxes[within], atol=5e-3, rtol=0)
+
+
+def test_a_side_changes_by_at_most_1000_sixteenths():
+    coder = DeltaXYWHBBoxCoder(clip_border=False)
+    decoded = coder.decode(Tensor([[0, 0, 16, 16]]), Tensor([[0, 0, 1e4, -1e4]]), (300, 300))
+    # width 16 * 1000 / 16, height 16 * 16 / 1000, around (8, 8)
+    expected = Tensor([[8 - 500, 8 - 0.128, 8 + 500, 8 + 0.128]])
+    torch.testing.assert_close(decoded, expected)
+
+
+def test_clips_to_the_image_only_where_asked():
+    prior, delta = Tensor([[-10, -10, 90, 90]]), torch.zeros(1, 4)
+    assert DeltaXYWHBBoxCoder().decode(prior, delta, (50, 60)).tolist() == [[0, 0, 60, 50]]
+    assert DeltaXYWHBBoxCoder().decode(prior, delta).tolist() == prior.tolist()
+    unclipped = DeltaXYWHBBoxCoder(clip_border=False).decode(prior, delta, (50, 60))
+    assert unclipped.tolist() == prior.tolist()
