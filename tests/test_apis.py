@@ -1,0 +1,42 @@
+"""init_detector and inference_detector on the demo model with drawn weights."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmlite.apis import inference_detector, init_detector
+from mmlite.config import load_config
+
+CONFIG = Path(__file__).resolve().parents[1] / 'configs/ssd/ssd_demo.py'
+
+
+@pytest.fixture(scope='module')
+def model():
+    torch.manual_seed(0)
+    cfg = load_config(CONFIG, {'model.test_cfg.score_thr': 0.0})
+    detector = init_detector(cfg)
+    detector.init_weights()
+    return detector
+
+
+def test_a_path_and_its_array_give_the_same(model, tmp_path: Path) -> None:
+    img = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    path = tmp_path / 'a.png'
+    cv2.imwrite(str(path), img)  # PNG: lossless
+    by_path, by_array = inference_detector(model, path), inference_detector(model, img)
+    assert len(by_path['bboxes']) > 0
+    for key in ('bboxes', 'scores', 'labels'):
+        np.testing.assert_array_equal(by_path[key], by_array[key])
+
+
+def test_boxes_are_in_pixels_of_each_image(model) -> None:
+    small, large = np.zeros((40, 50, 3), np.uint8), np.zeros((400, 500, 3), np.uint8)
+    dets = inference_detector(model, [small, large])
+    # both become the same 256x256 input, so the boxes differ by the size of the image alone
+    np.testing.assert_allclose(dets[0]['bboxes'] * 10, dets[1]['bboxes'], rtol=1e-3, atol=1e-2)
+    assert dets[1]['bboxes'].max() <= 500
+    assert set(np.unique(dets[0]['labels'])) <= {1, 2, 3, 4, 5}
+    assert (np.diff(dets[0]['scores']) <= 0).all()
