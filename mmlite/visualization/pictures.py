@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ def write_pictures(
     dataset,
     out_dir: str | os.PathLike,
     score_thr: float = 0.3,
-    on_sheet: int = 12,
+    on_sheet: int = 9,
 ) -> None:
     """Draws detections (solid) over the ground truth (white dashes) of every image.
 
@@ -35,18 +36,22 @@ def write_pictures(
     chosen = set(np.linspace(0, len(results) - 1, min(on_sheet, len(results))).astype(int))
     sheet = []
     for i, result in enumerate(results):
-        truth = dataset.get_ann_info(i)
-        img = draw_ground_truth(
-            read_image(dataset.filename(i)), truth['bboxes'], truth['labels'], dataset.classes
-        )
-        det = result2bbox(result)
+        img, zoom = enlarged(read_image(dataset.filename(i)))
+        truth, det = dataset.get_ann_info(i), result2bbox(result)
+        img = draw_ground_truth(img, truth['bboxes'] * zoom, truth['labels'], dataset.classes)
         img = draw_detections(
-            img, det['bboxes'], det['labels'], det['scores'], dataset.classes, score_thr
+            img, det['bboxes'] * zoom, det['labels'], det['scores'], dataset.classes, score_thr
         )
         write_png(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.png')
         if i in chosen:
             sheet.append(img)
-    write_png(contact_sheet(sheet), out_dir / 'sheet.png')
+    write_png(contact_sheet(sheet, columns=3, cell=(480, 400)), out_dir / 'sheet.png')
+
+
+def enlarged(img: np.ndarray, least: int = 600) -> tuple[np.ndarray, int]:
+    """Returns a small image enlarged so that names fit beside its boxes, and the factor."""
+    zoom = max(1, math.ceil(least / max(img.shape[:2])))
+    return cv2.resize(img, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC), zoom
 
 
 def write_png(img: np.ndarray, path: Path) -> None:

@@ -1,0 +1,42 @@
+"""One picture per image, a sheet, and small images enlarged with their boxes."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmlite.visualization.drawing import class_colour
+from mmlite.visualization.pictures import enlarged, write_pictures
+
+
+class TwoImages:
+    classes = ('cat', 'dog')
+
+    def __init__(self, folder: Path) -> None:
+        self.files = [folder / 'a.png', folder / 'b.png']
+        for file in self.files:
+            cv2.imwrite(str(file), np.zeros((60, 80, 3), np.uint8))
+
+    def filename(self, i: int) -> str:
+        return str(self.files[i])
+
+    def get_ann_info(self, i: int) -> dict:
+        return dict(bboxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
+
+
+def test_one_picture_per_image_and_a_sheet(tmp_path: Path) -> None:
+    nothing = np.zeros((0, 5), np.float32)
+    box = np.array([[10, 20, 50, 40, 0.9]], np.float32)
+    out = tmp_path / 'out'
+    write_pictures([[box, nothing], [nothing, nothing]], TwoImages(tmp_path), out)
+    assert sorted(p.name for p in out.iterdir()) == ['00000_a.png', '00001_b.png', 'sheet.png']
+    drawn, empty = (cv2.imread(str(out / name)) for name in ('00000_a.png', '00001_b.png'))
+    assert drawn.shape == (480, 640, 3)  # 80 x 8 = 640 is the first multiple of 80 from 600 on
+    assert tuple(drawn[30 * 8, 10 * 8].tolist()) == class_colour(1)  # the left side, times 8
+    assert not empty.any()
+
+
+def test_large_images_keep_their_size() -> None:
+    img = np.zeros((700, 900, 3), np.uint8)
+    assert enlarged(img)[0].shape == img.shape
+    assert enlarged(img)[1] == 1
