@@ -1,21 +1,21 @@
 # A small SSD on the embedded set, made for two CPU cores: it draws its data by itself.
 _base_ = ['../_base_/models/ssd_r18.py', '../_base_/default_runtime.py']
 model = dict(
-    backbone=dict(base_channels=32, out_indices=(1, 2, 3)),
+    backbone=dict(base_channels=32, num_stages=3, out_indices=(1, 2)),
     neck=dict(
-        in_channels=(64, 128, 256),
-        out_channels=(64, 128, 256, 128),
-        level_strides=(2,),
-        level_paddings=(1,),
+        in_channels=(64, 128),
+        out_channels=(64, 128, 256, 256),
+        level_strides=(2, 2),
+        level_paddings=(1, 1),
     ),
     bbox_head=dict(
         num_classes=5,
-        in_channels=(64, 128, 256, 128),
+        in_channels=(64, 128, 256, 256),
         anchor_generator=dict(
-            input_size=256,
+            input_size=None,  # any: the sizes below say it all
             strides=[8, 16, 32, 64],
-            min_sizes=(14, 36, 72, 120),
-            max_sizes=(36, 72, 120, 200),
+            min_sizes=(17, 40, 80, 130),
+            max_sizes=(40, 80, 130, 200),
             ratios=[[2], [2], [2], [2]],
         ),
     ),
@@ -23,14 +23,13 @@ model = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Resize', scale=(256, 256), keep_ratio=False),
+    dict(type='Resize', scale=(320, 240), keep_ratio=False),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(256, 256), keep_ratio=False),
+    dict(type='Resize', scale=(320, 240), keep_ratio=False),
     dict(type='PackDetInputs'),
 ]
 train_dataloader = dict(
@@ -55,7 +54,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=10),
 )
 param_scheduler = [
@@ -69,5 +68,6 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-default_hooks = dict(logger=dict(interval=10))
+default_hooks = dict(logger=dict(interval=25))
+custom_hooks = [dict(type='EMAHook', momentum=0.01)]
 randomness = dict(seed=0)
