@@ -1,0 +1,185 @@
+"""The detector as a whole, small: losses, detections, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mmlite.errors import ConfigError
+from mmlite.models import build_detector
+
+from .tiny import NUM_PRIORS, batch, tiny_ssd
+
+
+def build(**changes):
+    torch.manual_seed(0)
+    detector = build_detector(tiny_ssd(**changes))
+    detector.init_weights()
+    return detector
+
+
+def test_wrong_input_size_names_both_and_the_way_out():
+    with pytest.raises(
+        ConfigError, match=r'64x64 pixels, the batch is 48x64 \(w x h\).*\(64, 64\)'
+    ):
+        build(input_size=64)(**batch((64, 48)))
+
+
+def test_training_lowers_the_loss():
+    detector = build().train()
+    inputs = batch((64, 64), (64, 64))
+    optimizer = torch.optim.SGD(detector.parameters(), lr=0.02, momentum=0.9)
+    totals = []
+    for _ in range(15):
+        losses = detector(**inputs)
+        assert set(losses) == {'loss_cls', 'loss_bbox'}
+        total = sum(losses.values())
+        assert total.ndim == 0
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        totals.append(total.item())
+    assert totals[-1] < 0.5 * totals[0]
+
+
+@pytest.mark.parametrize('empty', [[0], [0, 1]], ids=['one', 'both'])
+def test_an_image_without_boxes_gives_the_same_losses_and_finite_gradients(empty):
+    detector = build().train()
+    inputs = batch((64, 64), (64, 64))
+    for i in empty:
+        inputs['gt_bboxes'][i] = torch.zeros(0, 4)
+        inputs['gt_labels'][i] = torch.zeros(0, dtype=torch.int64)
+    losses = detector(**inputs)
+    sum(losses.values()).backward()
+    assert set(losses) == {'loss_cls', 'loss_bbox'}
+    for name, parameter in detector.named_parameters():
+        assert parameter.grad is not None, name  # DDP waits for every one of them
+        assert torch.isfinite(parameter.grad).all(), name
+    if len(empty) == 2:  # no positives, hence no negatives either
+        assert [loss.item() for loss in losses.values()] == [0, 0]
+
+
+def test_forward_preprocesses_and_loss_does_not():
+    detector = build().train()
+    inputs = batch((64, 64), (64, 64))
+    through_forward = detector(**inputs)
+    img, metas = inputs.pop('img'), inputs.pop('img_metas')
+    normalised = detector.data_preprocessor(img, metas)
+    direct = detector.loss(normalised, metas, inputs['gt_bboxes'], inputs['gt_labels'])
+    assert {k: v.item() for k, v in direct.items()} == {
+        k: v.item() for k, v in through_forward.items()
+    }
+
+
+def test_priors_outside_an_images_own_padding_are_ignored():
+    """A small image beside a larger one: the cells that see nothing of it teach nothing."""
+    detector = build().train()
+    inputs = batch((64, 64), (64, 30))
+    head, metas = detector.bbox_head, inputs['img_metas']
+    feats = detector.extract_feat(detector.data_preprocessor(inputs['img'], metas))
+    outs = head(feats)
+    priors, num_per_level = head.get_priors(feats, outs)
+    assert outs['cls_score'].shape == (2, NUM_PRIORS, 4)
+    boxes = inputs['gt_bboxes'], inputs['gt_labels'], None
+    labels, matched = head.get_targets(priors, num_per_level, feats, metas, *boxes)
+    # 30 of 64 wide: 2 of 4 columns at stride 16, 1 of 2 at 32, the only one at 64; 4 priors each
+    widths = [label.reshape(side, side, 4) for label, side in zip(
+        labels[1].split(num_per_level), (4, 2, 1), strict=True
+    )]  # fmt: skip
+    assert (widths[0][:, 2:] == -1).all() and (widths[0][:, :2] != -1).all()
+    assert (widths[1][:, 1:] == -1).all() and (widths[1][:, :1] != -1).all()
+    assert (widths[2] != -1).all() and (labels[0] != -1).all()
+
+    losses = head.loss_terms(outs, priors, labels, matched)
+    outside = labels == -1
+    worse = {key: torch.where(outside[..., None], 50.0, value) for key, value in outs.items()}
+    changed = head.loss_terms(worse, priors, labels, matched)
+    assert {k: v.item() for k, v in changed.items()} == {k: v.item() for k, v in losses.items()}
+    whole = detector(**inputs)
+    assert {k: v.item() for k, v in whole.items()} == pytest.approx(
+        {k: v.item() for k, v in losses.items()}
+    )
+
+
+def test_a_box_is_found_although_its_best_prior_is_outside():
+    """Only the priors inside compete for a box, so none is lost to the padding."""
+    detector = build().train()
+    inputs = batch((64, 64), (64, 30))
+    inputs['gt_bboxes'][1] = torch.tensor([[28.0, 4.0, 44.0, 20.0]])  # nearest to column 2
+    head, metas = detector.bbox_head, inputs['img_metas']
+    feats = detector.extract_feat(detector.data_preprocessor(inputs['img'], metas))
+    priors, num_per_level = head.get_priors(feats, head(feats))
+    labels, _ = head.get_targets(
+        priors, num_per_level, feats, metas, inputs['gt_bboxes'], inputs['gt_labels'], None
+    )
+    assert (labels[1] == 2).any()
+
+
+def test_detections_in_original_pixels():
+    # scores near 1/4 everywhere: a low threshold keeps boxes of all classes
+    detector = build(test_cfg=dict(score_thr=0.01, max_per_img=20)).eval()
+    inputs = batch((64, 48), (64, 64))
+    img, metas = inputs['img'], inputs['img_metas']
+    for meta in metas:
+        meta['scale_factor'] = np.float32([2, 4, 2, 4])
+    with torch.no_grad():
+        original = detector(img, metas, return_loss=False)[0]
+        resized = detector(img, metas, return_loss=False, rescale=False)[0]
+    assert len(resized['scores']) == 20
+    assert torch.equal(original['bboxes'], resized['bboxes'] / torch.tensor([2.0, 4, 2, 4]))
+    assert torch.equal(original['labels'], resized['labels'])
+    # clipped to the image of (64, 48), not to the batch
+    x, y = resized['bboxes'][:, 0::2], resized['bboxes'][:, 1::2]
+    assert x.min() == 0 and x.max() == 48 and y.min() == 0 and y.max() == 64
+    assert (resized['scores'].diff() <= 0).all()
+    assert set(resized['labels'].tolist()) <= {1, 2, 3}
+
+
+def test_eval_is_deterministic_and_does_not_see_the_neighbours():
+    detector = build().eval()
+    inputs = batch((64, 64), (64, 64))
+    weights = {key: value.clone() for key, value in detector.state_dict().items()}
+    with torch.no_grad():
+        both = detector(inputs['img'], inputs['img_metas'], return_loss=False, rescale=False)
+        again = detector(inputs['img'], inputs['img_metas'], return_loss=False, rescale=False)
+        (alone,) = detector(
+            inputs['img'][:1], inputs['img_metas'][:1], return_loss=False, rescale=False
+        )
+    for first, second in zip(both, again, strict=True):
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    torch.testing.assert_close(alone['scores'], both[0]['scores'])
+    assert all(torch.equal(value, weights[key]) for key, value in detector.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(train_cfg=dict(asigner={})), r"model\.train_cfg: no key 'asigner'.*mean 'assigner'"),
+        (dict(train_cfg=dict(pos_weight=2)), r'model\.train_cfg\.pos_weight: 2 .*or use -1'),
+        (
+            dict(train_cfg=dict(sampler=dict(type='RandomSampler'))),
+            r'model\.train_cfg\.sampler: .*PseudoSampler',
+        ),
+        (dict(test_cfg=dict(score_thrs=0.1)), r"model\.test_cfg: no key 'score_thrs'.*'score_thr'"),
+        (dict(test_cfg=dict(nms=dict(type='soft_nms'))), r"model\.test_cfg\.nms: .*'soft_nms'"),
+        # mmdet 1.x's spelling
+        (dict(test_cfg=dict(nms=dict(iou_thr=0.5))), r"test_cfg\.nms: no key 'iou_thr'"),
+    ],
+)
+def test_unknown_keys_of_train_cfg_and_test_cfg(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        build(**changes)
+
+
+def test_training_without_an_assigner():
+    model = tiny_ssd()
+    del model['train_cfg']['assigner']
+    detector = build_detector(model)  # fine for prediction
+    with pytest.raises(ConfigError, match=r"model\.train_cfg: .*'assigner'"):
+        detector(**batch((64, 64)))
+
+
+def test_a_bare_detector_does_not_step():
+    with pytest.raises(TypeError, match='MMDataParallel'):
+        build().train_step({}, None)

@@ -1,0 +1,94 @@
+"""ConvModule's parts and keys, norms, activations, and L2Norm by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmlite.errors import ConfigError
+from mmlite.models.layers import ConvModule, L2Norm, build_activation, build_norm
+
+
+@pytest.mark.parametrize(
+    ('norm_cfg', 'bias', 'keys'),
+    [
+        (None, None, ['conv.weight', 'conv.bias']),
+        (None, False, ['conv.weight']),
+        (dict(type='BN'), None, ['conv.weight', 'bn.weight', 'bn.bias']),
+        (dict(type='BN'), True, ['conv.weight', 'conv.bias', 'bn.weight', 'bn.bias']),
+        (dict(type='GN', num_groups=2), None, ['conv.weight', 'gn.weight', 'gn.bias']),
+    ],
+)
+def test_parameters_of_a_conv_module_have_mmcvs_keys(norm_cfg, bias, keys):
+    module = ConvModule(3, 4, 3, bias=bias, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU'))
+    assert [key for key, _ in module.named_parameters()] == keys
+
+
+def test_conv_then_norm_then_activation():
+    module = ConvModule(1, 1, 1, norm_cfg=dict(type='BN'), act_cfg=dict(type='ReLU')).eval()
+    with torch.no_grad():
+        module.conv.weight.fill_(2)
+        module.bn.running_mean.fill_(4)
+        module.bn.bias.fill_(1)
+    # 2x - 4 + 1, then nothing below 0; any other order gives other numbers
+    out = module(Tensor([[[[1, 2, 3]]]]))
+    torch.testing.assert_close(out.flatten(), Tensor([0, 1, 3]), atol=1e-4, rtol=0)
+
+
+def test_arguments_of_the_convolution():
+    module = ConvModule(4, 8, 3, stride=2, padding=2, dilation=2, groups=4)
+    assert module.conv.weight.shape == (8, 1, 3, 3)
+    assert module(torch.zeros(1, 4, 9, 9)).shape == (1, 8, 5, 5)  # (9 + 4 - 5) / 2 + 1
+    # without act_cfg there is none: negative values pass
+    assert (module(torch.randn(1, 4, 9, 9, generator=torch.manual_seed(0))) < 0).any()
+
+
+def test_norm_keys_go_to_the_layer_but_requires_grad():
+    name, norm = build_norm(dict(type='BN', eps=0.5, momentum=0.25, requires_grad=False), 6)
+    assert (name, norm.eps, norm.momentum, norm.num_features) == ('bn', 0.5, 0.25, 6)
+    assert not any(parameter.requires_grad for parameter in norm.parameters())
+    assert build_norm(dict(type='SyncBN'), 6)[0] == 'bn'
+    name, norm = build_norm(dict(type='GN', num_groups=3), 6)
+    assert (name, norm.num_groups, norm.num_channels) == ('gn', 3, 6)
+
+
+def test_config_of_a_norm_is_not_changed():
+    norm_cfg = dict(type='BN', requires_grad=True)
+    build_norm(norm_cfg, 2)
+    assert norm_cfg == dict(type='BN', requires_grad=True)
+
+
+def test_unknown_norm_and_activation_name_the_nearest():
+    with pytest.raises(ConfigError, match=r"norm_cfg: type 'SynBN' .* mean 'SyncBN'"):
+        build_norm(dict(type='SynBN'), 4)
+    with pytest.raises(ConfigError, match=r"act_cfg: type 'RELU7' .* mean 'ReLU"):
+        build_activation(dict(type='RELU7'))
+
+
+def test_relu6_ends_at_6():
+    assert build_activation(dict(type='ReLU6'))(Tensor([-1, 5, 9])).tolist() == [0, 5, 6]
+    assert isinstance(build_activation(None), nn.Identity)
+
+
+def test_l2_norm_scales_each_location_over_its_channels():
+    norm = L2Norm(2, scale=10)
+    # (3, 4) has length 5, (0, 2) length 2; channel 1 is weighted by 1 instead of 10
+    with torch.no_grad():
+        norm.weight[1] = 1
+    x = Tensor([[[[3, 0]], [[4, 2]]]])
+    torch.testing.assert_close(norm(x), Tensor([[[[6, 0]], [[0.8, 1]]]]))
+
+
+def test_l2_norm_of_half_precision_does_not_overflow():
+    norm = L2Norm(512, scale=20.0)
+    # 512 * 100^2 is far above float16's 65504; the length of the vector is 100 * sqrt(512)
+    out = norm(torch.full((1, 512, 1, 1), 100, dtype=torch.float16))
+    assert out.dtype == torch.float16
+    torch.testing.assert_close(out[0, 0].item(), 20 / 512**0.5, atol=1e-3, rtol=0)
+
+
+def test_l2_norm_of_zeros_is_zero_and_has_a_finite_gradient():
+    norm = L2Norm(3)
+    norm(torch.zeros(1, 3, 2, 2)).sum().backward()
+    assert torch.isfinite(norm.weight.grad).all()

@@ -1,0 +1,94 @@
+"""Hard negative mining and smooth L1, by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmlite.models.losses import HardNegativeCrossEntropyLoss, SmoothL1Loss
+
+ONE = torch.tensor(1.0)
+
+
+def logits(*losses_if_background: float) -> Tensor:
+    """(R, 2) logits whose cross entropy is the given number where the label is 0.
+
+    With logits (0, z) the background's probability is 1 / (1 + e^z), its loss log(1 + e^z).
+    """
+    return Tensor([[0, math.log(math.exp(loss) - 1)] for loss in losses_if_background])
+
+
+def object_loss(background_loss: float) -> float:
+    """The same prior's cross entropy where the label is 1: -log(1 - e^-loss)."""
+    return -math.log(1 - math.exp(-background_loss))
+
+
+def test_three_hardest_negatives_for_each_positive():
+    cls_score = logits(1.0, 0.1, 0.5, 0.2, 0.4, 0.3)[None]
+    labels = torch.tensor([[1, 0, 0, 0, 0, 0]])
+    loss = HardNegativeCrossEntropyLoss()(cls_score, labels, ONE)
+    # the positive, and 0.5 + 0.4 + 0.3 of the five negatives
+    assert loss.item() == pytest.approx(object_loss(1.0) + 1.2, rel=1e-5)
+
+
+def test_mining_is_per_image():
+    easy, hard = logits(1.0, 0.1, 0.1, 0.1, 0.1), logits(1.0, 0.5, 0.6, 0.7, 0.8)
+    labels = torch.tensor([[1, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+    # the second image has no positive, hence no negatives, although its are harder
+    loss = HardNegativeCrossEntropyLoss()(torch.stack([easy, hard]), labels, ONE)
+    assert loss.item() == pytest.approx(object_loss(1.0) + 3 * 0.1, rel=1e-5)
+
+
+def test_without_positives_the_loss_is_zero_with_a_zero_gradient():
+    cls_score = torch.randn(2, 5, 4, generator=torch.manual_seed(0)).requires_grad_()
+    loss = HardNegativeCrossEntropyLoss()(cls_score, torch.zeros(2, 5, dtype=torch.int64), ONE)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(cls_score.grad, torch.zeros_like(cls_score))
+
+
+def test_ignored_priors_are_neither_positives_nor_negatives():
+    cls_score = logits(1.0, 9.0, 0.5, 0.2)[None].requires_grad_()
+    labels = torch.tensor([[1, -1, 0, 0]])
+    loss = HardNegativeCrossEntropyLoss()(cls_score, labels, ONE)
+    loss.backward()
+    # room for three negatives, but only two are there; the ignored one's 9 does not count
+    assert loss.item() == pytest.approx(object_loss(1.0) + 0.7, rel=1e-5)
+    assert cls_score.grad[0, 1].tolist() == [0, 0]
+
+
+def test_ratio_weight_and_avg_factor():
+    cls_score, labels = logits(1.0, 0.5, 0.2)[None], torch.tensor([[1, 0, 0]])
+    loss = HardNegativeCrossEntropyLoss(neg_pos_ratio=1, loss_weight=2)
+    expected = 2 * (object_loss(1.0) + 0.5) / 4
+    assert loss(cls_score, labels, torch.tensor(4.0)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_scores_leave_the_background_out():
+    # softmax of log 1, log 2, log 5 is 1/8, 2/8, 5/8; the first is the background's
+    scores = HardNegativeCrossEntropyLoss.scores(Tensor([1, 2, 5]).log())
+    torch.testing.assert_close(scores, Tensor([2 / 8, 5 / 8]))
+    assert HardNegativeCrossEntropyLoss.num_outputs(20) == 21
+
+
+@pytest.mark.parametrize(
+    ('beta', 'expected'),
+    [
+        (1.0, 0.5 * 0.5**2 + (3 - 0.5)),  # a square below 1, |d| - 1/2 above
+        (0.1, (0.5 - 0.05) + (3 - 0.05)),  # both beyond 0.1: |d| - beta / 2
+    ],
+)
+def test_smooth_l1(beta, expected):
+    pred, target = Tensor([[0.5, 0, 1, 7]]), Tensor([[0, 0, 1, 10]])
+    loss = SmoothL1Loss(beta=beta, loss_weight=3)(pred, target, torch.tensor(2.0))
+    assert loss.item() == pytest.approx(3 * expected / 2)
+
+
+def test_smooth_l1_of_no_boxes_is_zero_and_differentiable():
+    pred = torch.zeros(0, 4, requires_grad=True)
+    loss = SmoothL1Loss()(pred, torch.zeros(0, 4), ONE)
+    loss.backward()
+    assert loss.item() == 0
