@@ -33,7 +33,9 @@ def demo(args: argparse.Namespace) -> None:
     from mmlite.visualization import plot_curves
 
     work_dir = Path(args.work_dir)
-    common = ['--work-dir', str(work_dir), '--cfg-options', *args.cfg_options]
+    common = ['--work-dir', str(work_dir)]
+    if args.cfg_options:
+        common += ['--cfg-options', *args.cfg_options]
     train_cli.train(train_cli.build_parser().parse_args([args.config, *common]))
     scalars = max(work_dir.glob('*/vis_data/scalars.json'))
     plot_curves(scalars, work_dir / 'curves.png')
