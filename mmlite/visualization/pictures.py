@@ -27,7 +27,7 @@ def write_pictures(
     Args:
         results: in the (n_imgs)(n_class)(k,5) form.
         dataset: the data set they are of.
-        out_dir: gets one PNG per image and `sheet.png`.
+        out_dir: gets one JPEG per image and `sheet.jpg`.
         score_thr: lowest score drawn.
         on_sheet: images on the sheet, taken evenly from the whole set.
     """
@@ -42,10 +42,10 @@ def write_pictures(
         img = draw_detections(
             img, det['bboxes'] * zoom, det['labels'], det['scores'], dataset.classes, score_thr
         )
-        write_png(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.png')
+        write_jpeg(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.jpg')
         if i in chosen:
             sheet.append(img)
-    write_png(contact_sheet(sheet, columns=3, cell=(480, 400)), out_dir / 'sheet.png')
+    write_jpeg(contact_sheet(sheet, columns=3, cell=(480, 400)), out_dir / 'sheet.jpg')
 
 
 def enlarged(img: np.ndarray, least: int = 600) -> tuple[np.ndarray, int]:
@@ -54,6 +54,6 @@ def enlarged(img: np.ndarray, least: int = 600) -> tuple[np.ndarray, int]:
     return cv2.resize(img, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC), zoom
 
 
-def write_png(img: np.ndarray, path: Path) -> None:
+def write_jpeg(img: np.ndarray, path: Path) -> None:
     """Writes an image under any name; cv2.imwrite cannot do that on Windows."""
-    path.write_bytes(cv2.imencode('.png', img)[1].tobytes())
+    path.write_bytes(cv2.imencode('.jpg', img, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
