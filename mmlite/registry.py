@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -59,6 +59,26 @@ class Registry(roots.Registry):
         finally:
             _under_construction.reset(token)
 
+    def check(self, cfg: dict, at: str, given: Iterable[str] = ()) -> None:
+        """Raises what `build` would raise for a dict that is built later on.
+
+        Args:
+            cfg: the dict.
+            at: its config path.
+            given: the arguments that it gets beside its own when it is built.
+        """
+        cls, args = self._class_and_arguments(cfg, at)
+        check_arguments(cls, args, at, given)
+
+    def _class_and_arguments(self, cfg: dict, path: str) -> tuple[Callable, dict]:
+        if not isinstance(cfg, dict) or 'type' not in cfg:
+            raise ConfigError(
+                f"{path}: a dict with the key 'type' is expected here (registry '{self.name}'), "
+                f'found {cfg!r:.200}'
+            )
+        args = {key: value for key, value in cfg.items() if key != '_scope_'}
+        return self.find(args.pop('type'), path), args
+
     def get(self, key: str) -> Callable:
         """Returns the class registered as `key`; mmengine's own builders call this.
 
@@ -86,7 +106,7 @@ class Registry(roots.Registry):
             return _import_class(key, path)
         raise UnknownTypeError(
             f"{path}: type '{key}' is not in the registry '{self.name}'."
-            f'{did_you_mean(name, self.names())} Known: {", ".join(sorted(self.module_dict))}. '
+            f'{did_you_mean(name, self.names())} Known: {", ".join(sorted(set(self.names())))}. '
             'A class of your own is found once its module is imported: custom_imports=dict(imports='
             "['my_module']) in the config, --plugin my_module.py, or type='my_package.my_module."
             f"{name}'."
@@ -103,28 +123,64 @@ class Registry(roots.Registry):
         return names
 
 
-def check_arguments(cls: Callable, args: dict, path: str) -> None:
-    """Raises ArgumentError where `cls(**args)` would not fit the signature of `cls`."""
-    try:
-        parameters = inspect.signature(cls).parameters
-    except (TypeError, ValueError):  # some built-in classes have no signature
-        return
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] = ()) -> None:
+    """Raises ArgumentError where `cls(**args)` would not fit the signature of `cls`.
+
+    `given` names arguments that are not in `args` yet, but will be there.
+    """
+    parameters = parameters_of(cls)
+    if parameters is None:
         return
     name = getattr(cls, '__name__', str(cls))
     unknown = [key for key in args if key not in parameters]
     if unknown:
+        takes = ', '.join(key for key in parameters if key not in given)
         raise ArgumentError(
             f"{path}: {name} takes no argument '{unknown[0]}'."
-            f'{did_you_mean(unknown[0], parameters)} It takes: {", ".join(parameters)}.'
+            f'{did_you_mean(unknown[0], parameters)} It takes: {takes}.'
         )
     missing = [
         key
         for key, p in parameters.items()
-        if p.default is p.empty and p.kind is not p.VAR_POSITIONAL and key not in args
+        if p.default is p.empty and key not in args and key not in given
     ]
     if missing:
         raise ArgumentError(f"{path}: {name} needs the argument '{missing[0]}'.")
+
+
+def parameters_of(cls: Callable) -> dict[str, inspect.Parameter] | None:
+    """Returns the named parameters of `cls(...)` by name, None where it takes any.
+
+    A class of mmengine's hands its `**kwargs` on to its base class, whose parameters are then its
+    own too; what others do with theirs is not known.
+    """
+    try:
+        parameters = inspect.signature(cls).parameters
+    except (TypeError, ValueError):  # some built-in classes have no signature
+        return None
+    if _takes_any(parameters):
+        if not (inspect.isclass(cls) and cls.__module__.startswith('mmengine.')):
+            return None
+        parameters = _parameters_of_bases(cls)
+    return {
+        key: p for key, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    }
+
+
+def _parameters_of_bases(cls: type) -> dict[str, inspect.Parameter]:
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__[:-1]:
+        if '__init__' in vars(base):
+            parameters = inspect.signature(base.__init__).parameters
+            found = {**parameters, **found}
+            if not _takes_any(parameters):
+                break
+    found.pop('self', None)
+    return found
+
+
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _path_in_parents(cfg: Any) -> str:
@@ -177,19 +233,28 @@ def _import_class(dotted: str, path: str) -> Callable:
     return getattr(module, class_name)
 
 
-def _child(name: str, parent: roots.Registry, location: str) -> Registry:
-    return Registry(name, parent=parent, scope='mmlite', locations=[location])
+def _child(name: str, parent: roots.Registry, *locations: str) -> Registry:
+    return Registry(name, parent=parent, scope='mmlite', locations=list(locations))
 
 
 def _own(name: str, *locations: str) -> Registry:
     return Registry(name, scope='mmlite', locations=list(locations))
 
 
-DATASETS = _child('dataset', roots.DATASETS, 'mmlite.datasets')
+def _view(root: roots.Registry, location: str) -> Registry:
+    """A registry with nothing of its own, for the names in one that mmengine builds from."""
+    view = Registry(root.name, scope='mmengine', locations=[location])
+    view.parent = root
+    return view
+
+
+# mmengine fills its roots when its modules are imported, hence the second locations
+DATASETS = _child('dataset', roots.DATASETS, 'mmlite.datasets', 'mmengine.dataset')
+DATA_SAMPLERS = _child('data sampler', roots.DATA_SAMPLERS, 'mmlite.datasets', 'mmengine.dataset')
 TRANSFORMS = _child('transform', roots.TRANSFORMS, 'mmlite.datasets.transforms')
-HOOKS = _child('hook', roots.HOOKS, 'mmlite.engine.hooks')
-METRICS = _child('metric', roots.METRICS, 'mmlite.evaluation')
-MODEL_WRAPPERS = _child('model_wrapper', roots.MODEL_WRAPPERS, 'mmlite.parallel')
+HOOKS = _child('hook', roots.HOOKS, 'mmlite.engine.hooks', 'mmengine.hooks')
+METRICS = _child('metric', roots.METRICS, 'mmlite.evaluation', 'mmengine.evaluator')
+MODEL_WRAPPERS = _child('model_wrapper', roots.MODEL_WRAPPERS, 'mmlite.parallel', 'mmengine.model')
 
 BACKBONES = _own('backbone', 'mmlite.models.backbones')
 NECKS = _own('neck', 'mmlite.models.necks')
@@ -198,12 +263,14 @@ DETECTORS = _own('detector', 'mmlite.models.detectors')
 LOSSES = _own('loss', 'mmlite.models.losses')
 TASK_UTILS = _own('task util', 'mmlite.models.task_utils', 'mmlite.models.preprocessor')
 
-
-# mmengine's own, for what a run takes from there
-_ROOTS = (
-    roots.OPTIM_WRAPPERS, roots.OPTIMIZERS, roots.PARAM_SCHEDULERS, roots.LOOPS,
-    roots.DATA_SAMPLERS, roots.VISUALIZERS, roots.VISBACKENDS, roots.LOG_PROCESSORS,
-)  # fmt: skip
+# what mmengine builds by itself: a class of your own is registered in mmengine.registry
+OPTIM_WRAPPERS = _view(roots.OPTIM_WRAPPERS, 'mmengine.optim')
+OPTIMIZERS = _view(roots.OPTIMIZERS, 'mmengine.optim')
+PARAM_SCHEDULERS = _view(roots.PARAM_SCHEDULERS, 'mmengine.optim')
+LOOPS = _view(roots.LOOPS, 'mmengine.runner')
+LOG_PROCESSORS = _view(roots.LOG_PROCESSORS, 'mmengine.runner')
+VISUALIZERS = _view(roots.VISUALIZERS, 'mmengine.visualization')
+VISBACKENDS = _view(roots.VISBACKENDS, 'mmengine.visualization')
 
 
 def find_anywhere(key: str | Callable) -> Callable | None:
@@ -213,17 +280,4 @@ def find_anywhere(key: str | Callable) -> Callable | None:
             return registry.find(key, path='')
         except UnknownTypeError:
             continue
-    return next((root.module_dict[key] for root in _ROOTS if key in root.module_dict), None)
-
-
-def check_type(cfg: dict, root: roots.Registry, path: str) -> None:
-    """Checks a dict that mmengine builds as `Registry.build` checks its own.
-
-    Raises:
-        ConfigError, UnknownTypeError, ArgumentError: as `Registry.build`.
-    """
-    wrapper = Registry(root.name, scope=root.scope)
-    wrapper._module_dict = root.module_dict
-    if not isinstance(cfg, dict) or 'type' not in cfg:
-        raise ConfigError(f"{path}: a dict with the key 'type' is expected here, found {cfg!r}")
-    wrapper.find(cfg['type'], path)
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,8 +15,9 @@ from mmengine.config import Config
 
 from mmlite.config import load_config
 from mmlite.datasets.base import MissingDataError
-from mmlite.datasets.relocate import dataset_dicts, relocate, use_demo_data
+from mmlite.datasets.relocate import relocate, skip_bad_images, use_demo_data
 from mmlite.engine.hooks.invalid_loss import NonFiniteLossError
+from mmlite.engine.launch import leave_processes
 from mmlite.errors import ConfigError, UserError
 
 Main = Callable[[argparse.Namespace], None]
@@ -31,13 +33,14 @@ def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None 
             traceback.print_exc()
         print(f'{parser.prog}: {without_worker_traceback(str(error))}', file=sys.stderr)
         if isinstance(error, MissingDataError):
-            print(f'To try it now: {_command(parser)} --demo-data', file=sys.stderr)
+            print(f'To try it now: {_with_demo_data(parser, argv)}', file=sys.stderr)
         return 2
     except NonFiniteLossError as error:
         if args.traceback:
             traceback.print_exc()
         print(f'{parser.prog}: {error}', file=sys.stderr)
         return 1
+    leave_processes()
     return 0
 
 
@@ -48,8 +51,18 @@ def without_worker_traceback(message: str) -> str:
     return re.split(r'\n[\w.]+Error: ', message)[-1].strip()
 
 
-def _command(parser: argparse.ArgumentParser) -> str:
-    return ' '.join(['python', *sys.argv])
+def _with_demo_data(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> str:
+    """The command that was given, with --demo-data in the place of --data-root."""
+    program = [sys.argv[0]] if argv is None else ['-m', 'mmlite', parser.prog]
+    words = list(sys.argv[1:] if argv is None else argv)
+    kept = []
+    while words:
+        word = words.pop(0)
+        if word == '--data-root':
+            words.pop(0)
+        elif not word.startswith('--data-root='):
+            kept.append(word)
+    return shlex.join(['python', *program, *kept, '--demo-data'])
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,10 +107,9 @@ def config_from(args: argparse.Namespace) -> Config:
     if args.data_root:
         relocate(cfg, args.data_root)
     if args.demo_data:
-        print(f'The embedded set is used: {use_demo_data(cfg)}')
+        print(f'The embedded set is used: {use_demo_data(cfg) or "the config draws it by itself"}')
     if args.skip_bad_images:
-        for _, dataset in dataset_dicts(cfg):
-            dataset['skip_bad_images'] = True
+        skip_bad_images(cfg)
     if args.debug:
         for section in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             if cfg.get(section):
@@ -110,21 +122,41 @@ def config_from(args: argparse.Namespace) -> Config:
 def import_plugin(file: str) -> None:
     """Imports a Python file, so that what it registers can be named in a config.
 
+    Other files in its folder can be imported by it.
+
     Raises:
-        ConfigError: there is no such file. Errors inside it keep their own traceback.
+        ConfigError: there is no such file, or another module has its name. Errors inside it keep
+            their own traceback.
     """
-    path = Path(file)
+    path = Path(file).resolve()
     if not path.is_file():
         raise ConfigError(f'--plugin {file}: no such file')
-    name = path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
+    loaded = sys.modules.get(path.stem)
+    if loaded is not None and getattr(loaded, '__file__', None) == str(path):
+        return
+    if loaded is not None or path.stem in sys.stdlib_module_names:
+        raise ConfigError(
+            f"--plugin {file}: another module is named '{path.stem}': rename the file"
+        )
+    sys.path.append(str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # workers that are spawned find the classes under this name
-    spec.loader.exec_module(module)
+    sys.modules[path.stem] = module  # workers that are spawned find the classes under this name
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
 
 
 def train_from_scratch(cfg: Config) -> None:
     """Takes the pretrained weights out of the config; the initialisers of the parts stay."""
-    backbone = cfg.model.backbone
-    if (backbone.get('init_cfg') or {}).get('type') == 'Pretrained':
-        backbone.init_cfg = None
+    if is_pretrained(cfg):
+        cfg.model.backbone.init_cfg = None
+
+
+def is_pretrained(cfg: Config) -> bool:
+    """Whether the backbone starts from weights of a file or a URL."""
+    backbone = (cfg.get('model') or {}).get('backbone') or {}
+    init_cfg = backbone.get('init_cfg')
+    return isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'

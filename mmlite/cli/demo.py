@@ -11,7 +11,7 @@ from mmlite.cli import train as train_cli
 from mmlite.cli.common import run
 
 EXAMPLE = 'example: python tools/demo.py'
-CONFIG = 'configs/ssd/ssd_demo.py'
+CONFIG = str(Path(__file__).resolve().parents[2] / 'configs' / 'ssd' / 'ssd_demo.py')
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,7 +40,7 @@ def demo(args: argparse.Namespace) -> None:
     scalars = max(work_dir.glob('*/vis_data/scalars.json'))
     plot_curves(scalars, work_dir / 'curves.png')
     checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
-    show = ['--show-dir', str(work_dir / 'pictures')]
+    show = ['--show-dir', str(work_dir / 'pictures'), '--show-score-thr', '0.5']
     test_cli.test(test_cli.build_parser().parse_args([args.config, checkpoint, *common, *show]))
-    print(f'pictures of the detections: {work_dir / "pictures"}, sheet.png first')
+    print(f'pictures of the detections: {work_dir / "pictures"}, sheet.jpg first')
     print(f'curves of the training:     {work_dir / "curves.png"}')

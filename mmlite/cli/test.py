@@ -38,7 +38,7 @@ def test(args: argparse.Namespace) -> None:
     train_from_scratch(cfg)  # all weights come from the checkpoint
     cfg.load_from = args.checkpoint
 
-    from mmlite.engine.runner import build_runner
+    from mmlite.engine.build import build_runner
     from mmlite.evaluation import KeptResults, save_results
     from mmlite.evaluation.results import check_results_path
     from mmlite.visualization import write_pictures

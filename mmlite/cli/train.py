@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
-from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
+from mmlite.cli.common import (
+    add_common_arguments,
+    config_from,
+    is_pretrained,
+    run,
+    train_from_scratch,
+)
 from mmlite.errors import ConfigError
 
 EXAMPLE = 'example: python tools/train.py configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit'
@@ -19,13 +25,13 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         '--resume',
-        '--resume-from',
-        '--auto-resume',
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
         help='go on from this checkpoint, or from the last one of the work dir',
     )
+    add('--resume-from', dest='resume', metavar='CHECKPOINT', help='--resume, as 2.x spells it')
+    add('--auto-resume', dest='resume', action='store_const', const='auto', help='bare --resume')
     add('--from-scratch', action='store_true', help='do without pretrained weights')
     add('--amp', action='store_true', help='automatic mixed precision')
     add('--auto-scale-lr', action='store_true', help='scale the learning rate to the batch size')
@@ -43,7 +49,7 @@ def train(args: argparse.Namespace) -> None:
     """Trains as the parsed command line says."""
     cfg = config_from(args)
     apply_training_flags(cfg, args)
-    from mmlite.engine.runner import build_runner
+    from mmlite.engine.build import build_runner
 
     build_runner(cfg, 'train', args.debug).train()
 
@@ -53,14 +59,14 @@ def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
-    if args.demo_data and not args.from_scratch and _is_pretrained(cfg):
+    if args.demo_data and not args.from_scratch and is_pretrained(cfg):
         print('--demo-data: the weights are drawn, not fetched (as with --from-scratch)')
     if args.from_scratch or args.demo_data or cfg.get('load_from'):
         train_from_scratch(cfg)
     if args.amp:
         _use_amp(cfg)
     if args.auto_scale_lr:
-        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise ConfigError('--auto-scale-lr: the config has no auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
     if args.no_validate:
@@ -70,10 +76,6 @@ def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:
         if args.seed is not None:
             randomness['seed'] = args.seed
         cfg.randomness = randomness
-
-
-def _is_pretrained(cfg: Config) -> bool:
-    return (cfg.model.backbone.get('init_cfg') or {}).get('type') == 'Pretrained'
 
 
 def _use_amp(cfg: Config) -> None:

@@ -14,22 +14,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmengine import registry as roots
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import BatchSampler, DataLoader
 
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.parallel import collate
-from mmlite.registry import DATASETS, Registry
-
-# a child of mmengine's, so that a mistake is reported with its place in the config;
-# DefaultSampler and InfiniteSampler register themselves in mmengine.dataset
-DATA_SAMPLERS = Registry(
-    'data sampler',
-    parent=roots.DATA_SAMPLERS,
-    scope='mmlite',
-    locations=['mmlite.datasets', 'mmengine.dataset'],
-)
+from mmlite.registry import DATA_SAMPLERS, DATASETS
 
 # the keys of a dataloader dict beside `dataset` and `sampler`
 _DEFAULTS = dict(

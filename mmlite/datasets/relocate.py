@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmlite.config import walk
 from mmlite.errors import ConfigError
+from mmlite.overrides import walk
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 DEMO_SIZE = dict(num_train=600, num_test=150, size=(320, 240), seed=0)
@@ -45,14 +45,24 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
                     node['datasets'] = _distinct(node['datasets'])
 
 
-def use_demo_data(cfg: Config) -> Path:
+def skip_bad_images(cfg: Config) -> None:
+    """Lets testing go on where an image cannot be read; training does so anyway."""
+    for loader in LOADERS:
+        for _, node in walk(cfg.get(loader), loader):
+            if isinstance(node, dict) and ('data_root' in node or 'pipeline' in node):
+                node['skip_bad_images'] = True
+
+
+def use_demo_data(cfg: Config) -> Path | None:
     """Draws the embedded set with the config's own classes and points every data set at it.
 
     Returns:
-        the folder it lies in.
+        the folder it lies in; None for a config that draws its data by itself.
     """
     from mmlite.datasets.demo import demo_root, draw_demo_set
 
+    if not any(True for _ in dataset_dicts(cfg)):
+        return None
     classes = _classes(cfg)
     root = draw_demo_set(demo_root(classes, **DEMO_SIZE), classes, **DEMO_SIZE)
     relocate(cfg, root)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
-import urllib.error
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -110,20 +109,57 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         DataError: it is not there, cannot be fetched or holds more than plain data.
     """
-    file = _fetched(str(path)) if '://' in str(path) else Path(path)
-    if not file.is_file():
-        near = [p.name for p in file.parent.glob('*')] if file.parent.is_dir() else []
-        raise DataError(f'checkpoint {file}: no such file.{did_you_mean(file.name, near)}')
+    if '://' in str(path):
+        file = _fetched(str(path))
+    else:
+        check_is_there(path)
+        file = Path(path)
     try:
         checkpoint = torch.load(file, map_location='cpu', weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f'checkpoint {file}: cannot be read: {reason[0]}') from error
+    except Exception as error:  # a broken pickle raises nearly anything
+        raise DataError(f'checkpoint {file}: {_why_unreadable(file, error)}') from error
     if not isinstance(checkpoint, Mapping):
         raise DataError(
             f'checkpoint {file}: a dict of tensors is expected, found {type(checkpoint).__name__}'
         )
     return dict(checkpoint)
+
+
+def _why_unreadable(file: Path, error: Exception) -> str:
+    """torch's own messages are long, and advise to run the code in the file."""
+    with file.open('rb') as stream:
+        start = stream.read(16)
+    refused = re.search(r'GLOBAL ([\w.]+)', str(error))
+    if refused:
+        return (
+            f'it holds {refused[1]}, and only tensors and plain data are read: anything else could '
+            "run code of the file's author"
+        )
+    if not start:
+        return 'the file is empty'
+    if start.startswith(b'PK'):  # torch's format is a zip file
+        return (
+            f'it is damaged or cut off ({type(error).__name__}: {str(error).splitlines()[0]:.80})'
+        )
+    return f'it is no checkpoint; it starts with {start!r}'
+
+
+def check_is_there(path: str | Path) -> None:
+    """Raises DataError where there is no such checkpoint file; a URL is not looked at."""
+    file = Path(path)
+    if '://' not in str(path) and not file.is_file():
+        near = [p.name for p in file.parent.glob('*')] if file.parent.is_dir() else []
+        raise DataError(f'checkpoint {file}: no such file.{did_you_mean(file.name, near)}')
+
+
+def last_checkpoint(work_dir: str | Path) -> str | None:
+    """Returns the checkpoint that `last_checkpoint` in a work dir names, None if it has none."""
+    note = Path(work_dir) / 'last_checkpoint'
+    if not note.is_file():
+        return None
+    named = Path(note.read_text().strip())
+    moved = Path(work_dir) / named.name  # the work dir was renamed or copied
+    return str(moved if moved.is_file() else named)
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
@@ -140,22 +176,35 @@ def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def plain(value: Any) -> Any:
-    """Turns NumPy values and the subclasses of dict, list and tuple into plain ones, on the CPU."""
+# what `weights_only` reads beside tensors and containers
+_PLAIN = (str, bytes, bool, int, float, complex, type(None), torch.dtype, torch.device)
+
+
+def plain(value: Any, at: str = 'checkpoint') -> Any:
+    """Turns NumPy values and the subclasses of dict, list and tuple into plain ones, on the CPU.
+
+    Raises:
+        TypeError: a value is something else, and the file could not be read again; says where
+            (`at` is the place of `value`).
+    """
     if isinstance(value, Tensor):
         return value.detach().cpu()
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {plain(key, at): plain(item, f'{at}.{key}') for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        items = [plain(item) for item in value]
+        items = [plain(item, f'{at}[{i}]') for i, item in enumerate(value)]
         return tuple(items) if isinstance(value, tuple) else items
     if type(value).__module__ == 'numpy':
         return torch.as_tensor(value) if getattr(value, 'ndim', 0) else value.item()
+    if type(value) not in _PLAIN:
+        raise TypeError(f'{at}: {value!r:.100} is no plain data, which alone a checkpoint can hold')
     return value
 
 
 def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:
     state_dict = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(state_dict, Mapping):
+        raise DataError(f"checkpoint {path}: its 'state_dict' is {type(state_dict).__name__}")
     weights = {key: value for key, value in state_dict.items() if isinstance(value, Tensor)}
     if not weights:
         raise DataError(f'checkpoint {path}: it holds no tensors; its keys are {_some(checkpoint)}')
@@ -178,11 +227,11 @@ def _fetched(source: str) -> Path:
     target = Path(torch.hub.get_dir()) / 'checkpoints' / url.rsplit('/', 1)[-1]
     if target.is_file():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     print_log(f'Fetching {url} to {target}', logger='current')
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(target), progress=False)
-    except (urllib.error.URLError, OSError, RuntimeError) as error:
+    except (OSError, HTTPException, RuntimeError, ValueError) as error:  # URLError is an OSError
         raise DataError(
             f'the weights {source} cannot be fetched: {error}.\n'
             f'  from: {url}\n'

@@ -2,47 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mmengine import registry as roots
 from torch import nn
 from torch.utils.data import Dataset
 
-from mmlite.config import walk
+from mmlite import registry
 from mmlite.errors import ConfigError
-from mmlite.registry import check_type
+from mmlite.overrides import walk
 
-# sections that mmengine builds, and the registry it takes them from
-_MMENGINE_PARTS = {
-    'optim_wrapper': roots.OPTIM_WRAPPERS,
-    'optim_wrapper.optimizer': roots.OPTIMIZERS,
-    'param_scheduler': roots.PARAM_SCHEDULERS,
-}
+LOOPS_OF = dict(train=('train', 'val'), test=('test',))
+
+# what a task cannot do without, and what it can only have together
+_NEEDED = dict(
+    train=('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
+    test=('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
+)
+_LOOPS = dict(train='EpochBasedTrainLoop', val='ValLoop', test='TestLoop')
 
 
-def check_config(cfg: Mapping) -> None:
+def check_config(cfg: Mapping, task: str) -> None:
     """Checks what can be seen in the config alone.
 
+    Args:
+        cfg: the whole config.
+        task: 'train' or 'test'; what only the other one reads is not looked at.
+
     Raises:
-        ConfigError: no model, an unknown type in a part that mmengine builds, or images that
-            would be normalised twice.
+        ConfigError: a section is missing, a type or an argument is unknown in a part that is built
+            after the work dir, or images would be normalised twice.
     """
-    if not isinstance(cfg.get('model'), Mapping):
-        raise ConfigError("the config has no dict 'model'")
-    for path, root in _MMENGINE_PARTS.items():
-        node = _at(cfg, path)
-        parts = enumerate(node) if isinstance(node, (list, tuple)) else [(None, node)]
-        for index, part in parts:
-            if part is not None:
-                check_type(part, root, path if index is None else f'{path}[{index}]')
+    for name in _NEEDED[task]:
+        if not isinstance(cfg.get(name), (Mapping, list)):
+            raise ConfigError(f"the config has no '{name}', which the task '{task}' needs")
+    for loop in LOOPS_OF[task]:
+        loader = cfg.get(f'{loop}_dataloader')
+        if loader is not None and 'dataset' not in loader:
+            raise ConfigError(f"{loop}_dataloader: the key 'dataset' is missing")
+    if task == 'train' and cfg.get('val_dataloader') is not None:
+        for name in ('val_cfg', 'val_evaluator'):
+            if cfg.get(name) is None:
+                raise ConfigError(f"the config has a 'val_dataloader', but no '{name}'")
+    for known, part, path, given in _parts(cfg, task):
+        known.check(part, path, given)
     _check_normalised_once(cfg)
 
 
-def _at(cfg: Any, path: str) -> Any:
-    for name in path.split('.'):
-        cfg = cfg.get(name) if isinstance(cfg, Mapping) else None
-    return cfg
+Part = tuple[registry.Registry, dict, str, tuple[str, ...]]  # ..., config path, given arguments
+
+
+def _parts(cfg: Mapping, task: str) -> Iterator[Part]:
+    """The dicts that are built late."""
+    for loop in LOOPS_OF[task]:
+        if cfg.get(f'{loop}_dataloader') is None:
+            continue
+        given = ('runner', 'dataloader', 'evaluator')
+        yield registry.LOOPS, _loop(cfg[f'{loop}_cfg'], loop), f'{loop}_cfg', given
+        if loop != 'train':
+            for part, path in _listed(cfg[f'{loop}_evaluator'], f'{loop}_evaluator'):
+                yield registry.METRICS, part, path, ()
+    if task == 'train':
+        yield from _optimisation(cfg)
+    for name, hook in (cfg.get('default_hooks') or {}).items():
+        if hook is not None:
+            yield registry.HOOKS, _without(hook, 'priority'), f'default_hooks.{name}', ()
+    for hook, path in _listed(cfg.get('custom_hooks') or [], 'custom_hooks'):
+        yield registry.HOOKS, _without(hook, 'priority'), path, ()
+    if cfg.get('log_processor'):
+        part = {'type': 'LogProcessor', **cfg['log_processor']}
+        yield registry.LOG_PROCESSORS, part, 'log_processor', ()
+    visualizer = cfg.get('visualizer')
+    if visualizer:
+        yield registry.VISUALIZERS, visualizer, 'visualizer', ('name', 'save_dir')
+        for part, path in _listed(visualizer.get('vis_backends') or [], 'visualizer.vis_backends'):
+            yield registry.VISBACKENDS, part, path, ('save_dir',)
+
+
+def _optimisation(cfg: Mapping) -> Iterator[Part]:
+    wrapper = cfg['optim_wrapper']
+    if 'constructor' in wrapper and 'optimizer' not in wrapper:
+        return  # several optimisers: only the constructor knows what its dict means
+    part = {'type': 'OptimWrapper', **_without(wrapper, 'constructor', 'paramwise_cfg')}
+    yield registry.OPTIM_WRAPPERS, part, 'optim_wrapper', ()
+    yield registry.OPTIMIZERS, wrapper['optimizer'], 'optim_wrapper.optimizer', ('params',)
+    for part, path in _listed(cfg.get('param_scheduler') or [], 'param_scheduler'):
+        part = _without(part, 'convert_to_iter_based')
+        yield registry.PARAM_SCHEDULERS, part, path, ('optimizer', 'param_name')
+
+
+def _loop(cfg: Any, loop: str) -> Any:
+    """mmengine takes a loop without `type`, and `by_epoch` in its place."""
+    if not isinstance(cfg, Mapping) or 'type' in cfg:
+        return cfg
+    by_iter = loop == 'train' and not cfg.get('by_epoch', True)
+    return {'type': 'IterBasedTrainLoop' if by_iter else _LOOPS[loop], **_without(cfg, 'by_epoch')}
+
+
+def _listed(parts: Any, path: str) -> list[tuple[Any, str]]:
+    if isinstance(parts, (list, tuple)):
+        return [(part, f'{path}[{index}]') for index, part in enumerate(parts)]
+    return [(parts, path)]
+
+
+def _without(part: Any, *keys: str) -> Any:
+    if not isinstance(part, Mapping):
+        return part
+    return {key: value for key, value in part.items() if key not in keys}
 
 
 def _check_normalised_once(cfg: Mapping) -> None:

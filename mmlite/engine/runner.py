@@ -9,17 +9,14 @@
 
 from __future__ import annotations
 
-import copy
-import importlib.util
 import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import mmengine.runner
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import ConfigDict
 from mmengine.device import get_device
 from mmengine.dist import broadcast, master_only
 from mmengine.evaluator import BaseMetric, Evaluator
@@ -30,92 +27,35 @@ from mmengine.utils.dl_utils import collect_env
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmlite.datasets import build_dataloader, build_dataset
+from mmlite.datasets import build_dataloader
 from mmlite.engine.checkpoint import load_weights, plain, read_checkpoint, write_checkpoint
-from mmlite.engine.checks import check_checkpoint_classes, check_config, check_head_against_data
+from mmlite.engine.checks import check_checkpoint_classes
 from mmlite.evaluation import build_metrics
-from mmlite.models import build_detector
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.registry import HOOKS
 from mmlite.version import __version__
 
 LOOPS = ('train', 'val', 'test')
 
-# checks the loss, counts unreadable images, shows the progress on a terminal
+_timestamps: set[str] = set()  # of the runs of this process
+
+# checks the loss, counts unreadable images, shows the progress on a terminal, has all processes
+# validate the same model
 OWN_HOOKS = dict(
     invalid_loss=dict(type='CheckInvalidLossHook'),
     skipped_images=dict(type='SkippedImagesHook'),
     progress=dict(type='ProgressHook'),
+    same_buffers=dict(type='SameBuffersHook'),
 )
 
 
-def build_runner(
-    cfg: Config, task: str = 'train', debug: bool = False, extra_metrics: Sequence[BaseMetric] = ()
-) -> Runner:
-    """Builds the data sets and the detector of a config, and the Runner around them.
-
-    Nothing is written before both fit each other; weights come with `train()` or `test()`.
-
-    Args:
-        cfg: from `load_config`, with `work_dir` set; it is not changed.
-        task: 'train', with validation where the config has it, or 'test'.
-        debug: load in the main process, so that breakpoints work.
-        extra_metrics: metrics beside those of the config.
-
-    Raises:
-        ConfigError: something in the config cannot be built, or model and data do not fit.
-        DataError: the data are missing or cannot be used.
-    """
-    check_config(cfg)
-    cfg = copy.deepcopy(cfg)
-    detector = build_detector(cfg.model)
-    parts: dict[str, Any] = {}
-    for loop in ('train', 'val') if task == 'train' else ('test',):
-        loader = cfg.get(f'{loop}_dataloader')
-        if loader is None:
-            continue
-        at = f'{loop}_dataloader.dataset'
-        dataset = build_dataset(loader.dataset, at=at)
-        check_head_against_data(detector, dataset, at)
-        parts[f'{loop}_dataloader'] = {**loader, 'dataset': dataset}
-        parts[f'{loop}_cfg'] = cfg.get(f'{loop}_cfg')
-        if loop != 'train':
-            parts[f'{loop}_evaluator'] = cfg.get(f'{loop}_evaluator')
-    if task == 'train':
-        for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
-            parts[name] = cfg.get(name)
-    return Runner(
-        model=detector,
-        work_dir=cfg.work_dir,
-        default_hooks=cfg.get('default_hooks'),
-        custom_hooks=cfg.get('custom_hooks'),
-        load_from=cfg.get('load_from'),
-        resume=cfg.get('resume', False),
-        launcher=cfg.get('launcher', 'none'),
-        env_cfg=cfg.get('env_cfg', dict(dist_cfg=dict(backend='gloo'))),
-        log_processor=cfg.get('log_processor'),
-        log_level=cfg.get('log_level', 'INFO'),
-        visualizer=cfg.get('visualizer') or default_visualizer(),
-        default_scope=None,  # mmlite's registries are asked directly
-        randomness=cfg.get('randomness', dict(seed=None)),
-        experiment_name=cfg.get('experiment_name'),
-        cfg=cfg,
-        debug=debug,
-        extra_metrics=extra_metrics,
-        **parts,
-    )
-
-
-def default_visualizer() -> dict:
-    """Scalars go to a file of JSON lines, and to TensorBoard where it is installed."""
-    backends = [dict(type='LocalVisBackend')]
-    if importlib.util.find_spec('tensorboard') is not None:
-        backends.append(dict(type='TensorboardVisBackend'))
-    return dict(type='Visualizer', vis_backends=backends)
-
-
 class Runner(mmengine.runner.Runner):
-    """See the module's docstring; arguments are mmengine's and the last two of `build_runner`."""
+    """See the module's docstring; `build_runner` makes one from a config.
+
+    Args: mmengine's, and
+        debug: load in the main process, so that breakpoints work.
+        extra_metrics: metrics beside those of the evaluators.
+    """
 
     def __init__(
         self, *args, debug: bool = False, extra_metrics: Sequence[BaseMetric] = (), **kwargs
@@ -123,6 +63,19 @@ class Runner(mmengine.runner.Runner):
         self._debug = debug
         self._extra_metrics = list(extra_metrics)
         super().__init__(*args, **kwargs)
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """Makes the time stamp this run's own.
+
+        mmengine keeps a logger, a message hub and a visualizer for each name of a run, which ends
+        in the second of its start.
+        """
+        super().setup_env(env_cfg)
+        second, number = self._timestamp, 1
+        while self._timestamp in _timestamps:
+            number += 1
+            self._timestamp = f'{second}_{number}'
+        _timestamps.add(self._timestamp)
 
     # ---- building -------------------------------------------------------------------------
 
@@ -168,8 +121,10 @@ class Runner(mmengine.runner.Runner):
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
         """Adds mmlite's own to mmengine's default hooks; `name=None` removes one."""
-        own = {name: hook for name, hook in OWN_HOOKS.items() if (hooks or {}).get(name, hook)}
-        super().register_default_hooks({**own, **(hooks or {})})
+        merged = {**OWN_HOOKS, **(hooks or {})}
+        super().register_default_hooks(
+            {name: hook for name, hook in merged.items() if hook or name not in OWN_HOOKS}
+        )
 
     def register_hook(self, hook: Hook | dict, priority: str | int | None = None) -> None:
         """Builds a hook by mmlite's registry, where mmengine's are found too."""

@@ -57,8 +57,10 @@ class CheckInvalidLossHook(Hook):
         self._raise_pending()
 
     def _look(self, model: nn.Module, args: tuple, losses: dict[str, Tensor]) -> None:
-        if not (model.training and isinstance(losses, dict)):
+        if not model.training or not isinstance(losses, dict):
             return
+        if not all(isinstance(v, Tensor) and v.dim() == 0 for v in losses.values()) or not losses:
+            return  # the train step refuses them by name
         values = torch.stack([value.detach().float() for value in losses.values()])
         self._finite = torch.isfinite(values).all()
         if values.device.type == 'cpu':

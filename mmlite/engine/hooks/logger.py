@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from mmengine import hooks
+from mmengine.dist import all_gather_object
 from mmengine.runner import Runner
 
 from mmlite.registry import HOOKS
@@ -17,6 +18,8 @@ class LoggerHook(hooks.LoggerHook):
     A wrong loss is seen at once, not after the first `interval` iterations.
     """
 
+    _is_first = False
+
     def before_train(self, runner: Runner) -> None:
         self._first_iter = runner.iter
 
@@ -27,12 +30,13 @@ class LoggerHook(hooks.LoggerHook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
+        self._is_first = runner.iter == self._first_iter
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
-        due = self.every_n_inner_iters(batch_idx, self.interval)
-        if runner.iter == self._first_iter and not due:
-            tag, line = runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')
-            runner.logger.info(line)
-            runner.visualizer.add_scalars(tag, step=runner.iter + 1, file_path=self.json_log_path)
+        self._is_first = False
+
+    def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
+        """Whether to log; mmengine asks this once in an iteration."""
+        return self._is_first or super().every_n_inner_iters(batch_idx, n)
 
 
 @HOOKS.register_module()
@@ -49,14 +53,16 @@ class SkippedImagesHook(hooks.Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        for meta in data_batch['img_metas'].data:
+        metas = data_batch['img_metas']
+        for meta in getattr(metas, 'data', metas):
             self.skipped.update(meta.get('skipped_files', ()))
 
     def after_train_epoch(self, runner: Runner) -> None:
-        if self.skipped:
-            names = ', '.join(sorted(self.skipped)[:5])
-            more = ', ...' if len(self.skipped) > 5 else ''
+        skipped = sum(all_gather_object(self.skipped), Counter())  # of all processes
+        if skipped:
+            names = ', '.join(sorted(skipped)[:5])
+            more = ', ...' if len(skipped) > 5 else ''
             runner.logger.warning(
-                f'{len(self.skipped)} images cannot be read and were replaced by others '
-                f'({sum(self.skipped.values())} times so far): {names}{more}'
+                f'{len(skipped)} images cannot be read and were replaced by others '
+                f'({sum(skipped.values())} times so far): {names}{more}'
             )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mmlite.registry import HOOKS
@@ -20,9 +21,14 @@ class ProgressHook(Hook):
         self._shown = sys.stderr.isatty() and is_main_process()
         self._progress: Progress | None = None
         self._task = None
+        atexit.register(self._stop)  # a run that fails would leave the cursor hidden
 
     def before_train_epoch(self, runner: Runner) -> None:
-        self._start(f'epoch {runner.epoch + 1}/{runner.max_epochs}', len(runner.train_dataloader))
+        if isinstance(runner.train_loop, IterBasedTrainLoop):  # all its iterations are one epoch
+            self._start('training', runner.max_iters - runner.iter)
+        else:
+            title = f'epoch {runner.epoch + 1}/{runner.max_epochs}'
+            self._start(title, len(runner.train_dataloader))
 
     def before_val_epoch(self, runner: Runner) -> None:
         self._start('validation', len(runner.val_dataloader))

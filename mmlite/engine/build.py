@@ -1,0 +1,116 @@
+"""From a config to a Runner that trains or tests."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import sync_random_seed
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmengine.runner import set_random_seed
+
+from mmlite.datasets import build_dataset
+from mmlite.engine.checkpoint import check_is_there, last_checkpoint, read_checkpoint
+from mmlite.engine.checks import LOOPS_OF, check_config, check_head_against_data
+from mmlite.engine.launch import join_processes
+from mmlite.engine.runner import Runner
+from mmlite.models import build_detector
+
+
+def build_runner(
+    cfg: Config, task: str = 'train', debug: bool = False, extra_metrics: Sequence[BaseMetric] = ()
+) -> Runner:
+    """Builds the data sets and the detector of a config, and the Runner around them.
+
+    Nothing is written before both fit each other; weights come with `train()` or `test()`.
+
+    Args:
+        cfg: from `load_config`, with `work_dir` set; it is not changed.
+        task: 'train', with validation where the config has it, or 'test'.
+        debug: load in the main process, so that breakpoints work.
+        extra_metrics: metrics beside those of the config.
+
+    Raises:
+        ConfigError: something in the config cannot be built, or model and data do not fit.
+        DataError: the data are missing or cannot be used.
+    """
+    env_cfg = cfg.get('env_cfg') or {}
+    # first of all: loggers look whether they speak for the first process when they are made
+    join_processes(cfg.get('launcher', 'none'), env_cfg.get('dist_cfg'))
+    check_config(cfg, task)
+    cfg = copy.deepcopy(cfg)
+    resume, load_from = _resolved_checkpoint(cfg, task)
+    # before the detector is built: a part without an init_cfg keeps the weights it is built with
+    cfg.randomness = _resolved_randomness(cfg, load_from if resume else None)
+    set_random_seed(**cfg.randomness)
+    detector = build_detector(cfg.model)
+    parts: dict[str, Any] = {}
+    for loop in LOOPS_OF[task]:
+        loader = cfg.get(f'{loop}_dataloader')
+        if loader is None:
+            continue
+        at = f'{loop}_dataloader.dataset'
+        dataset = build_dataset(loader.dataset, at=at)
+        check_head_against_data(detector, dataset, at)
+        parts[f'{loop}_dataloader'] = {**loader, 'dataset': dataset}
+        parts[f'{loop}_cfg'] = cfg[f'{loop}_cfg']
+        if loop != 'train':
+            parts[f'{loop}_evaluator'] = cfg[f'{loop}_evaluator']
+    if task == 'train':
+        for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
+            parts[name] = cfg.get(name)
+    return Runner(
+        model=detector,
+        work_dir=cfg.work_dir,
+        default_hooks=cfg.get('default_hooks'),
+        custom_hooks=cfg.get('custom_hooks'),
+        load_from=load_from,
+        resume=resume,
+        launcher=cfg.get('launcher', 'none'),
+        env_cfg=env_cfg,
+        log_processor=cfg.get('log_processor'),
+        log_level=cfg.get('log_level', 'INFO'),
+        visualizer=cfg.get('visualizer') or default_visualizer(),
+        default_scope=None,  # mmlite's registries are asked directly
+        randomness=cfg.randomness,
+        experiment_name=cfg.get('experiment_name'),
+        cfg=cfg,
+        debug=debug,
+        extra_metrics=extra_metrics,
+        **parts,
+    )
+
+
+def _resolved_checkpoint(cfg: Config, task: str) -> tuple[bool, str | None]:
+    """Returns whether to resume, and the checkpoint to resume from or to start from."""
+    resume, path = task == 'train' and cfg.get('resume', False), cfg.get('load_from')
+    if resume and path is None:
+        path = last_checkpoint(cfg.work_dir)
+        if path is None:
+            print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
+            resume = False
+    if path is not None:
+        check_is_there(path)
+    return resume, path
+
+
+def _resolved_randomness(cfg: Config, resumed: str | None) -> dict:
+    """Returns `randomness` with a seed: the config's, that of the run resumed, or a fresh one."""
+    randomness = dict(cfg.get('randomness') or {})
+    if randomness.get('seed') is None and resumed is not None:
+        randomness['seed'] = (read_checkpoint(resumed).get('meta') or {}).get('seed')
+    if randomness.get('seed') is None:
+        randomness['seed'] = sync_random_seed()
+    return randomness
+
+
+def default_visualizer() -> dict:
+    """Scalars go to a file of JSON lines, and to TensorBoard where it is installed."""
+    backends = [dict(type='LocalVisBackend')]
+    if importlib.util.find_spec('tensorboard') is not None:
+        backends.append(dict(type='TensorboardVisBackend'))
+    return dict(type='Visualizer', vis_backends=backends)

@@ -1,0 +1,93 @@
+"""Weights averaged over the iterations: often better than the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from mmengine import hooks
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmlite.errors import ConfigError
+from mmlite.registry import HOOKS
+
+
+@HOOKS.register_module()
+class EMAHook(hooks.EMAHook):
+    """mmengine's EMAHook with its arguments spelt out, and for any detector.
+
+    Validation and testing use the averaged weights, and a checkpoint's `state_dict` holds them.
+
+    Args:
+        momentum: share of the new weights in the average; None for `ema_type`'s own (0.0002).
+        gamma: of `ema_type='MomentumAnnealingEMA'` only, how fast its momentum falls.
+        interval: iterations between two updates.
+        update_buffers: average batch norm's statistics too; else they are copied.
+        ema_type: 'ExponentialMovingAverage', 'MomentumAnnealingEMA' or 'StochasticWeightAverage'.
+        begin_iter, begin_epoch: when it begins; until then the average is the weights themselves.
+        strict_load: a checkpoint must hold every averaged tensor.
+
+    Raises:
+        ConfigError: both begin_iter and begin_epoch are set.
+    """
+
+    def __init__(
+        self,
+        momentum: float | None = None,
+        gamma: int | None = None,
+        interval: int = 1,
+        update_buffers: bool = False,
+        ema_type: str = 'ExponentialMovingAverage',
+        begin_iter: int = 0,
+        begin_epoch: int = 0,
+        strict_load: bool = False,
+    ) -> None:
+        if begin_iter and begin_epoch:
+            raise ConfigError('EMAHook: set begin_iter or begin_epoch, not both')
+        own = {key: v for key, v in dict(momentum=momentum, gamma=gamma).items() if v is not None}
+        super().__init__(
+            ema_type,
+            strict_load,
+            begin_iter,
+            begin_epoch,
+            interval=interval,
+            update_buffers=update_buffers,
+            **own,
+        )
+
+    def before_run(self, runner: Runner) -> None:
+        super().before_run(runner)
+        if self.ema_model.update_buffers:
+            self.ema_model.avg_parameters = _Tensors(self.ema_model.module).state_dict()
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        source = _Tensors(self.src_model)
+        if self._ema_started(runner):
+            self.ema_model.update_parameters(source)
+            return
+        averaged = _Tensors(self.ema_model.module).state_dict()
+        for name, tensor in source.state_dict().items():
+            averaged[name].copy_(tensor)
+
+
+class _Tensors:
+    """A model as an average looks at it, whose `state_dict` holds the tensors themselves.
+
+    SSDHead's own returns rearranged copies: to average those would change nothing.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.named_parameters = model.named_parameters
+        self.named_buffers = model.named_buffers
+        self.buffers = model.buffers
+
+    def state_dict(self) -> dict[str, Tensor]:
+        named: Iterable[tuple[str, Tensor]] = chain(self.named_parameters(), self.named_buffers())
+        return {name: tensor.detach() for name, tensor in named}

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mmlite.config import load_config
+from mmlite.datasets import build_dataset, relocate
+from mmlite.datasets.demo import draw_demo_set
+from mmlite.datasets.relocate import _classes, dataset_dicts, skip_bad_images, use_demo_data
+from mmlite.datasets.voc import VOCDataset
+from mmlite.errors import ConfigError
+from tests.runs import CLASSES, TINY
+
+SSD300 = Path(__file__).resolve().parents[2] / 'configs' / 'ssd' / 'ssd300_voc.py'
+VOC_CLASSES = VOCDataset.METAINFO['classes']
+SMALL = dict(num_train=3, num_test=2, size=(112, 96), seed=0)
+
+
+@pytest.fixture(scope='module')
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of VOC layout with VOC's class names."""
+    return draw_demo_set(tmp_path_factory.mktemp('voc') / 'part', VOC_CLASSES, 3, 2, (112, 96))
+
+
+def parts_of(cfg) -> list[tuple[str, str, str]]:
+    """Data root, list and part folder of each data set."""
+    return [
+        (data['data_root'], data['ann_file'], data['data_prefix']['sub_data_root'])
+        for _, data in dataset_dicts(cfg)
+    ]
+
+
+def test_a_devkit_keeps_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cfg = load_config(SSD300)
+    relocate.relocate(cfg, 'VOCdevkit')
+    root = str(tmp_path / 'VOCdevkit')
+    test = (root, 'VOC2007/ImageSets/Main/test.txt', 'VOC2007/')
+    assert parts_of(cfg) == [
+        (root, 'VOC2007/ImageSets/Main/trainval.txt', 'VOC2007/'),
+        (root, 'VOC2012/ImageSets/Main/trainval.txt', 'VOC2012/'),
+        test,
+        test,
+    ]
+
+
+def test_one_part_stands_for_all_of_them_once(part: Path) -> None:
+    cfg = load_config(SSD300)
+    relocate.relocate(cfg, part)
+    test = (str(part), 'ImageSets/Main/test.txt', '')
+    assert parts_of(cfg) == [(str(part), 'ImageSets/Main/trainval.txt', ''), test, test]
+    train = build_dataset(cfg.train_dataloader.dataset)
+    assert len(train) == 10 * 3  # RepeatDataset of 3 images, not of twice 3
+    assert len(build_dataset(cfg.test_dataloader.dataset)) == 2
+
+
+def test_a_part_without_a_test_list_is_tested_on_val(part: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(part, tmp_path / 'VOC2012')
+    (copy / 'ImageSets/Main/test.txt').unlink()
+    cfg = load_config(SSD300)
+    relocate.relocate(cfg, copy)
+    assert cfg.test_dataloader.dataset.ann_file == 'ImageSets/Main/val.txt'
+
+
+def test_a_config_that_draws_its_data_has_no_root() -> None:
+    with pytest.raises(ConfigError, match='no data set of the config has a data_root'):
+        relocate.relocate(load_config(TINY), 'somewhere')
+
+
+def test_demo_data_have_the_classes_of_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relocate, 'DEMO_SIZE', SMALL)
+    cfg = load_config(SSD300)
+    root = use_demo_data(cfg)
+    assert {data_root for data_root, _, _ in parts_of(cfg)} == {str(root)}
+    assert build_dataset(cfg.train_dataloader.dataset).classes == VOC_CLASSES
+    bccd = load_config(SSD300.with_name('ssd300_bccd.py'))
+    assert use_demo_data(bccd) != root
+    assert build_dataset(bccd.test_dataloader.dataset).classes == ('RBC', 'WBC', 'Platelets')
+
+
+def test_demo_data_change_nothing_where_they_are_drawn_anyway() -> None:
+    cfg = load_config(TINY)
+    assert use_demo_data(cfg) is None
+    assert cfg.to_dict() == load_config(TINY).to_dict()
+
+
+def test_demo_data_need_class_names() -> None:
+    cfg = load_config(SSD300)
+    for _, data in dataset_dicts(cfg):
+        data['type'] = 'PluginDataset'
+    with pytest.raises(ConfigError, match='says which classes it has'):
+        use_demo_data(cfg)
+    cfg.train_dataloader.dataset.dataset.datasets[0].metainfo = dict(classes=CLASSES)
+    assert _classes(cfg) == CLASSES
+
+
+@pytest.mark.parametrize(('config', 'count'), [(SSD300, 4), (TINY, 3)])
+def test_bad_images_are_skipped_in_every_data_set(config: Path, count: int) -> None:
+    cfg = load_config(config)
+    skip_bad_images(cfg)
+    assert cfg.pretty_text.count('skip_bad_images=True') == count
