@@ -13,12 +13,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmlite.config import load_config
+from mmlite.config import check_files, load_config
 from mmlite.datasets.base import MissingDataError
 from mmlite.datasets.relocate import relocate, skip_bad_images, use_demo_data
 from mmlite.engine.hooks.invalid_loss import NonFiniteLossError
 from mmlite.engine.launch import leave_processes
 from mmlite.errors import ConfigError, UserError
+from mmlite.safe_config import check_holds_values_only, check_registered_types_only
 
 Main = Callable[[argparse.Namespace], None]
 
@@ -94,14 +95,34 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     add('--skip-bad-images', action='store_true', help='go on in testing where an image is broken')
     add('--debug', action='store_true', help='load in the main process, so that breakpoints work')
+    add(
+        '--safe-config',
+        action='store_true',
+        help='refuse a config that holds code, custom_imports or types by their import path',
+    )
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
+
+
+def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of verbs that read a checkpoint."""
+    add = parser.add_argument
+    add('--allow-partial', action='store_true', help='go on where only a part of it fits the model')
+    add(
+        '--trust-checkpoint',
+        action='store_true',
+        help="read more than plain data from it: this can run code of the file's author",
+    )
 
 
 def config_from(args: argparse.Namespace) -> Config:
     """Loads the config of a command line and applies the flags of `add_common_arguments`."""
     for file in args.plugin:
         import_plugin(file)
+    if args.safe_config:
+        check_holds_values_only(check_files(Path(args.config)))
     cfg = load_config(args.config, args.cfg_options)
+    if args.safe_config:
+        check_registered_types_only(cfg)
     if args.data_root and args.demo_data:
         raise ConfigError('--data-root and --demo-data exclude each other')
     if args.data_root:

@@ -7,7 +7,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
+from mmlite.cli.common import (
+    add_checkpoint_arguments,
+    add_common_arguments,
+    config_from,
+    run,
+    train_from_scratch,
+)
 from mmlite.errors import ConfigError, did_you_mean
 
 EXAMPLE = 'example: python tools/test.py configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown'
@@ -17,12 +23,14 @@ HEADLINES = ('mAP', 'bbox_mAP')
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='test', description=__doc__, epilog=EXAMPLE)
     add_common_arguments(parser)
+    add_checkpoint_arguments(parser)
     add = parser.add_argument
     add('checkpoint', help='a checkpoint file')
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
     add('--out-json', metavar='FILE', help='write all metrics')
     add('--eval', nargs='+', metavar='METRIC', help='mAP; as in 2.x, the config names the metric')
     add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
+    add('--show', action='store_true', help='show these pictures in a window, a key for the next')
     add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
     return parser
 
@@ -41,17 +49,22 @@ def test(args: argparse.Namespace) -> None:
     from mmlite.engine.build import build_runner
     from mmlite.evaluation import KeptResults, save_results
     from mmlite.evaluation.results import check_results_path
-    from mmlite.visualization import write_pictures
+    from mmlite.visualization import check_display, show_pictures, write_pictures
 
     if args.out:
         check_results_path(args.out)
+    if args.show:
+        check_display()
     kept = KeptResults()
-    metrics = build_runner(cfg, 'test', args.debug, [kept]).test()
+    reading = dict(allow_partial=args.allow_partial, trust_checkpoint=args.trust_checkpoint)
+    metrics = build_runner(cfg, 'test', args.debug, [kept], **reading).test()
     if kept.kept is not None:  # rank 0 of a distributed run
         if args.out:
             save_results(kept.kept, args.out)
         if args.show_dir:
             write_pictures(kept.kept, kept.dataset, args.show_dir, args.show_score_thr)
+        if args.show:
+            show_pictures(kept.kept, kept.dataset, args.show_score_thr)
         report(metrics, args.out_json)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from mmlite.cli.common import (
+    add_checkpoint_arguments,
     add_common_arguments,
     config_from,
     is_pretrained,
@@ -22,6 +23,7 @@ EXAMPLE = 'example: python tools/train.py configs/ssd/ssd300_voc.py --data-root 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='train', description=__doc__, epilog=EXAMPLE)
     add_common_arguments(parser)
+    add_checkpoint_arguments(parser)
     add = parser.add_argument
     add(
         '--resume',
@@ -51,7 +53,8 @@ def train(args: argparse.Namespace) -> None:
     apply_training_flags(cfg, args)
     from mmlite.engine.build import build_runner
 
-    build_runner(cfg, 'train', args.debug).train()
+    reading = dict(allow_partial=args.allow_partial, trust_checkpoint=args.trust_checkpoint)
+    build_runner(cfg, 'train', args.debug, **reading).train()
 
 
 def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:

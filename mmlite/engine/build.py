@@ -22,7 +22,12 @@ from mmlite.models import build_detector
 
 
 def build_runner(
-    cfg: Config, task: str = 'train', debug: bool = False, extra_metrics: Sequence[BaseMetric] = ()
+    cfg: Config,
+    task: str = 'train',
+    debug: bool = False,
+    extra_metrics: Sequence[BaseMetric] = (),
+    allow_partial: bool = False,
+    trust_checkpoint: bool = False,
 ) -> Runner:
     """Builds the data sets and the detector of a config, and the Runner around them.
 
@@ -33,6 +38,8 @@ def build_runner(
         task: 'train', with validation where the config has it, or 'test'.
         debug: load in the main process, so that breakpoints work.
         extra_metrics: metrics beside those of the config.
+        allow_partial: go on where only a part of a checkpoint fits the model.
+        trust_checkpoint: read more than plain data from it.
 
     Raises:
         ConfigError: something in the config cannot be built, or model and data do not fit.
@@ -45,7 +52,7 @@ def build_runner(
     cfg = copy.deepcopy(cfg)
     resume, load_from = _resolved_checkpoint(cfg, task)
     # before the detector is built: a part without an init_cfg keeps the weights it is built with
-    cfg.randomness = _resolved_randomness(cfg, load_from if resume else None)
+    cfg.randomness = _resolved_randomness(cfg, load_from if resume else None, trust_checkpoint)
     set_random_seed(**cfg.randomness)
     detector = build_detector(cfg.model)
     parts: dict[str, Any] = {}
@@ -81,6 +88,8 @@ def build_runner(
         cfg=cfg,
         debug=debug,
         extra_metrics=extra_metrics,
+        allow_partial=allow_partial,
+        trust_checkpoint=trust_checkpoint,
         **parts,
     )
 
@@ -98,11 +107,11 @@ def _resolved_checkpoint(cfg: Config, task: str) -> tuple[bool, str | None]:
     return resume, path
 
 
-def _resolved_randomness(cfg: Config, resumed: str | None) -> dict:
+def _resolved_randomness(cfg: Config, resumed: str | None, trusted: bool) -> dict:
     """Returns `randomness` with a seed: the config's, that of the run resumed, or a fresh one."""
     randomness = dict(cfg.get('randomness') or {})
     if randomness.get('seed') is None and resumed is not None:
-        randomness['seed'] = (read_checkpoint(resumed).get('meta') or {}).get('seed')
+        randomness['seed'] = (read_checkpoint(resumed, trusted).get('meta') or {}).get('seed')
     if randomness.get('seed') is None:
         randomness['seed'] = sync_random_seed()
     return randomness

@@ -45,13 +45,16 @@ class LoadReport:
         return '\n'.join(lines)
 
 
-def load_checkpoint(model: nn.Module, path: str | Path, strict: bool = False) -> LoadReport:
+def load_checkpoint(
+    model: nn.Module, path: str | Path, strict: bool = False, trusted: bool = False
+) -> LoadReport:
     """Loads the weights of a checkpoint into a model.
 
     Args:
         model: a detector, not its wrapper.
         path: a file, a URL, `torchvision://NAME` or `open-mmlab://NAME`.
         strict: every key must be loaded.
+        trusted: as `read_checkpoint`.
 
     Returns:
         what was loaded and what was not.
@@ -59,7 +62,7 @@ def load_checkpoint(model: nn.Module, path: str | Path, strict: bool = False) ->
     Raises:
         DataError: the file cannot be read, nothing in it fits the model, or `strict` is broken.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path, trusted)
     report = load_weights(model, checkpoint, str(path), strict)
     meta = checkpoint.get('meta')
     report.meta = dict(meta) if isinstance(meta, Mapping) else {}
@@ -103,8 +106,12 @@ def load_pretrained(
     return report
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Reads a checkpoint file or URL to the CPU; runs no code from it.
+def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
+    """Reads a checkpoint file or URL to the CPU; runs no code from it, unless it is trusted.
+
+    Args:
+        path: the file or URL.
+        trusted: unpickle whatever it holds, which can run code of the file's author.
 
     Raises:
         DataError: it is not there, cannot be fetched or holds more than plain data.
@@ -115,7 +122,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         check_is_there(path)
         file = Path(path)
     try:
-        checkpoint = torch.load(file, map_location='cpu', weights_only=True)
+        checkpoint = torch.load(file, map_location='cpu', weights_only=not trusted)
     except Exception as error:  # a broken pickle raises nearly anything
         raise DataError(f'checkpoint {file}: {_why_unreadable(file, error)}') from error
     if not isinstance(checkpoint, Mapping):
@@ -133,7 +140,7 @@ def _why_unreadable(file: Path, error: Exception) -> str:
     if refused:
         return (
             f'it holds {refused[1]}, and only tensors and plain data are read: anything else could '
-            "run code of the file's author"
+            "run code of the file's author. If you trust it: --trust-checkpoint"
         )
     if not start:
         return 'the file is empty'

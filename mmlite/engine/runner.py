@@ -21,7 +21,7 @@ from mmengine.device import get_device
 from mmengine.dist import broadcast, master_only
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.utils.dl_utils import collect_env
 from torch import nn
@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader
 
 from mmlite.datasets import build_dataloader
 from mmlite.engine.checkpoint import load_weights, plain, read_checkpoint, write_checkpoint
-from mmlite.engine.checks import check_checkpoint_classes
+from mmlite.engine.checks import check_checkpoint_classes, check_enough_loaded
 from mmlite.evaluation import build_metrics
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.registry import HOOKS
@@ -37,7 +37,13 @@ from mmlite.version import __version__
 
 LOOPS = ('train', 'val', 'test')
 
+# of a model that starts from a checkpoint: a new head is expected, a new backbone is a mistake
+FINE_TUNING_SHARE = 0.5
+
 _timestamps: set[str] = set()  # of the runs of this process
+
+# deprecations in mmengine that no user of this package can do anything about
+_MMENGINE_ON_ITSELF = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
 
 # checks the loss, counts unreadable images, shows the progress on a terminal, has all processes
 # validate the same model
@@ -55,13 +61,22 @@ class Runner(mmengine.runner.Runner):
     Args: mmengine's, and
         debug: load in the main process, so that breakpoints work.
         extra_metrics: metrics beside those of the evaluators.
+        allow_partial, trust_checkpoint: as `build_runner`.
     """
 
     def __init__(
-        self, *args, debug: bool = False, extra_metrics: Sequence[BaseMetric] = (), **kwargs
+        self,
+        *args,
+        debug: bool = False,
+        extra_metrics: Sequence[BaseMetric] = (),
+        allow_partial: bool = False,
+        trust_checkpoint: bool = False,
+        **kwargs,
     ) -> None:
         self._debug = debug
         self._extra_metrics = list(extra_metrics)
+        self._allow_partial = allow_partial
+        self._trust_checkpoint = trust_checkpoint
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -137,6 +152,12 @@ class Runner(mmengine.runner.Runner):
     def get_hooks_info(self) -> str:
         """Names the hooks, first to last; mmengine lists each of them once for every stage."""
         return ', '.join(type(hook).__name__ for hook in self.hooks)
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        """Builds mmengine's logger, deaf to what mmengine's CheckpointHook says of mmengine."""
+        logger = super().build_logger(*args, **kwargs)
+        logger.addFilter(lambda record: not str(record.msg).startswith(_MMENGINE_ON_ITSELF))
+        return logger
 
     def _log_env(self, env_cfg: dict) -> None:
         """Says in a line where this runs; everything else about it goes to the log file alone."""
@@ -221,10 +242,14 @@ class Runner(mmengine.runner.Runner):
         revise_keys: list | None = None,
     ) -> dict:
         """Loads the weights and returns the checkpoint; mmengine's `resume` calls this too."""
-        checkpoint = read_checkpoint(filename)
+        checkpoint = read_checkpoint(filename, self._trust_checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        self.logger.info(str(load_weights(_unwrapped(self.model), checkpoint, filename, strict)))
-        if isinstance(self._test_loop, mmengine.runner.BaseLoop):
+        report = load_weights(_unwrapped(self.model), checkpoint, filename, strict)
+        self.logger.info(str(report))
+        testing = isinstance(self._test_loop, mmengine.runner.BaseLoop)
+        if not self._allow_partial:
+            check_enough_loaded(report, 1.0 if testing or self._resume else FINE_TUNING_SHARE)
+        if testing:
             check_checkpoint_classes(
                 checkpoint, self.test_dataloader.dataset.metainfo['classes'], filename
             )
@@ -261,7 +286,9 @@ def _plain_message_hub(state: dict) -> dict:
 def _message_hub_state(saved: dict) -> dict:
     """The inverse of `_plain_message_hub`."""
     scalars = {
-        key: HistoryBuffer(
+        key: item
+        if isinstance(item, HistoryBuffer)  # of mmengine's own Runner, in a trusted file
+        else HistoryBuffer(
             item['log_history'].numpy(), item['count_history'].numpy(), item['max_length']
         )
         for key, item in saved['log_scalars'].items()

@@ -7,13 +7,15 @@ from mmlite.visualization.drawing import (
     draw_detections,
     draw_ground_truth,
 )
-from mmlite.visualization.pictures import write_pictures
+from mmlite.visualization.pictures import check_display, show_pictures, write_pictures
 
 __all__ = [
+    'check_display',
     'class_colour',
     'contact_sheet',
     'draw_detections',
     'draw_ground_truth',
     'plot_curves',
+    'show_pictures',
     'write_pictures',
 ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mmlite.datasets.transforms.loading import read_image
+from mmlite.errors import ConfigError
 from mmlite.evaluation.results import result2bbox
 from mmlite.visualization.drawing import contact_sheet, draw_detections, draw_ground_truth
 
@@ -35,17 +37,42 @@ def write_pictures(
     out_dir.mkdir(parents=True, exist_ok=True)
     chosen = set(np.linspace(0, len(results) - 1, min(on_sheet, len(results))).astype(int))
     sheet = []
-    for i, result in enumerate(results):
-        img, zoom = enlarged(read_image(dataset.filename(i)))
-        truth, det = dataset.get_ann_info(i), result2bbox(result)
-        img = draw_ground_truth(img, truth['bboxes'] * zoom, truth['labels'], dataset.classes)
-        img = draw_detections(
-            img, det['bboxes'] * zoom, det['labels'], det['scores'], dataset.classes, score_thr
-        )
+    for i, img in enumerate(drawn(results, dataset, score_thr)):
         write_jpeg(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.jpg')
         if i in chosen:
             sheet.append(img)
     write_jpeg(contact_sheet(sheet, columns=3, cell=(480, 400)), out_dir / 'sheet.jpg')
+
+
+def show_pictures(results: Sequence[Sequence[np.ndarray]], dataset, score_thr: float = 0.3) -> None:
+    """Shows the pictures of `write_pictures` in a window; q or Escape ends, any key goes on."""
+    for i, img in enumerate(drawn(results, dataset, score_thr)):
+        cv2.imshow('mmlite', img)
+        cv2.setWindowTitle('mmlite', f'{i + 1}/{len(results)} {dataset.filename(i)}')
+        if cv2.waitKey(0) & 0xFF in (ord('q'), 27):
+            break
+    cv2.destroyAllWindows()
+
+
+def check_display() -> None:
+    """Raises ConfigError where no window can be opened; OpenCV would end the whole process."""
+    if sys.platform.startswith('linux') and not (
+        os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
+    ):
+        raise ConfigError('--show: there is no display here; --show-dir DIR writes the pictures')
+
+
+def drawn(
+    results: Sequence[Sequence[np.ndarray]], dataset, score_thr: float
+) -> Iterator[np.ndarray]:
+    """Yields each image with its detections over its ground truth, (h, w, 3) BGR."""
+    for i, result in enumerate(results):
+        img, zoom = enlarged(read_image(dataset.filename(i)))
+        truth, det = dataset.get_ann_info(i), result2bbox(result)
+        img = draw_ground_truth(img, truth['bboxes'] * zoom, truth['labels'], dataset.classes)
+        yield draw_detections(
+            img, det['bboxes'] * zoom, det['labels'], det['scores'], dataset.classes, score_thr
+        )
 
 
 def enlarged(img: np.ndarray, least: int = 600) -> tuple[np.ndarray, int]:

@@ -340,3 +340,11 @@ def test_names_stand_for_urls(source: str, url: str) -> None:
 )
 def test_names_that_stand_for_nothing(source: str, message: str) -> None:
     assert f'{source}: {message}' in refusal(source)
+
+
+def test_a_trusted_file_may_hold_anything(tmp_path: Path) -> None:
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict=dict(w=torch.ones(1)), history=HistoryBuffer([3.0], [1])), path)
+    with pytest.raises(DataError, match=r'HistoryBuffer.*--trust-checkpoint'):
+        read_checkpoint(path)
+    assert read_checkpoint(path, trusted=True)['history'].current() == 3.0

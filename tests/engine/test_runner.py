@@ -222,3 +222,26 @@ def test_the_detector_stands_in_a_wrapper_that_moves_data(tmp_path: Path) -> Non
     runner = build_runner(tiny(tmp_path))
     assert type(runner.model).__name__ == 'MMDataParallel'
     assert not isinstance(runner.model.module, nn.DataParallel)
+
+
+@pytest.fixture(scope='module')
+def partial(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that lacks the head's convolutions for the classes."""
+    checkpoint = torch.load(whole / 'epoch_2.pth', weights_only=True)
+    for key in [key for key in checkpoint['state_dict'] if 'cls_convs' in key]:
+        del checkpoint['state_dict'][key]
+    path = tmp_path_factory.mktemp('partial') / 'partial.pth'
+    torch.save(checkpoint, path)
+    return path
+
+
+def test_a_part_of_a_model_is_not_tested(partial: Path, tmp_path: Path) -> None:
+    cfg = tiny(tmp_path, load_from=str(partial))
+    with pytest.raises(DataError, match=r'cls_convs.*\n100% of the model.*--allow-partial'):
+        build_runner(cfg, 'test').test()
+    assert 'pascal_voc/mAP' in build_runner(cfg, 'test', allow_partial=True).test()
+
+
+def test_a_part_of_a_model_is_enough_to_start_from(partial: Path, tmp_path: Path) -> None:
+    build_runner(tiny(tmp_path, load_from=str(partial), train_cfg__max_epochs=1)).train()
+    assert 'missing' in log(tmp_path)

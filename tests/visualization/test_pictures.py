@@ -4,9 +4,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+from mmlite.errors import ConfigError
 from mmlite.visualization.drawing import class_colour
-from mmlite.visualization.pictures import enlarged, write_pictures
+from mmlite.visualization.pictures import (
+    check_display,
+    enlarged,
+    show_pictures,
+    write_pictures,
+)
 
 
 class TwoImages:
@@ -42,3 +49,24 @@ def test_large_images_keep_their_size() -> None:
     img = np.zeros((700, 900, 3), np.uint8)
     assert enlarged(img)[0].shape == img.shape
     assert enlarged(img)[1] == 1
+
+
+def test_no_display_is_said_before_the_test(monkeypatch) -> None:
+    monkeypatch.setattr('sys.platform', 'linux')
+    monkeypatch.delenv('DISPLAY', raising=False)
+    monkeypatch.delenv('WAYLAND_DISPLAY', raising=False)
+    with pytest.raises(ConfigError, match='--show-dir'):
+        check_display()
+    monkeypatch.setenv('DISPLAY', ':0')
+    check_display()
+
+
+def test_showing_stops_at_q(tmp_path: Path, monkeypatch) -> None:
+    shown = []
+    monkeypatch.setattr(cv2, 'imshow', lambda name, img: shown.append(img.shape))
+    monkeypatch.setattr(cv2, 'setWindowTitle', lambda *_: None)
+    monkeypatch.setattr(cv2, 'destroyAllWindows', lambda: None)
+    monkeypatch.setattr(cv2, 'waitKey', lambda _: ord('q'))
+    nothing = [np.zeros((0, 5), np.float32)] * 2
+    show_pictures([nothing, nothing], TwoImages(tmp_path))
+    assert shown == [(480, 640, 3)]

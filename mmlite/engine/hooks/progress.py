@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import sys
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
 from mmengine.runner import IterBasedTrainLoop, Runner
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -66,8 +68,19 @@ class ProgressHook(Hook):
         )
         self._task = self._progress.add_task(title, total=total)
         self._progress.start()
+        self._lead_log_past_the_bar()
 
     def _stop(self) -> None:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+            self._lead_log_past_the_bar()
+
+    @staticmethod
+    def _lead_log_past_the_bar() -> None:
+        """While a bar is shown, rich stands behind sys.stdout and prints above the bar."""
+        for handler in MMLogger.get_current_instance().handlers:
+            if isinstance(handler, logging.StreamHandler) and not isinstance(
+                handler, logging.FileHandler
+            ):
+                handler.setStream(sys.stdout)

@@ -1,0 +1,33 @@
+"""While the bar is shown, log lines are printed above it; afterwards where they were before."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import pytest
+from mmengine.logging import MMLogger
+
+from mmlite.engine.hooks import ProgressHook
+
+
+def stream_of_the_log() -> object:
+    return next(
+        handler.stream
+        for handler in MMLogger.get_current_instance().handlers
+        if type(handler) is logging.StreamHandler
+    )
+
+
+def test_the_log_goes_past_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    monkeypatch.setenv('FORCE_COLOR', '1')  # rich takes this for a terminal
+    MMLogger.get_instance('progress')
+    before = sys.stdout
+    hook = ProgressHook()
+    hook._start('epoch 1/2', 10)
+    try:
+        assert stream_of_the_log() is sys.stdout is not before
+    finally:
+        hook._stop()
+    assert stream_of_the_log() is sys.stdout is before
