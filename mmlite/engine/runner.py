@@ -185,7 +185,7 @@ class Runner(mmengine.runner.Runner):
             return
         model = _unwrapped(self.model)
         model.init_weights()
-        # the tensors themselves: state_dict() may return rearranged copies
+        # the tensors themselves: a head may hand out copies in its state_dict
         for tensor in [*model.parameters(), *model.buffers()]:
             broadcast(tensor.data)
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain
-
 from mmengine import hooks
-from mmengine.runner import Runner
-from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.registry import HOOKS
@@ -15,7 +10,7 @@ from mmlite.registry import HOOKS
 
 @HOOKS.register_module()
 class EMAHook(hooks.EMAHook):
-    """mmengine's EMAHook with its arguments spelt out, and for any detector.
+    """mmengine's EMAHook with its arguments spelt out, so that a wrong one is refused.
 
     Validation and testing use the averaged weights, and a checkpoint's `state_dict` holds them.
 
@@ -55,39 +50,3 @@ class EMAHook(hooks.EMAHook):
             update_buffers=update_buffers,
             **own,
         )
-
-    def before_run(self, runner: Runner) -> None:
-        super().before_run(runner)
-        if self.ema_model.update_buffers:
-            self.ema_model.avg_parameters = _Tensors(self.ema_model.module).state_dict()
-
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
-    ) -> None:
-        source = _Tensors(self.src_model)
-        if self._ema_started(runner):
-            self.ema_model.update_parameters(source)
-            return
-        averaged = _Tensors(self.ema_model.module).state_dict()
-        for name, tensor in source.state_dict().items():
-            averaged[name].copy_(tensor)
-
-
-class _Tensors:
-    """A model as an average looks at it, whose `state_dict` holds the tensors themselves.
-
-    SSDHead's own returns rearranged copies: to average those would change nothing.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self.named_parameters = model.named_parameters
-        self.named_buffers = model.named_buffers
-        self.buffers = model.buffers
-
-    def state_dict(self) -> dict[str, Tensor]:
-        named: Iterable[tuple[str, Tensor]] = chain(self.named_parameters(), self.named_buffers())
-        return {name: tensor.detach() for name, tensor in named}

@@ -67,36 +67,14 @@ class SSDHead(DenseHead):
             nn.Sequential(nn.Conv2d(channels, count * 4, 3, padding=1))
             for channels, count in zip(in_channels, counts, strict=True)
         )
-        # torch before 2.5 has these two as private methods only
-        self._register_state_dict_hook(_to_disk_layout)
-        self._register_load_state_dict_pre_hook(_from_disk_layout, with_module=True)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Returns `cls_score` (N, R, C + 1), background first, and `bbox_pred` (N, R, 4)."""
         cls_maps = [conv(feat) for conv, feat in zip(self.cls_convs, feats, strict=True)]
         reg_maps = [conv(feat) for conv, feat in zip(self.reg_convs, feats, strict=True)]
+        # the convolutions have background last, as mmdet 3.x's files do; labels have it first
+        cls_score = torch.roll(flatten_levels(cls_maps, self.num_outputs), 1, dims=-1)
         return dict(
-            cls_score=flatten_levels(cls_maps, self.num_outputs),
+            cls_score=cls_score,
             bbox_pred=flatten_levels(reg_maps, 4),
         )
-
-
-def _to_disk_layout(head: SSDHead, state_dict: dict, prefix: str, local_metadata: dict) -> None:
-    """On disk background is each prior's last output, as mmdet 3.x writes it; here its first."""
-    _roll_background(head, state_dict, prefix, shift=-1)
-
-
-def _from_disk_layout(head: SSDHead, state_dict: dict, prefix: str, *_) -> None:
-    _roll_background(head, state_dict, prefix, shift=1)
-
-
-def _roll_background(head: SSDHead, state_dict: dict, prefix: str, shift: int) -> None:
-    """Rolls the outputs (A * (C + 1), ...) of each last class convolution by one class."""
-    for level, convs in enumerate(head.cls_convs):
-        for name in ('weight', 'bias'):
-            key = f'{prefix}cls_convs.{level}.{len(convs) - 1}.{name}'
-            value = state_dict.get(key)
-            # a file of another class count is refused, and reported, by whoever loads it
-            if value is not None and len(value) == len(getattr(convs[-1], name)):
-                per_prior = value.reshape(-1, head.num_outputs, *value.shape[1:])
-                state_dict[key] = torch.roll(per_prior, shift, dims=1).reshape(value.shape)

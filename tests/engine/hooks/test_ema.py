@@ -12,7 +12,7 @@ from mmlite.errors import ConfigError
 from mmlite.models import build_detector
 from tests.runs import TINY
 
-HEAD = 'bbox_head.cls_convs.0.0.weight'  # SSDHead's state_dict() returns it rearranged
+HEAD = 'bbox_head.cls_convs.0.0.weight'
 
 
 def detector() -> nn.Module:
