@@ -106,11 +106,15 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of verbs that read a checkpoint."""
     add = parser.add_argument
-    add('--allow-partial', action='store_true', help='go on where only a part of it fits the model')
+    add(
+        '--allow-partial',
+        action='store_true',
+        help='go on where only a part of a checkpoint fits the model',
+    )
     add(
         '--trust-checkpoint',
         action='store_true',
-        help="read more than plain data from it: this can run code of the file's author",
+        help="read more than plain data from a checkpoint: this can run its author's code",
     )
 
 
