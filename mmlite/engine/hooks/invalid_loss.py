@@ -31,6 +31,7 @@ class CheckInvalidLossHook(Hook):
     def __init__(self, interval: int = 1) -> None:
         self.interval = interval
         self._pending: tuple[Tensor, list[str], str] | None = None
+        self._copied: torch.cuda.Event | None = None
         self._where = ''
         self._finite: Tensor | None = None
         self._handles: list = []
@@ -68,6 +69,8 @@ class CheckInvalidLossHook(Hook):
         else:
             copied = torch.empty_like(values, device='cpu', pin_memory=True)
             copied.copy_(values, non_blocking=True)
+            self._copied = torch.cuda.Event()
+            self._copied.record()
             self._pending = (copied, list(losses), self._where)
 
     def _guard(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
@@ -80,9 +83,13 @@ class CheckInvalidLossHook(Hook):
                     parameter.grad.masked_fill_(invalid, 0)
 
     def _raise_pending(self) -> None:
-        """Reads the losses copied in the iteration before: the device has long finished them."""
+        """Reads the losses of the iteration before.
+
+        Its forward pass alone is waited for, which ended a backward pass ago; to wait for the
+        whole stream would hold up every step.
+        """
         if self._pending is not None:
-            torch.cuda.current_stream().synchronize()
+            self._copied.synchronize()
             pending, self._pending = self._pending, None
             self._raise_if_invalid(*pending)
 
@@ -94,7 +101,7 @@ class CheckInvalidLossHook(Hook):
             f'{name} = {value:g}' for name, value in zip(names, values.tolist(), strict=True)
         )
         raise NonFiniteLossError(
-            f'the loss is not finite: {listed} ({where}). The weights are those before this step. '
+            f'the loss is not finite: {listed} ({where}). Its gradients were not used. '
             'Usual causes: a learning rate too high for the batch size (warm-up, gradient '
             'clipping), or boxes of no size in a data set of your own.'
         )
