@@ -57,7 +57,7 @@ def test(args: argparse.Namespace) -> None:
         check_display()
     kept = KeptResults()
     reading = dict(allow_partial=args.allow_partial, trust_checkpoint=args.trust_checkpoint)
-    metrics = build_runner(cfg, 'test', args.debug, [kept], **reading).test()
+    metrics = build_runner(cfg, 'test', [kept], **reading).test()
     if kept.kept is not None:  # rank 0 of a distributed run
         if args.out:
             save_results(kept.kept, args.out)

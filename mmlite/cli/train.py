@@ -54,7 +54,7 @@ def train(args: argparse.Namespace) -> None:
     from mmlite.engine.build import build_runner
 
     reading = dict(allow_partial=args.allow_partial, trust_checkpoint=args.trust_checkpoint)
-    build_runner(cfg, 'train', args.debug, **reading).train()
+    build_runner(cfg, 'train', **reading).train()
 
 
 def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:

@@ -24,7 +24,6 @@ from mmlite.models import build_detector
 def build_runner(
     cfg: Config,
     task: str = 'train',
-    debug: bool = False,
     extra_metrics: Sequence[BaseMetric] = (),
     allow_partial: bool = False,
     trust_checkpoint: bool = False,
@@ -36,7 +35,6 @@ def build_runner(
     Args:
         cfg: from `load_config`, with `work_dir` set; it is not changed.
         task: 'train', with validation where the config has it, or 'test'.
-        debug: load in the main process, so that breakpoints work.
         extra_metrics: metrics beside those of the config.
         allow_partial: go on where only a part of a checkpoint fits the model.
         trust_checkpoint: read more than plain data from it.
@@ -86,7 +84,6 @@ def build_runner(
         randomness=cfg.randomness,
         experiment_name=cfg.get('experiment_name'),
         cfg=cfg,
-        debug=debug,
         extra_metrics=extra_metrics,
         allow_partial=allow_partial,
         trust_checkpoint=trust_checkpoint,

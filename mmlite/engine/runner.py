@@ -59,7 +59,6 @@ class Runner(mmengine.runner.Runner):
     """See the module's docstring; `build_runner` makes one from a config.
 
     Args: mmengine's, and
-        debug: load in the main process, so that breakpoints work.
         extra_metrics: metrics beside those of the evaluators.
         allow_partial, trust_checkpoint: as `build_runner`.
     """
@@ -67,13 +66,11 @@ class Runner(mmengine.runner.Runner):
     def __init__(
         self,
         *args,
-        debug: bool = False,
         extra_metrics: Sequence[BaseMetric] = (),
         allow_partial: bool = False,
         trust_checkpoint: bool = False,
         **kwargs,
     ) -> None:
-        self._debug = debug
         self._extra_metrics = list(extra_metrics)
         self._allow_partial = allow_partial
         self._trust_checkpoint = trust_checkpoint
@@ -119,7 +116,7 @@ class Runner(mmengine.runner.Runner):
             for name, loader in loaders.items()
             if loader is not None and loader['dataset'] is dataloader['dataset']
         )
-        return build_dataloader(dataloader, seed=self.seed, at=at, debug=self._debug)
+        return build_dataloader(dataloader, seed=self.seed, at=at)
 
     def build_evaluator(self, evaluator: Evaluator | dict | list) -> Evaluator:
         """Builds the metrics of a config from mmlite's registry."""
