@@ -39,22 +39,29 @@ def load_golden(name: str) -> Golden:
     with np.load(FOLDER / f'{name}.npz') as file:
         arrays = dict(file)
     state_dict = {
-        key: torch.from_numpy(rule.weight(key, tuple(shape), facts['salt']))
+        key: torch.as_tensor(rule.weight(key, tuple(shape), facts['salt']))
         for key, shape in facts['state_dict'].items()
     }
     model = build_detector(facts['model'])
     model.load_state_dict(state_dict)
     height, width, num_classes = facts['height'], facts['width'], facts['num_classes']
+    img = torch.from_numpy(rule.image_batch(facts['batch'], height, width, facts['image_seed']))
+    # of each image: its own height and width, then those it is padded to in its own right
+    shapes = facts.get('shapes', [(height, width, height, width)] * facts['batch'])
     drawn = [
-        rule.boxes(case['num'], height, width, num_classes, case['seed']) for case in facts['boxes']
+        rule.boxes(case['num'], shape[0], shape[1], num_classes, case['seed'])
+        for case, shape in zip(facts['boxes'], shapes, strict=True)
     ]
+    for picture, (own_height, own_width, *_) in zip(img, shapes, strict=True):
+        picture[:, own_height:] = 0
+        picture[:, :, own_width:] = 0
     return Golden(
         facts=facts,
         arrays=arrays,
         model=model,
         state_dict=state_dict,
-        img=torch.from_numpy(rule.image_batch(facts['batch'], height, width, facts['image_seed'])),
-        img_metas=[dict(img_shape=(height, width, 3)) for _ in drawn],
+        img=img,
+        img_metas=[dict(img_shape=(*shape[:2], 3), pad_shape=(*shape[2:], 3)) for shape in shapes],
         gt_bboxes=[torch.from_numpy(bboxes) for bboxes, _ in drawn],
         gt_labels=[torch.from_numpy(labels) + 1 for _, labels in drawn],
     )

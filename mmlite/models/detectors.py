@@ -20,7 +20,8 @@ _INERT_TRAIN_KEYS = dict(
 )
 
 
-@DETECTORS.register_module()
+# mmdet's RetinaNet and FCOS are this class under other names
+@DETECTORS.register_module(name=['SingleStageDetector', 'RetinaNet', 'FCOS'])
 class SingleStageDetector(BaseModule):
     """Composes a detector from the dicts of `model` in a config.
 

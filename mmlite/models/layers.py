@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +83,35 @@ class ConvModule(nn.Module):
         return self.activate(x)
 
 
+class DepthwiseSeparableConvModule(nn.Module):
+    """A convolution within each channel, then a 1x1 across them (MobileNets, Howard et al. 2017).
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding: as nn.Conv2d.
+        norm_cfg, act_cfg: after both convolutions; None for none.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        norm_cfg: dict | None = None,
+        act_cfg: dict | None = None,
+    ) -> None:
+        super().__init__()
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        self.depthwise_conv = ConvModule(
+            in_channels, in_channels, kernel_size, stride, padding, groups=in_channels, **layers
+        )
+        self.pointwise_conv = ConvModule(in_channels, out_channels, 1, **layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pointwise_conv(self.depthwise_conv(x))
+
+
 def build_activation(act_cfg: dict | None) -> nn.Module:
     """Builds `dict(type='ReLU'|'ReLU6')`; the identity for None."""
     if act_cfg is None:
@@ -114,3 +144,31 @@ class L2Norm(nn.Module):
         # float32: the sum of 512 squares overflows float16
         norm = x.float().square().sum(dim=1, keepdim=True).sqrt() + 1e-10
         return (self.weight.float()[:, None, None] * x.float() / norm).type_as(x)
+
+
+def conv_tower(
+    in_channels: int,
+    channels: int,
+    num_convs: int,
+    norm_cfg: dict | None,
+    bias: bool | None = None,
+) -> nn.Sequential:
+    """`num_convs` 3x3 convolutions with ReLU, as RetinaNet's and FCOS' heads stack them."""
+    widths = [in_channels, *[channels] * num_convs]
+    return nn.Sequential(
+        *(
+            ConvModule(*pair, 3, padding=1, bias=bias, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU'))
+            for pair in pairwise(widths)
+        )
+    )
+
+
+class Scale(nn.Module):
+    """Multiplies by one learnt number (FCOS, Tian et al. 2019, section 3.2)."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale

@@ -1,9 +1,10 @@
-"""Losses. Each is a scalar: the sum over the priors that count, over `avg_factor`.
+"""Classification losses: a scalar, the sum over the priors that count, over `avg_factor`.
 
-A classification loss also knows what it needs of the head: `num_outputs(C)` logits per prior, and
-`scores(logits)` -> (..., C) probabilities of the object classes. A box loss says with `on_decoded`
-whether it compares boxes in pixels or encoded deltas. The shift between background 0 and the
-object classes 1..C lives here and nowhere else in a head.
+Each also knows what it needs of the head: `num_outputs(C)` logits per prior, and `scores(logits)`
+-> (..., C) probabilities of the object classes. The shift between background 0 and the object
+classes 1..C lives here and nowhere else in a head.
+
+All compute in float32: half precision is too coarse to sum over thousands of priors.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.ops import sigmoid_focal_loss
 
+from mmlite.errors import ConfigError
 from mmlite.registry import LOSSES
 
 
@@ -37,7 +40,6 @@ class HardNegativeCrossEntropyLoss(nn.Module):
             labels: (N, R): -1 ignore, 0 background, 1..C.
             avg_factor: scalar.
         """
-        # float32: an fp16 log-sum-exp over thousands of priors is too coarse to rank them
         logits = cls_score.float().transpose(1, 2)
         loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction='none')
         pos = labels > 0
@@ -58,22 +60,100 @@ class HardNegativeCrossEntropyLoss(nn.Module):
 
 
 @LOSSES.register_module()
-class SmoothL1Loss(nn.Module):
-    """Smooth L1 on encoded deltas (Fast R-CNN, Girshick 2015, equation 3).
+class FocalLoss(nn.Module):
+    """Sigmoid focal loss: a yes or no for every class (RetinaNet, Lin et al. 2017, equation 5).
+
+        -a_t (1 - p_t)^gamma log(p_t),  a_t = alpha where the class is there, else 1 - alpha
 
     Args:
-        beta: where the square turns into a line.
+        gamma: how much priors that are right already count less.
+        alpha: weight of the classes that are there.
+        loss_weight: factor on the result.
+        use_sigmoid: True; there is no other focal loss.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        loss_weight: float = 1.0,
+        use_sigmoid: bool = True,
+    ) -> None:
+        super().__init__()
+        if not use_sigmoid:
+            raise ConfigError('FocalLoss: use_sigmoid=False is not defined; leave it out')
+        self.gamma = gamma
+        self.alpha = alpha
+        self.loss_weight = loss_weight
+
+    def forward(self, cls_score: Tensor, labels: Tensor, avg_factor: Tensor) -> Tensor:
+        """Returns a scalar.
+
+        Args:
+            cls_score: (N, R, C) logits.
+            labels: (N, R): -1 ignore, 0 background, 1..C.
+            avg_factor: scalar.
+        """
+        cls_score = cls_score.float()
+        targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
+        loss = sigmoid_focal_loss(cls_score, targets, self.alpha, self.gamma).sum(dim=-1)
+        return self.loss_weight * loss[labels >= 0].sum() / avg_factor
+
+    @staticmethod
+    def num_outputs(num_classes: int) -> int:
+        return num_classes
+
+    @staticmethod
+    def scores(cls_score: Tensor) -> Tensor:
+        """(..., C) logits -> (..., C) probabilities, each class for itself."""
+        return cls_score.float().sigmoid()
+
+
+@LOSSES.register_module()
+class CrossEntropyLoss(nn.Module):
+    """Cross entropy over background and classes, or a binary one for each class.
+
+    Args:
+        use_sigmoid: a yes or no for every class, instead of one of C + 1.
         loss_weight: factor on the result.
     """
 
-    on_decoded = False
-
-    def __init__(self, beta: float = 1.0, loss_weight: float = 1.0) -> None:
+    def __init__(self, use_sigmoid: bool = False, loss_weight: float = 1.0) -> None:
         super().__init__()
-        self.beta = beta
+        self.use_sigmoid = use_sigmoid
         self.loss_weight = loss_weight
 
-    def forward(self, bbox_pred: Tensor, bbox_targets: Tensor, avg_factor: Tensor) -> Tensor:
-        """Returns a scalar from predictions and targets (P, 4) of the positive priors."""
-        loss = F.smooth_l1_loss(bbox_pred.float(), bbox_targets, reduction='sum', beta=self.beta)
+    def forward(self, cls_score: Tensor, labels: Tensor, avg_factor: Tensor) -> Tensor:
+        """Returns a scalar.
+
+        Args:
+            cls_score: logits, (N, R, C + 1) with background first, or (N, R, C) with `use_sigmoid`.
+            labels: (N, R): -1 ignore, 0 background, 1..C. With `use_sigmoid` also probabilities
+                of the shape of `cls_score`, any shape, such as centerness.
+            avg_factor: scalar.
+        """
+        cls_score = cls_score.float()
+        if not self.use_sigmoid:
+            logits = cls_score.transpose(1, 2)
+            loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction='sum')
+        elif labels.is_floating_point():
+            loss = F.binary_cross_entropy_with_logits(cls_score, labels, reduction='sum')
+        else:
+            targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
+            loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')
+            loss = loss[labels >= 0].sum()
         return self.loss_weight * loss / avg_factor
+
+    def num_outputs(self, num_classes: int) -> int:
+        return num_classes if self.use_sigmoid else num_classes + 1
+
+    def scores(self, cls_score: Tensor) -> Tensor:
+        """Logits -> (..., C) probabilities of the object classes."""
+        cls_score = cls_score.float()
+        return cls_score.sigmoid() if self.use_sigmoid else cls_score.softmax(dim=-1)[..., 1:]
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """Labels (...) in -1..C -> (..., C) bool; background and ignored priors have no class."""
+    classes = torch.arange(1, num_classes + 1, device=labels.device)
+    return labels[..., None] == classes

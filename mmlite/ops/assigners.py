@@ -3,20 +3,26 @@
 `assigner(priors (R, 4), num_per_level, gt_bboxes (g, 4), gt_bboxes_ignore (k, 4) or None)` returns
 indices only, (R,) int64: 0..g-1 for a box, BACKGROUND or IGNORE. Labels and boxes are gathered
 from them in one place, the head.
+
+Every box is compared with every prior. Boxes come in chunks, and each prior keeps the best so far:
+hundreds of boxes in an image need no more memory than a few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from mmlite.errors import ConfigError
 from mmlite.ops.boxes import box_iof
 
 BACKGROUND = -1
 IGNORE = -2
+
+MATRIX_SIZE = 2**22  # pairs of a box and a prior compared at once: 16 MiB in float32
 
 
 class MaxIoUAssigner:
@@ -66,22 +72,32 @@ class MaxIoUAssigner:
         gt_bboxes_ignore: Tensor | None = None,
     ) -> Tensor:
         """Returns (R,) int64: index of a box, BACKGROUND or IGNORE."""
-        ignored = self._inside_ignored(priors, gt_bboxes_ignore)
-        assigned = torch.full_like(priors[:, 0], IGNORE, dtype=torch.int64)
+        ignored = inside_ignored(
+            priors, gt_bboxes_ignore, self.ignore_iof_thr, self.ignore_wrt_candidates
+        )
         if len(gt_bboxes) == 0:
-            return assigned.masked_fill_(~ignored, BACKGROUND)
+            return _unassigned(ignored)
 
-        ious = box_iou(gt_bboxes, priors).masked_fill_(ignored, -1)  # (g, R)
-        best_iou, best_gt = ious.max(dim=0)
+        best_iou = torch.full_like(priors[:, 0], -1)
+        best_gt = torch.zeros_like(best_iou, dtype=torch.int64)
+        taken_by = torch.full_like(best_gt, -1)
+        for start, bboxes in chunks(gt_bboxes, len(priors)):
+            ious = box_iou(bboxes, priors).masked_fill_(ignored, -1)  # (g, R)
+            iou, gt = ious.max(dim=0)
+            best_gt = torch.where(iou > best_iou, gt + start, best_gt)
+            best_iou = torch.maximum(iou, best_iou)
+            if self.match_low_quality:
+                last = self._best_priors(ious)
+                taken_by = torch.where(last >= 0, last + start, taken_by)
+
         low, high = self.neg_iou_range
+        assigned = torch.full_like(best_gt, IGNORE)
         assigned[(best_iou >= low) & (best_iou < high)] = BACKGROUND
         assigned = torch.where(best_iou >= self.pos_iou_thr, best_gt, assigned)
-        if self.match_low_quality:
-            assigned = self._give_best_priors(assigned, ious)
-        return assigned
+        return torch.where(taken_by >= 0, taken_by, assigned)
 
-    def _give_best_priors(self, assigned: Tensor, ious: Tensor) -> Tensor:
-        """Gives each box its best prior; where boxes share one, the last box takes it."""
+    def _best_priors(self, ious: Tensor) -> Tensor:
+        """Returns (R,): the last box of `ious` (g, R) whose best prior this is, -1 for none."""
         gt_best_iou, gt_best_prior = ious.max(dim=1)
         enough = gt_best_iou >= self.min_pos_iou
         if self.gt_max_assign_all:
@@ -90,15 +106,165 @@ class MaxIoUAssigner:
             taken = torch.zeros_like(ious, dtype=torch.bool)
             taken[torch.arange(len(ious), device=ious.device), gt_best_prior] = enough
         order = torch.arange(len(ious), device=ious.device)[:, None]
-        last = torch.where(taken, order, -1).max(dim=0).values
-        return torch.where(last >= 0, last, assigned)
+        return torch.where(taken, order, -1).max(dim=0).values
 
-    def _inside_ignored(self, priors: Tensor, gt_bboxes_ignore: Tensor | None) -> Tensor:
-        none = torch.zeros_like(priors[:, 0], dtype=torch.bool)
-        if self.ignore_iof_thr <= 0 or gt_bboxes_ignore is None or len(gt_bboxes_ignore) == 0:
-            return none
-        if self.ignore_wrt_candidates:
-            share = box_iof(priors, gt_bboxes_ignore).max(dim=1).values
-        else:
-            share = box_iof(gt_bboxes_ignore, priors).max(dim=0).values
-        return share > self.ignore_iof_thr
+
+class FCOSAssigner:
+    """Assigns a point to the smallest box around it whose size its level looks for.
+
+    FCOS (Tian et al. 2019, section 3.2). Priors are squares around the points, of side = stride.
+    Ignored boxes change nothing, as in mmdet.
+
+    Args:
+        regress_ranges: per level the (least, greatest) distance in pixels from a point to the
+            farthest side of its box.
+        center_sampling: only points near the centre of the box count.
+        center_sample_radius: what near means, in strides.
+
+    Raises:
+        ConfigError: the priors have another number of levels than `regress_ranges`.
+    """
+
+    def __init__(
+        self,
+        regress_ranges: Sequence[tuple[float, float]],
+        center_sampling: bool = False,
+        center_sample_radius: float = 1.5,
+    ) -> None:
+        self.regress_ranges = [tuple(map(float, limits)) for limits in regress_ranges]
+        self.center_sampling = center_sampling
+        self.center_sample_radius = center_sample_radius
+
+    def __call__(
+        self,
+        priors: Tensor,
+        num_per_level: Sequence[int],
+        gt_bboxes: Tensor,
+        gt_bboxes_ignore: Tensor | None = None,
+    ) -> Tensor:
+        """Returns (R,) int64: index of a box, or BACKGROUND."""
+        points, sides = (priors[:, :2] + priors[:, 2:]) / 2, priors[:, 2] - priors[:, 0]
+        low, high = self._limits(priors, num_per_level)
+        assigned = torch.full_like(sides, BACKGROUND, dtype=torch.int64)
+        smallest = torch.full_like(sides, torch.inf)
+        for start, bboxes in chunks(gt_bboxes, len(priors)):
+            nearest, farthest = distances_to_sides(points, bboxes)  # (g, R)
+            fits = (nearest > 0) & (farthest >= low) & (farthest <= high)
+            if self.center_sampling:
+                centers = (bboxes[:, None, :2] + bboxes[:, None, 2:]) / 2
+                off = (points - centers).abs().amax(dim=-1)
+                fits &= off < self.center_sample_radius * sides
+            areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(dim=1, keepdim=True)
+            area, gt = torch.where(fits, areas, torch.inf).min(dim=0)
+            assigned = torch.where(area < smallest, gt + start, assigned)
+            smallest = torch.minimum(area, smallest)
+        return assigned
+
+    def _limits(self, priors: Tensor, num_per_level: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Returns the least and the greatest distance that each prior looks for, each (R,)."""
+        if len(num_per_level) != len(self.regress_ranges):
+            raise ConfigError(
+                f'FCOSAssigner: regress_ranges has {len(self.regress_ranges)} levels, the priors '
+                f'have {len(num_per_level)}'
+            )
+        counts = torch.tensor(num_per_level, device=priors.device)
+        limits = priors.new_tensor(self.regress_ranges).repeat_interleave(counts, dim=0)
+        return limits[:, 0], limits[:, 1]
+
+
+class ATSSAssigner:
+    """Assigns by an IoU threshold that each box gets from the priors around its centre.
+
+    ATSS (Zhang et al. 2020, algorithm 1): of each level the `topk` priors nearest to the centre
+    are candidates; those count whose IoU reaches mean + standard deviation of all candidates' and
+    whose centre lies in the box. A prior wanted by several boxes goes to the one it overlaps most.
+
+    Args:
+        topk: candidates of a box in each level.
+        ignore_iof_thr: priors with a larger share inside an ignored box are ignored; a value of
+            zero or less switches this off.
+    """
+
+    def __init__(self, topk: int = 9, ignore_iof_thr: float = -1) -> None:
+        self.topk = topk
+        self.ignore_iof_thr = ignore_iof_thr
+
+    def __call__(
+        self,
+        priors: Tensor,
+        num_per_level: Sequence[int],
+        gt_bboxes: Tensor,
+        gt_bboxes_ignore: Tensor | None = None,
+    ) -> Tensor:
+        """Returns (R,) int64: index of a box, BACKGROUND or IGNORE."""
+        ignored = inside_ignored(priors, gt_bboxes_ignore, self.ignore_iof_thr)
+        assigned = _unassigned(ignored)
+        best_iou = torch.full_like(priors[:, 0], -1)
+        points = (priors[:, :2] + priors[:, 2:]) / 2
+        for start, bboxes in chunks(gt_bboxes, len(priors)):
+            ious = box_iou(bboxes, priors)  # (g, R)
+            centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
+            candidates = self._nearest(torch.cdist(centers, points), num_per_level)
+            overlaps = ious.gather(1, candidates)
+            threshold = overlaps.mean(dim=1) + overlaps.std(dim=1)
+            nearest, _ = distances_to_sides(points, bboxes)
+            inside = (nearest.gather(1, candidates) > 0.01) & ~ignored[candidates]
+            positive = inside & (overlaps >= threshold[:, None])
+            wanted = torch.full_like(ious, -1).scatter_(1, candidates, overlaps.where(positive, -1))
+            iou, gt = wanted.max(dim=0)
+            assigned = torch.where(iou > best_iou, gt + start, assigned)
+            best_iou = torch.maximum(iou, best_iou)
+        return assigned
+
+    def _nearest(self, distances: Tensor, num_per_level: Sequence[int]) -> Tensor:
+        """Returns the indices (g, L * topk) of the nearest priors of each level, less if few."""
+        inds, start = [], 0
+        for level in distances.split(list(num_per_level), dim=1):
+            nearest = level.topk(min(self.topk, level.shape[1]), dim=1, largest=False).indices
+            inds.append(nearest + start)
+            start += level.shape[1]
+        return torch.cat(inds, dim=1)
+
+
+def chunks(gt_bboxes: Tensor, num_priors: int) -> Iterator[tuple[int, Tensor]]:
+    """Yields (index of the first, boxes (c, 4)), so that c * num_priors is at most MATRIX_SIZE."""
+    size = max(1, MATRIX_SIZE // max(1, num_priors))
+    for start in range(0, len(gt_bboxes), size):
+        yield start, gt_bboxes[start : start + size]
+
+
+def distances_to_sides(points: Tensor, bboxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the distances (g, R) of points (R, 2) to the nearest and farthest side of boxes.
+
+    The nearest is negative where the point lies outside.
+    """
+    sides = [
+        points[:, 0] - bboxes[:, 0, None],
+        points[:, 1] - bboxes[:, 1, None],
+        bboxes[:, 2, None] - points[:, 0],
+        bboxes[:, 3, None] - points[:, 1],
+    ]
+    nearest = torch.minimum(torch.minimum(sides[0], sides[1]), torch.minimum(sides[2], sides[3]))
+    farthest = torch.maximum(torch.maximum(sides[0], sides[1]), torch.maximum(sides[2], sides[3]))
+    return nearest, farthest
+
+
+def inside_ignored(
+    priors: Tensor, gt_bboxes_ignore: Tensor | None, iof_thr: float, of_prior: bool = True
+) -> Tensor:
+    """Returns (R,) bool: priors that share more than `iof_thr` with an ignored box.
+
+    The share is measured on the prior, or with `of_prior=False` on the ignored box.
+    """
+    ignored = torch.zeros_like(priors[:, 0], dtype=torch.bool)
+    if iof_thr <= 0 or gt_bboxes_ignore is None:
+        return ignored
+    for _, regions in chunks(gt_bboxes_ignore, len(priors)):
+        shares = box_iof(priors, regions) if of_prior else box_iof(regions, priors).T
+        ignored |= (shares > iof_thr).any(dim=1)
+    return ignored
+
+
+def _unassigned(ignored: Tensor) -> Tensor:
+    background = torch.full_like(ignored, BACKGROUND, dtype=torch.int64)
+    return background.masked_fill_(ignored, IGNORE)

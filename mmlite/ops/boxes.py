@@ -23,6 +23,16 @@ def box_iof(boxes: Tensor, regions: Tensor) -> Tensor:
     return intersection / area[:, None].clamp(min=1e-6)
 
 
+def aligned_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Intersection over union of each box with the one in the same row: (n, 4), (n, 4) -> (n,)."""
+    top_left = torch.maximum(boxes1[:, :2], boxes2[:, :2])
+    bottom_right = torch.minimum(boxes1[:, 2:], boxes2[:, 2:])
+    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=1)
+    area1 = (boxes1[:, 2:] - boxes1[:, :2]).prod(dim=1)
+    area2 = (boxes2[:, 2:] - boxes2[:, :2]).prod(dim=1)
+    return intersection / (area1 + area2 - intersection).clamp(min=1e-6)
+
+
 def clip_boxes(boxes: Tensor, shape: tuple[int, int]) -> Tensor:
     """Clips boxes (..., 4) to an image of `shape` (h, w)."""
     height, width = shape

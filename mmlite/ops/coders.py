@@ -59,3 +59,39 @@ class DeltaXYWHBBoxCoder:
         half = prior_wh * deltas[:, 2:].clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp() / 2
         bboxes = torch.cat([centre - half, centre + half], dim=1)
         return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes
+
+
+class DistancePointBBoxCoder:
+    """Distances from a point to the four sides of its box (FCOS, Tian et al. 2019, section 3.1).
+
+        log(px - x1, py - y1, x2 - px, y2 - py), or with `norm_on_bbox` the distances / stride
+
+    Priors are squares around the points, of side = stride.
+
+    Args:
+        norm_on_bbox: distances in strides, negative ones taken for 0; else logarithms of pixels.
+        clip_border: clip decoded boxes to the image.
+    """
+
+    def __init__(self, norm_on_bbox: bool = False, clip_border: bool = True) -> None:
+        self.norm_on_bbox = norm_on_bbox
+        self.clip_border = clip_border
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns what takes `priors` (n, 4) to `bboxes` (n, 4) around their points."""
+        points = (priors[:, :2] + priors[:, 2:]) / 2
+        distances = torch.cat([points - bboxes[:, :2], bboxes[:, 2:] - points], dim=1)
+        return distances / _side(priors) if self.norm_on_bbox else distances.log()
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns boxes (n, 4); arguments as DeltaXYWHBBoxCoder.decode."""
+        points = (priors[:, :2] + priors[:, 2:]) / 2
+        distances = deltas.clamp(min=0) * _side(priors) if self.norm_on_bbox else deltas.exp()
+        bboxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], dim=1)
+        return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes
+
+
+def _side(squares: Tensor) -> Tensor:
+    return squares[:, 2:3] - squares[:, 0:1]

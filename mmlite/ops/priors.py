@@ -99,6 +99,89 @@ class GridPriors:
             )
 
 
+class AnchorGenerator(GridPriors):
+    """Boxes of several scales and ratios at each location (RetinaNet, Lin et al. 2017, section 4).
+
+    The box of scale s and ratio r (h / w) at a level of base size b has the area (s * b)^2.
+
+    Args:
+        strides: pixels per cell of each level.
+        ratios: h / w.
+        scales: sides of the square box in base sizes; or in their place
+        octave_base_scale, scales_per_octave: n scales octave_base_scale * 2^(i / n).
+        base_sizes: pixels per level; the strides if left out.
+        scale_major: boxes of one ratio follow each other; else those of one scale.
+        centers: (x, y) in pixels of the first cell's boxes in each level.
+        center_offset: the same as a share of the base size; 0 is the cell's top left corner, where
+            mmdet's RetinaNet has them.
+
+    Raises:
+        ConfigError: arguments that do not fit together.
+    """
+
+    def __init__(
+        self,
+        strides: Sequence,
+        ratios: Sequence[float],
+        scales: Sequence[float] | None = None,
+        base_sizes: Sequence[float] | None = None,
+        scale_major: bool = True,
+        octave_base_scale: float | None = None,
+        scales_per_octave: int | None = None,
+        centers: Sequence[tuple[float, float]] | None = None,
+        center_offset: float = 0.0,
+    ) -> None:
+        octaves = (octave_base_scale, scales_per_octave)
+        if (scales is None) == (None in octaves) or (scales is not None and octaves != (None,) * 2):
+            raise ConfigError(
+                'AnchorGenerator: give either scales, or octave_base_scale and scales_per_octave; '
+                f'found scales={scales!r}, octave_base_scale={octave_base_scale!r}, '
+                f'scales_per_octave={scales_per_octave!r}'
+            )
+        if scales is None:
+            steps = range(scales_per_octave)
+            scales = [octave_base_scale * 2 ** (i / scales_per_octave) for i in steps]
+        base_sizes = base_sizes or [min(_pair(stride)) for stride in strides]
+        centers = centers or [(center_offset * size,) * 2 for size in base_sizes]
+        if not len(strides) == len(base_sizes) == len(centers):
+            raise ConfigError(
+                f'AnchorGenerator: one entry per level is expected, found {len(strides)} strides, '
+                f'{len(base_sizes)} base_sizes, {len(centers)} centers'
+            )
+        sizes = [(scale, ratio) for ratio in ratios for scale in scales]
+        if not scale_major:
+            sizes = [(scale, ratio) for scale in scales for ratio in ratios]
+        base_priors = [
+            _boxes_at(center, [_sides(scale * base_size, ratio) for scale, ratio in sizes])
+            for base_size, center in zip(base_sizes, centers, strict=True)
+        ]
+        super().__init__(strides, base_priors)
+
+
+class MlvlPointGenerator(GridPriors):
+    """One point at each location, as a square of side = stride around it (FCOS, section 3.1).
+
+    Args:
+        strides: pixels per cell of each level.
+        offset: where in its cell the point lies, as a share of the stride.
+    """
+
+    def __init__(self, strides: Sequence, offset: float = 0.5) -> None:
+        pairs = [_pair(stride) for stride in strides]
+        base_priors = [_boxes_at((offset * w, offset * h), [(w, h)]) for w, h in pairs]
+        super().__init__(strides, base_priors)
+
+    def inside(
+        self,
+        featmap_sizes: Sequence[tuple[int, int]],
+        pad_shape: tuple[int, int],
+        like: Tensor,
+    ) -> Tensor:
+        """Returns (R,) True: points in the padding are background, as in mmdet's FCOS."""
+        count = sum(height * width for height, width in featmap_sizes)
+        return like.new_ones(count, dtype=torch.bool)
+
+
 class SSDAnchorGenerator(GridPriors):
     """SSD's default boxes (Liu et al. 2016, section 2.2, with the sizes of the released models).
 
@@ -186,13 +269,20 @@ def _default_boxes(
     stride: tuple[int, int], min_size: float, max_size: float, ratios: Sequence[float]
 ) -> Tensor:
     sides = [(min_size, min_size), (math.sqrt(min_size * max_size),) * 2]
-    for ratio in ratios:
-        for h_by_w in (1 / ratio, ratio):
-            root = math.sqrt(h_by_w)
-            sides.append((min_size / root, min_size * root))
-    half = torch.tensor(sides) / 2
-    centre = torch.tensor(stride) / 2
-    return torch.cat([centre - half, centre + half], dim=1)
+    sides += [_sides(min_size, h_by_w) for ratio in ratios for h_by_w in (1 / ratio, ratio)]
+    return _boxes_at((stride[0] / 2, stride[1] / 2), sides)
+
+
+def _sides(size: float, ratio: float) -> tuple[float, float]:
+    """Returns (w, h) of area size^2 and h / w = ratio."""
+    root = math.sqrt(ratio)
+    return size / root, size * root
+
+
+def _boxes_at(center: tuple[float, float], sides: Sequence[tuple[float, float]]) -> Tensor:
+    """Returns boxes (A, 4), xyxy, of the given (w, h) around `center` (x, y)."""
+    center, half = torch.tensor(center), torch.tensor(sides) / 2
+    return torch.cat([center - half, center + half], dim=1)
 
 
 def _pair(value) -> tuple[int, int]:

@@ -78,8 +78,7 @@ def test_priors_outside_an_images_own_padding_are_ignored():
     inputs = batch((64, 64), (64, 30))
     head, metas = detector.bbox_head, inputs['img_metas']
     feats = detector.extract_feat(detector.data_preprocessor(inputs['img'], metas))
-    outs = head(feats)
-    priors, num_per_level = head.get_priors(feats, outs)
+    outs, priors, num_per_level = head.forward_with_priors(feats)
     assert outs['cls_score'].shape == (2, NUM_PRIORS, 4)
     boxes = inputs['gt_bboxes'], inputs['gt_labels'], None
     labels, matched = head.get_targets(priors, num_per_level, feats, metas, *boxes)
@@ -109,7 +108,7 @@ def test_a_box_is_found_although_its_best_prior_is_outside():
     inputs['gt_bboxes'][1] = torch.tensor([[28.0, 4.0, 44.0, 20.0]])  # nearest to column 2
     head, metas = detector.bbox_head, inputs['img_metas']
     feats = detector.extract_feat(detector.data_preprocessor(inputs['img'], metas))
-    priors, num_per_level = head.get_priors(feats, head(feats))
+    _, priors, num_per_level = head.forward_with_priors(feats)
     labels, _ = head.get_targets(
         priors, num_per_level, feats, metas, inputs['gt_bboxes'], inputs['gt_labels'], None
     )

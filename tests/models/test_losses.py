@@ -1,4 +1,4 @@
-"""Hard negative mining and smooth L1, by hand."""
+"""Classification losses by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlite.models.losses import HardNegativeCrossEntropyLoss, SmoothL1Loss
+from mmlite.errors import ConfigError
+from mmlite.models.losses import CrossEntropyLoss, FocalLoss, HardNegativeCrossEntropyLoss
 
 ONE = torch.tensor(1.0)
 
@@ -74,21 +75,50 @@ def test_scores_leave_the_background_out():
     assert HardNegativeCrossEntropyLoss.num_outputs(20) == 21
 
 
-@pytest.mark.parametrize(
-    ('beta', 'expected'),
-    [
-        (1.0, 0.5 * 0.5**2 + (3 - 0.5)),  # a square below 1, |d| - 1/2 above
-        (0.1, (0.5 - 0.05) + (3 - 0.05)),  # both beyond 0.1: |d| - beta / 2
-    ],
-)
-def test_smooth_l1(beta, expected):
-    pred, target = Tensor([[0.5, 0, 1, 7]]), Tensor([[0, 0, 1, 10]])
-    loss = SmoothL1Loss(beta=beta, loss_weight=3)(pred, target, torch.tensor(2.0))
-    assert loss.item() == pytest.approx(3 * expected / 2)
+def test_focal_loss():
+    # two classes, logits 0 and log 3: p = 1/2 and 3/4; the label is the second
+    cls_score = Tensor([[[0, math.log(3)]]])
+    there = 0.25 * (1 - 0.75) ** 2 * -math.log(0.75)
+    absent = 0.75 * 0.5**2 * -math.log(0.5)
+    loss = FocalLoss(loss_weight=2)(cls_score, torch.tensor([[2]]), torch.tensor(4.0))
+    assert loss.item() == pytest.approx(2 * (there + absent) / 4, rel=1e-5)
 
 
-def test_smooth_l1_of_no_boxes_is_zero_and_differentiable():
-    pred = torch.zeros(0, 4, requires_grad=True)
-    loss = SmoothL1Loss()(pred, torch.zeros(0, 4), ONE)
+def test_focal_loss_counts_background_but_not_what_is_ignored():
+    cls_score = torch.zeros(1, 3, 2, requires_grad=True)
+    loss = FocalLoss()(cls_score, torch.tensor([[0, -1, 0]]), ONE)
     loss.backward()
-    assert loss.item() == 0
+    # four absent classes at p = 1/2
+    assert loss.item() == pytest.approx(4 * 0.75 * 0.25 * math.log(2), rel=1e-5)
+    assert cls_score.grad[0, 1].tolist() == [0, 0] and (cls_score.grad[0, [0, 2]] > 0).all()
+
+
+def test_focal_scores():
+    scores = FocalLoss.scores(Tensor([0, math.log(3)]))
+    torch.testing.assert_close(scores, Tensor([0.5, 0.75]))
+    assert FocalLoss.num_outputs(20) == 20
+    with pytest.raises(ConfigError, match='use_sigmoid=False'):
+        FocalLoss(use_sigmoid=False)
+
+
+def test_softmax_cross_entropy():
+    # softmax of log 1, log 2, log 5: 1/8, 2/8, 5/8; the second prior is ignored
+    cls_score = Tensor([[[1, 2, 5], [7, 7, 7], [1, 2, 5]]]).log()
+    loss = CrossEntropyLoss(loss_weight=3)
+    total = loss(cls_score, torch.tensor([[2, -1, 0]]), torch.tensor(2.0))
+    assert total.item() == pytest.approx(3 * (math.log(8 / 5) + math.log(8)) / 2, rel=1e-5)
+    torch.testing.assert_close(loss.scores(cls_score[0, 0]), Tensor([2 / 8, 5 / 8]))
+    assert loss.num_outputs(20) == 21
+
+
+def test_binary_cross_entropy_of_labels_and_of_probabilities():
+    loss = CrossEntropyLoss(use_sigmoid=True)
+    # p = 3/4 of class 1 where it is and where it is not; the third prior is ignored
+    cls_score = torch.full((1, 3, 1), math.log(3))
+    total = loss(cls_score, torch.tensor([[1, 0, -1]]), ONE)
+    assert total.item() == pytest.approx(math.log(4 / 3) + math.log(4), rel=1e-5)
+    # probability 1/2 at p = 3/4
+    total = loss(torch.tensor([math.log(3)]), torch.tensor([0.5]), ONE)
+    assert total.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2, rel=1e-5)
+    assert loss.num_outputs(20) == 20
+    torch.testing.assert_close(loss.scores(cls_score), torch.full((1, 3, 1), 0.75))

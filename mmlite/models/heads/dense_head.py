@@ -62,6 +62,7 @@ class DenseHead(BaseModule):
         self.bbox_coder = TASK_UTILS.build(bbox_coder)
         self.loss_cls = LOSSES.build(loss_cls)
         self.loss_bbox = LOSSES.build(loss_bbox)
+        self.num_outputs = self.loss_cls.num_outputs(num_classes)
         assigner = (train_cfg or {}).get('assigner')
         self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
         self.test_cfg = _checked_test_cfg(test_cfg or {})
@@ -69,6 +70,14 @@ class DenseHead(BaseModule):
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Feature maps to `cls_score` (N, R, K), `bbox_pred` (N, R, 4) and extras (N, R)."""
         raise NotImplementedError
+
+    def flatten_scores(self, cls_maps: Sequence[Tensor]) -> Tensor:
+        """Per level (N, A * K, H, W) logits -> (N, R, K), background first where it has a column.
+
+        The convolutions have it last, as mmdet 3.x's files do; labels have it first.
+        """
+        cls_score = flatten_levels(cls_maps, self.num_outputs)
+        return cls_score if self.num_outputs == self.num_classes else cls_score.roll(1, dims=-1)
 
     # ---- training -------------------------------------------------------------------------
 
@@ -94,24 +103,28 @@ class DenseHead(BaseModule):
         """
         if self.assigner is None:
             raise ConfigError("model.train_cfg: training needs the key 'assigner'")
-        outs = self(feats)
-        priors, num_per_level = self.get_priors(feats, outs)
+        outs, priors, num_per_level = self.forward_with_priors(feats)
         labels, matched = self.get_targets(
             priors, num_per_level, feats, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore
         )
         return self.loss_terms(outs, priors, labels, matched)
 
-    def get_priors(
-        self, feats: Sequence[Tensor], outs: dict[str, Tensor]
-    ) -> tuple[Tensor, list[int]]:
-        """Returns the priors (R, 4), xyxy, input pixels, and their number in each level."""
+    def forward_with_priors(
+        self, feats: Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor, list[int]]:
+        """Returns what `forward` does, the priors (R, 4), and their number in each level.
+
+        Raises:
+            ConfigError: the feature maps or the predictions do not fit the priors.
+        """
         priors, num_per_level = self.prior_generator(featmap_sizes(feats), feats[0])
+        outs = self(feats)
         if len(priors) != outs['cls_score'].shape[1]:
             raise ConfigError(
                 f'{type(self).__name__} predicts {outs["cls_score"].shape[1]} boxes an image, '
                 f'{type(self.prior_generator).__name__} makes {len(priors)} priors'
             )
-        return priors, num_per_level
+        return outs, priors, num_per_level
 
     @torch.no_grad()
     def get_targets(
@@ -160,20 +173,21 @@ class DenseHead(BaseModule):
         avg_factor = reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
         return dict(
             loss_cls=self.loss_cls(outs['cls_score'], labels, avg_factor),
-            loss_bbox=self.bbox_loss(outs, priors, pos, matched, avg_factor),
+            loss_bbox=self.loss_bbox(*self.bbox_pairs(outs, priors, pos, matched), avg_factor),
         )
 
-    def bbox_loss(
-        self, outs: dict[str, Tensor], priors: Tensor, pos: Tensor, matched: Tensor, avg_factor
-    ) -> Tensor:
-        """The box loss over the positive priors; `pos` is (N, R) bool."""
+    def bbox_pairs(
+        self, outs: dict[str, Tensor], priors: Tensor, pos: Tensor, matched: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Returns what the positive priors predict and should: (P, 4), boxes or deltas.
+
+        Which of the two the loss says; `pos` is (N, R) bool.
+        """
         bbox_pred = outs['bbox_pred'][pos].float()
         pos_priors = priors.expand(len(pos), -1, -1)[pos]
         if self.loss_bbox.on_decoded:
-            bboxes = self.bbox_coder.decode(pos_priors, bbox_pred)
-            return self.loss_bbox(bboxes, matched[pos], avg_factor)
-        deltas = self.bbox_coder.encode(pos_priors, matched[pos])
-        return self.loss_bbox(bbox_pred, deltas, avg_factor)
+            return self.bbox_coder.decode(pos_priors, bbox_pred), matched[pos]
+        return bbox_pred, self.bbox_coder.encode(pos_priors, matched[pos])
 
     # ---- testing --------------------------------------------------------------------------
 
@@ -187,8 +201,7 @@ class DenseHead(BaseModule):
             img_metas: per image, with `img_shape` and, to rescale, `scale_factor`.
             rescale: boxes in pixels of the original image; else of the network's input.
         """
-        outs = self(feats)
-        priors, num_per_level = self.get_priors(feats, outs)
+        outs, priors, num_per_level = self.forward_with_priors(feats)
         scores = self.loss_cls.scores(outs['cls_score'])
         factor = self.score_factor(outs)
         return [

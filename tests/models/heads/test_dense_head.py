@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels
-from mmlite.models.losses import SmoothL1Loss
 
 # one prior a cell: 8x8 at stride 8 on a 2x2 map, then 16x16 at stride 16 on a 1x1 map
 FEATS = [torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1)]
@@ -67,10 +66,15 @@ def build(test_cfg=None, **outs) -> GivenHead:
 
 def test_priors_and_their_number():
     head = build(cls_score=torch.zeros(1, 5, 3))
-    priors, num_per_level = head.get_priors(FEATS, head.outs)
+    _, priors, num_per_level = head.forward_with_priors(FEATS)
     assert torch.equal(priors, PRIORS) and num_per_level == [4, 1]
     with pytest.raises(ConfigError, match='predicts 7 boxes an image, SSDAnchorGenerator makes 5'):
-        head.get_priors(FEATS, dict(cls_score=torch.zeros(1, 7, 3)))
+        build(cls_score=torch.zeros(1, 7, 3)).forward_with_priors(FEATS)
+
+
+def test_another_number_of_feature_maps_is_refused_before_the_head_runs():
+    with pytest.raises(ConfigError, match=r'has 2 strides.* the model gives 1 feature maps'):
+        build().forward_with_priors(FEATS[:1])
 
 
 def test_targets_gather_labels_and_boxes():
@@ -113,13 +117,13 @@ def test_box_loss_compares_deltas_or_decoded_boxes():
     matched = torch.zeros(3, 5, 4)
     matched[LABELS > 0] = Tensor([[8, 0, 16, 8], [4, 8, 12, 16], [0, 0, 8, 8]])
     outs = dict(bbox_pred=torch.zeros(3, 5, 4))
-    pos, one = LABELS > 0, torch.tensor(1.0)
-    # prior 1 and prior 0 meet their boxes; prior 2 is 4 of its 8 pixels off: smooth L1 of 0.5
-    assert isinstance(head.loss_bbox, SmoothL1Loss)
-    assert head.bbox_loss(outs, PRIORS, pos, matched, one).item() == 0.5 * 0.5**2
+    pos = LABELS > 0
+    # prior 1 and prior 0 meet their boxes; prior 2 is 4 of its 8 pixels off
+    deltas, targets = head.bbox_pairs(outs, PRIORS, pos, matched)
+    assert deltas.abs().sum() == 0
+    assert targets.tolist() == [[0, 0, 0, 0], [0.5, 0, 0, 0], [0, 0, 0, 0]]
     head.loss_bbox = Recorder()
-    head.bbox_loss(outs, PRIORS, pos, matched, one)
-    bboxes, targets, _ = head.loss_bbox.args
+    bboxes, targets = head.bbox_pairs(outs, PRIORS, pos, matched)
     assert torch.equal(bboxes, PRIORS[[1, 2, 0]])
     assert torch.equal(targets, matched[pos])
 

@@ -1,0 +1,138 @@
+"""FCOS' head (Tian et al. 2019): a class, a box and a centerness at every point, no anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mmlite.errors import ConfigError
+from mmlite.models.heads.dense_head import DenseHead, flatten_levels, reduce_mean
+from mmlite.models.layers import Scale, conv_tower
+from mmlite.registry import HEADS, LOSSES
+
+_INF = 1e8
+
+
+@HEADS.register_module()
+class FCOSHead(DenseHead):
+    """Sigmoid focal loss at every point, an IoU loss on the boxes, and how central the point is.
+
+    Args:
+        num_classes: C, object classes without background.
+        in_channels: channels of each level.
+        stacked_convs, feat_channels: number and channels of the convolutions in each tower.
+        strides: pixels per cell of each level.
+        regress_ranges, center_sampling, center_sample_radius: of the FCOSAssigner, which
+            `train_cfg['assigner']` may replace.
+        norm_on_bbox: distances in strides instead of logarithms of pixels, see the coder.
+        centerness_on_reg: centerness from the box tower instead of the class tower.
+        conv_bias: bias in the towers; 'auto' where there is no normalisation.
+        norm_cfg: normalisation in the towers.
+        dcn_on_last_conv: False; a deformable last convolution is not supported.
+        loss_cls, loss_bbox, loss_centerness: configs of the losses.
+        train_cfg, test_cfg, init_cfg: as DenseHead.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        stacked_convs: int = 4,
+        feat_channels: int = 256,
+        strides: Sequence[int] = (4, 8, 16, 32, 64),
+        regress_ranges: Sequence = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, _INF)),
+        center_sampling: bool = False,
+        center_sample_radius: float = 1.5,
+        norm_on_bbox: bool = False,
+        centerness_on_reg: bool = False,
+        conv_bias: bool | str = 'auto',
+        norm_cfg: dict | None = None,
+        dcn_on_last_conv: bool = False,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
+        loss_centerness: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        if dcn_on_last_conv:
+            raise ConfigError('FCOSHead: dcn_on_last_conv=True is not supported; use False')
+        assigner = dict(
+            type='FCOSAssigner',
+            regress_ranges=regress_ranges,
+            center_sampling=center_sampling,
+            center_sample_radius=center_sample_radius,
+        )
+        super().__init__(
+            num_classes,
+            dict(type='MlvlPointGenerator', strides=strides),
+            dict(type='DistancePointBBoxCoder', norm_on_bbox=norm_on_bbox),
+            loss_cls or dict(type='FocalLoss'),
+            loss_bbox or dict(type='IoULoss'),
+            dict(assigner=assigner) | (train_cfg or {}),
+            test_cfg,
+            init_cfg
+            or dict(
+                type='Normal',
+                layer='Conv2d',
+                std=0.01,
+                override=dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01),
+            ),
+        )
+        self.loss_centerness = LOSSES.build(
+            loss_centerness or dict(type='CrossEntropyLoss', use_sigmoid=True)
+        )
+        norm_cfg = norm_cfg or dict(type='GN', num_groups=32)
+        bias = None if conv_bias == 'auto' else conv_bias
+        self.cls_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg, bias)
+        self.reg_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg, bias)
+        channels = feat_channels if stacked_convs else in_channels
+        self.conv_cls = nn.Conv2d(channels, self.num_outputs, 3, padding=1)
+        self.conv_reg = nn.Conv2d(channels, 4, 3, padding=1)
+        self.conv_centerness = nn.Conv2d(channels, 1, 3, padding=1)
+        self.centerness_on_reg = centerness_on_reg
+        self.scales = nn.ModuleList(Scale() for _ in strides)
+
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Returns `cls_score` (N, R, K), `bbox_pred` (N, R, 4) and `centerness` logits (N, R)."""
+        cls_maps, reg_maps, centerness_maps = [], [], []
+        for feat, scale in zip(feats, self.scales, strict=True):
+            cls_feat, reg_feat = self.cls_convs(feat), self.reg_convs(feat)
+            cls_maps.append(self.conv_cls(cls_feat))
+            reg_maps.append(scale(self.conv_reg(reg_feat)))
+            centerness_feat = reg_feat if self.centerness_on_reg else cls_feat
+            centerness_maps.append(self.conv_centerness(centerness_feat))
+        return dict(
+            cls_score=self.flatten_scores(cls_maps),
+            bbox_pred=flatten_levels(reg_maps, 4),
+            centerness=flatten_levels(centerness_maps, 1)[..., 0],
+        )
+
+    def loss_terms(
+        self, outs: dict[str, Tensor], priors: Tensor, labels: Tensor, matched: Tensor
+    ) -> dict[str, Tensor]:
+        """DenseHead's two, the box loss weighed by the centerness, and the centerness' own."""
+        pos = labels > 0
+        num_pos = reduce_mean(pos.sum().float()).clamp(min=1)
+        target = centerness_target(priors.expand(len(pos), -1, -1)[pos], matched[pos])
+        total = reduce_mean(target.sum()).clamp(min=1e-6)
+        pairs = self.bbox_pairs(outs, priors, pos, matched)
+        return dict(
+            loss_cls=self.loss_cls(outs['cls_score'], labels, num_pos),
+            loss_bbox=self.loss_bbox(*pairs, total, weight=target),
+            loss_centerness=self.loss_centerness(outs['centerness'][pos], target, num_pos),
+        )
+
+    def score_factor(self, outs: dict[str, Tensor]) -> Tensor:
+        """The centerness (N, R) in [0, 1]."""
+        return outs['centerness'].float().sigmoid()
+
+
+def centerness_target(priors: Tensor, bboxes: Tensor) -> Tensor:
+    """1 in the middle of the box, 0 at its sides (equation 3): (P, 4), (P, 4) -> (P,)."""
+    points = (priors[:, :2] + priors[:, 2:]) / 2
+    first, second = points - bboxes[:, :2], bboxes[:, 2:] - points  # left and top, right and bottom
+    ratios = torch.minimum(first, second) / torch.maximum(first, second)
+    return ratios.prod(dim=1).sqrt()

@@ -1,0 +1,88 @@
+"""RetinaNet's head (Lin et al. 2017): two towers of convolutions, the same on every level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mmlite.errors import ConfigError
+from mmlite.models.heads.dense_head import DenseHead, flatten_levels
+from mmlite.models.layers import conv_tower
+from mmlite.registry import HEADS
+
+
+@HEADS.register_module()
+class RetinaHead(DenseHead):
+    """Sigmoid focal loss on every anchor, L1 on the boxes.
+
+    Args:
+        num_classes: C, object classes without background.
+        in_channels: channels of each level.
+        stacked_convs, feat_channels: number and channels of the convolutions in each tower.
+        norm_cfg: normalisation in the towers; None for none.
+        anchor_generator: config of the anchors; the paper's if left out.
+        bbox_coder, loss_cls, loss_bbox: configs of the coder and the losses.
+        train_cfg, test_cfg, init_cfg: as DenseHead.
+
+    Raises:
+        ConfigError: levels have different numbers of anchors, and the towers are shared.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        stacked_convs: int = 4,
+        feat_channels: int = 256,
+        norm_cfg: dict | None = None,
+        anchor_generator: dict | None = None,
+        bbox_coder: dict | None = None,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            anchor_generator
+            or dict(
+                type='AnchorGenerator',
+                octave_base_scale=4,
+                scales_per_octave=3,
+                ratios=[0.5, 1.0, 2.0],
+                strides=[8, 16, 32, 64, 128],
+            ),
+            bbox_coder or dict(type='DeltaXYWHBBoxCoder'),
+            loss_cls or dict(type='FocalLoss'),
+            loss_bbox or dict(type='L1Loss'),
+            train_cfg,
+            test_cfg,
+            # a prior of 0.01 for every class: else the background's loss drowns all at first
+            init_cfg
+            or dict(
+                type='Normal',
+                layer='Conv2d',
+                std=0.01,
+                override=dict(type='Normal', name='retina_cls', std=0.01, bias_prob=0.01),
+            ),
+        )
+        counts = set(self.prior_generator.num_priors_per_location)
+        if len(counts) > 1:
+            raise ConfigError(
+                'RetinaHead: one convolution serves all levels, so they need equal numbers of '
+                f'anchors; found {self.prior_generator.num_priors_per_location}'
+            )
+        count = counts.pop()
+        self.cls_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg)
+        self.reg_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg)
+        channels = feat_channels if stacked_convs else in_channels
+        self.retina_cls = nn.Conv2d(channels, count * self.num_outputs, 3, padding=1)
+        self.retina_reg = nn.Conv2d(channels, count * 4, 3, padding=1)
+
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Returns `cls_score` (N, R, K) and `bbox_pred` (N, R, 4)."""
+        cls_maps = [self.retina_cls(self.cls_convs(feat)) for feat in feats]
+        reg_maps = [self.retina_reg(self.reg_convs(feat)) for feat in feats]
+        return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(reg_maps, 4))
