@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlite.ops.assigners import BACKGROUND, IGNORE, MaxIoUAssigner
+from mmlite.ops import assigners
+from mmlite.ops.assigners import BACKGROUND, IGNORE, MaxIoUAssigner, chunks
 
 
 def bars(*spans: tuple[float, float]) -> Tensor:
@@ -134,3 +135,27 @@ def _by_loop(priors: Tensor, gts: Tensor, take_all: bool) -> list[int]:
             for r in best if take_all else best[:1]:
                 result[r] = g
     return result
+
+
+def test_chunks_bound_the_pairs():
+    boxes = torch.zeros(300, 4)
+    parts = list(chunks(boxes, 100_000))
+    assert all(len(part) * 100_000 <= assigners.MATRIX_SIZE for _, part in parts)
+    starts = [start for start, _ in parts]
+    assert sum(len(part) for _, part in parts) == 300
+    assert starts == [sum(len(p) for _, p in parts[:i]) for i in range(len(parts))]
+    # one box at a time, even where that alone is more
+    assert len(list(chunks(boxes, 10 * assigners.MATRIX_SIZE))) == 300
+
+
+@pytest.mark.parametrize('take_all', [True, False])
+def test_many_boxes_in_chunks(monkeypatch, take_all):
+    torch.manual_seed(0)
+    start = torch.randint(0, 40, (50,)).tolist()
+    gts = bars(*((x, x + 1 + i % 9) for i, x in enumerate(start)))
+    priors = bars(*((x, x + 6) for x in range(0, 45, 3)))
+    regions = bars((3, 9), (30, 40))
+    assigner = MaxIoUAssigner(0.5, 0.4, gt_max_assign_all=take_all, ignore_iof_thr=0.5)
+    whole = assign(assigner, priors, gts, regions)
+    monkeypatch.setattr(assigners, 'MATRIX_SIZE', len(priors))
+    assert assign(assigner, priors, gts, regions) == whole

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmlite.ops.coders import DeltaXYWHBBoxCoder
+from mmlite.ops.coders import DeltaXYWHBBoxCoder, DistancePointBBoxCoder
 
 SSD = dict(target_means=(0.0, 0.0, 0.0, 0.0), target_stds=(0.1, 0.1, 0.2, 0.2))
 
@@ -57,3 +58,37 @@ def test_clips_to_the_image_only_where_asked():
     assert DeltaXYWHBBoxCoder().decode(prior, delta).tolist() == prior.tolist()
     unclipped = DeltaXYWHBBoxCoder(clip_border=False).decode(prior, delta, (50, 60))
     assert unclipped.tolist() == prior.tolist()
+
+
+# point (4, 4) of stride 8, point (16, 24) of stride 16
+POINTS = Tensor([[0, 0, 8, 8], [8, 16, 24, 32]])
+AROUND = Tensor([[2, 3, 12, 20], [0, 20, 18, 28]])
+DISTANCES = Tensor([[2, 1, 8, 16], [16, 4, 2, 4]])
+
+
+def test_distances_in_strides_or_as_logarithms():
+    in_strides = DistancePointBBoxCoder(norm_on_bbox=True).encode(POINTS, AROUND)
+    torch.testing.assert_close(in_strides, DISTANCES / Tensor([[8], [16]]))
+    logarithms = DistancePointBBoxCoder().encode(POINTS, AROUND)
+    torch.testing.assert_close(logarithms, DISTANCES.log())
+
+
+@pytest.mark.parametrize('norm_on_bbox', [True, False])
+def test_distances_decode_to_the_box(norm_on_bbox):
+    coder = DistancePointBBoxCoder(norm_on_bbox)
+    decoded = coder.decode(POINTS, coder.encode(POINTS, AROUND))
+    torch.testing.assert_close(decoded, AROUND)
+
+
+def test_negative_distances_are_none():
+    coder = DistancePointBBoxCoder(norm_on_bbox=True)
+    decoded = coder.decode(POINTS[:1], Tensor([[-1, -1, 0.5, 1]]))
+    assert decoded.tolist() == [[4, 4, 8, 12]]
+
+
+def test_distances_are_clipped_to_the_image():
+    coder = DistancePointBBoxCoder(norm_on_bbox=True)
+    far = Tensor([[9.0, 9, 9, 9]])
+    assert coder.decode(POINTS[:1], far, (20, 30)).tolist() == [[0, 0, 30, 20]]
+    unclipped = DistancePointBBoxCoder(norm_on_bbox=True, clip_border=False)
+    assert unclipped.decode(POINTS[:1], far, (20, 30)).tolist() == [[-68, -68, 76, 76]]

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from mmlite.errors import ConfigError
-from mmlite.ops.priors import GridPriors, SSDAnchorGenerator, ssd_sizes
+from mmlite.ops.priors import (
+    AnchorGenerator,
+    GridPriors,
+    MlvlPointGenerator,
+    SSDAnchorGenerator,
+    ssd_sizes,
+)
 
 LIKE = torch.zeros(1)
 SSD300 = dict(
@@ -133,3 +139,61 @@ def test_arguments_that_do_not_fit(changes, message):
 def test_wrong_number_of_feature_maps():
     with pytest.raises(ConfigError, match=r'has 6 strides .* gives 1 feature maps \[\(38, 38\)\]'):
         SSDAnchorGenerator(**SSD300)([(38, 38)], LIKE)
+
+
+RETINA = dict(ratios=[0.5, 1.0, 2.0], octave_base_scale=4, scales_per_octave=3)
+
+
+def test_anchors_of_one_location():
+    # base size 8 and scale 4: 32 px; scales grow by 2^(1/3)
+    generator = AnchorGenerator(strides=[8], **RETINA)
+    priors, _ = generator([(1, 1)], LIKE)
+    sides = priors[:, 2:] - priors[:, :2]
+    assert (priors[:, :2] + priors[:, 2:]).abs().max() < 1e-5  # centred on the cell's corner
+    areas = [(32 * 2 ** (i / 3)) ** 2 for i in range(3)]
+    torch.testing.assert_close(sides.prod(1), Tensor(areas * 3))
+    # one ratio after the other, each in three scales
+    ratios = Tensor([0.5] * 3 + [1.0] * 3 + [2.0] * 3)
+    torch.testing.assert_close(sides[:, 1] / sides[:, 0], ratios)
+
+
+def test_order_and_place_of_anchors():
+    # base sizes of their own, centres at half of these; one scale after the other
+    generator = AnchorGenerator(
+        strides=[4], ratios=[1, 4], scales=[1, 2], base_sizes=[8], scale_major=False,
+        center_offset=0.5,
+    )  # fmt: skip
+    priors, _ = generator([(1, 2)], LIKE)
+    # ratio 4: h 16, w 4; scale 2 doubles; the second cell is 4 to the right
+    first = Tensor([[0, 0, 8, 8], [2, -4, 6, 12], [-4, -4, 12, 12], [0, -12, 8, 20]])
+    assert priors.tolist() == [*first.tolist(), *(first + Tensor([4, 0, 4, 0])).tolist()]
+    same = AnchorGenerator(
+        strides=[4], ratios=[1, 4], scales=[1, 2], base_sizes=[8], scale_major=False,
+        centers=[(4, 4)],
+    )  # fmt: skip
+    assert torch.equal(same([(1, 2)], LIKE)[0], priors)
+
+
+@pytest.mark.parametrize(
+    'args', [dict(), dict(octave_base_scale=4), dict(scales=[8], scales_per_octave=3)]
+)
+def test_scales_are_given_one_way(args):
+    with pytest.raises(ConfigError, match='give either scales, or octave_base_scale'):
+        AnchorGenerator(strides=[8], ratios=[1], **args)
+
+
+def test_anchor_levels_must_agree():
+    with pytest.raises(ConfigError, match='2 strides, 1 base_sizes, 1 centers'):
+        AnchorGenerator(strides=[8, 16], base_sizes=[8], ratios=[1], scales=[8])
+
+
+def test_points_are_squares_of_side_stride():
+    priors, num_per_level = MlvlPointGenerator([8, 16])([(1, 2), (1, 1)], LIKE)
+    # points (4, 4), (12, 4) and (8, 8)
+    assert priors.tolist() == [[0, 0, 8, 8], [8, 0, 16, 8], [0, 0, 16, 16]]
+    assert num_per_level == [2, 1]
+
+
+def test_points_count_in_the_padding_too():
+    inside = MlvlPointGenerator([8, 16]).inside([(2, 2), (1, 1)], (8, 8), LIKE)
+    assert inside.tolist() == [True] * 5

@@ -1,0 +1,12 @@
+# RetinaNet-ResNet18 on BCCD at 320 px, from scratch on a CPU.
+_base_ = [
+    '../_base_/models/retinanet_r50_fpn.py',
+    '../_base_/datasets/bccd_320.py',
+    '../_base_/schedules/bccd_12e.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    backbone=dict(depth=18, frozen_stages=-1, norm_eval=False, init_cfg=None),
+    neck=dict(in_channels=[64, 128, 256, 512]),
+    bbox_head=dict(num_classes=3),
+)

@@ -1,0 +1,146 @@
+"""FCOSHead: centerness, what it weighs, and its layers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmlite.errors import ConfigError
+from mmlite.models.heads import FCOSHead
+from mmlite.models.heads.fcos_head import centerness_target
+from mmlite.registry import HEADS
+
+# an input of 64 x 96
+FEATS = [torch.rand(2, 8, 8, 12), torch.rand(2, 8, 4, 6)]
+META = dict(img_shape=(64, 96, 3), pad_shape=(64, 96, 3), batch_input_shape=(64, 96))
+BOXES = [Tensor([[10, 8, 44, 40], [40, 20, 90, 60]]), torch.zeros(0, 4)]
+LABELS = [torch.tensor([2, 3]), torch.zeros(0, dtype=torch.int64)]
+
+
+def build(**changes) -> FCOSHead:
+    torch.manual_seed(0)
+    args = dict(
+        type='FCOSHead',
+        num_classes=3,
+        in_channels=8,
+        stacked_convs=1,
+        feat_channels=8,
+        strides=[8, 16],
+        regress_ranges=((-1, 30), (30, 1e8)),
+        norm_cfg=dict(type='GN', num_groups=2),
+    )
+    head = HEADS.build({**args, **changes})
+    head.init_weights()
+    return head
+
+
+def losses(head, boxes=BOXES, labels=LABELS) -> dict[str, float]:
+    found = head.loss(FEATS, [META, META], boxes, labels)
+    assert all(value.ndim == 0 and value.isfinite() for value in found.values())
+    sum(found.values()).backward()
+    return {key: value.item() for key, value in found.items()}
+
+
+def test_centerness():
+    priors = Tensor([[6, 6, 14, 14], [0, 6, 8, 14]])  # points (10, 10) and (4, 10)
+    box = Tensor([[0, 0, 20, 20]])
+    # in the middle 1; at a fifth of the width (4 / 16) * (10 / 10), of which the root
+    target = centerness_target(priors, box.expand(2, -1))
+    torch.testing.assert_close(target, Tensor([1, math.sqrt(0.25)]))
+    assert centerness_target(torch.zeros(0, 4), torch.zeros(0, 4)).shape == (0,)
+
+
+def test_outputs_of_all_levels():
+    outs = build()(FEATS)
+    # one prior in each of 96 + 24 cells
+    shapes = {key: tuple(value.shape) for key, value in outs.items()}
+    assert shapes == dict(cls_score=(2, 120, 3), bbox_pred=(2, 120, 4), centerness=(2, 120))
+
+
+def test_each_level_has_a_scale_of_its_own():
+    head = build()
+    with torch.no_grad():
+        first = head(FEATS)['bbox_pred']
+        head.scales[1].scale.fill_(3)
+        second = head(FEATS)['bbox_pred']
+    assert torch.equal(first[:, :96], second[:, :96])
+    torch.testing.assert_close(first[:, 96:] * 3, second[:, 96:])
+
+
+@pytest.mark.parametrize('on_reg', [True, False])
+def test_the_tower_that_centerness_comes_from(on_reg):
+    head = build(centerness_on_reg=on_reg)
+    head(FEATS)['centerness'].sum().backward()
+    assert (head.reg_convs[0].conv.weight.grad is not None) == on_reg
+    assert (head.cls_convs[0].conv.weight.grad is not None) != on_reg
+
+
+def test_losses_and_what_they_are_divided_by():
+    head = build(loss_bbox=dict(type='GIoULoss'), norm_on_bbox=True)
+    # points (4, 4) and (12, 4); each image has one positive
+    priors = Tensor([[0, 0, 8, 8], [8, 0, 16, 8]])
+    labels = torch.tensor([[1, 0], [0, 2]])
+    matched = torch.zeros(2, 2, 4)
+    matched[0, 0] = Tensor([0, 0, 8, 8])  # centerness 1
+    matched[1, 1] = Tensor([10, 2, 20, 6])  # sides 2, 2, 8, 2: root of 2/8, which is 0.5
+    outs = dict(
+        cls_score=torch.zeros(2, 2, 3),
+        # 4 px each way: the first box exactly; the second becomes 8..16 x 0..8
+        bbox_pred=torch.full((2, 2, 4), 0.5),
+        centerness=torch.zeros(2, 2),
+    )
+    found = {k: v.item() for k, v in head.loss_terms(outs, priors, labels, matched).items()}
+    # second pair: shared 6 x 4 of 64 + 40 - 24 = 80; the hull 12 x 8 = 96 has 16 empty
+    giou_loss = 1 - (24 / 80 - 16 / 96)
+    assert found['loss_bbox'] == pytest.approx((1 * 0 + 0.5 * giou_loss) / 1.5, abs=1e-5)
+    # p = 1/2 everywhere: 2 there, 10 absent, over 2 positives
+    focal = (2 * 0.25 + 10 * 0.75) * 0.25 * math.log(2) / 2
+    assert found['loss_cls'] == pytest.approx(focal, rel=1e-5)
+    # of p = 1/2 to any target the cross entropy is log 2
+    assert found['loss_centerness'] == pytest.approx(math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize('norm_on_bbox', [True, False])
+def test_an_image_without_boxes_gives_the_same_loss_dict(norm_on_bbox):
+    names = {'loss_cls', 'loss_bbox', 'loss_centerness'}
+    head = build(norm_on_bbox=norm_on_bbox)
+    none = losses(head, [BOXES[1]] * 2, [LABELS[1]] * 2)
+    assert set(none) == set(losses(build(norm_on_bbox=norm_on_bbox))) == names
+    assert none['loss_bbox'] == none['loss_centerness'] == 0
+    assert all(p.grad is not None for p in head.parameters())
+
+
+def test_detections_are_ranked_by_class_and_centerness():
+    head = build(test_cfg=dict(score_thr=0.4, max_per_img=2))
+    outs = dict(
+        cls_score=torch.full((1, 120, 3), -9.0),
+        bbox_pred=torch.full((1, 120, 4), 1.0),
+        centerness=torch.zeros(1, 120),
+    )
+    outs['cls_score'][0, 5, 0] = 2.0
+    outs['cls_score'][0, 50, 1] = 1.0
+    outs['centerness'][0, 50] = 4.0
+    head.forward = lambda feats: outs
+    (found,) = head.predict([feat[:1] for feat in FEATS], [META])
+    sigmoid = lambda x: 1 / (1 + math.exp(-x))  # noqa: E731
+    assert found['labels'].tolist() == [2, 1]
+    expected = [sigmoid(1) * sigmoid(4), sigmoid(2) * 0.5]
+    assert found['scores'].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_another_assigner_by_config():
+    atss = build(train_cfg=dict(assigner=dict(type='ATSSAssigner', topk=3)))
+    assert losses(atss)['loss_bbox'] > 0
+
+
+def test_bias_in_the_towers():
+    assert build().cls_convs[0].conv.bias is None
+    assert build(conv_bias=True).cls_convs[0].conv.bias is not None
+
+
+def test_what_is_not_supported():
+    with pytest.raises(ConfigError, match='dcn_on_last_conv=True is not supported'):
+        build(dcn_on_last_conv=True)
