@@ -14,7 +14,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmlite.config import check_files, load_config
-from mmlite.datasets.base import MissingDataError
+from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import relocate, skip_bad_images, use_demo_data
 from mmlite.engine.hooks.invalid_loss import NonFiniteLossError
 from mmlite.engine.launch import leave_processes

@@ -1,12 +1,15 @@
 """Data sets: records from annotation files, samples through a pipeline, batches from a loader."""
 
-from mmlite.datasets.base import DetDataset, MissingDataError
+from mmlite.datasets.base import DetDataset
+from mmlite.datasets.coco import CocoDataset
 from mmlite.datasets.demo_dataset import DemoDataset
 from mmlite.datasets.loader import build_dataloader, build_dataset
+from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.voc import VOCDataset
 from mmlite.datasets.wrappers import ConcatDataset, RepeatDataset
 
 __all__ = [
+    'CocoDataset',
     'ConcatDataset',
     'DemoDataset',
     'DetDataset',

@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class FlatRecords:
     """The records of a data set, image after image.
 
     Attributes:
+        source_inds: (n,) int64; the index of each image in the list that was packed.
         filenames: all file names as one bytes object.
         name_starts: (n + 1,) int64; the name of image i is name_starts[i]:name_starts[i + 1].
         sizes: (n, 2) int32, width and height in pixels; 0 where unknown.
@@ -36,6 +37,7 @@ class FlatRecords:
         difficult: (G,) bool.
     """
 
+    source_inds: np.ndarray
     filenames: bytes
     name_starts: np.ndarray
     sizes: np.ndarray
@@ -50,6 +52,10 @@ class FlatRecords:
     def filename(self, i: int) -> str:
         """Returns the file name of image i."""
         return os.fsdecode(self.filenames[self.name_starts[i] : self.name_starts[i + 1]])
+
+    def rows(self, i: int) -> slice:
+        """Returns the rows of the boxes of image i."""
+        return slice(self.starts[i], self.starts[i + 1])
 
     @property
     def image_inds(self) -> np.ndarray:
@@ -67,15 +73,18 @@ class FlatRecords:
             difficult=self.difficult[keep],
         )
 
-    def keep_images(self, keep: np.ndarray) -> FlatRecords:
-        """Returns the records of the images where `keep` (n,) is True, with their boxes."""
-        filenames, name_starts = _join_names([self.filename(i) for i in np.flatnonzero(keep)])
-        boxes = keep[self.image_inds]
+    def take(self, inds: Sequence[int]) -> FlatRecords:
+        """Returns the records of these images, in this order, with their boxes."""
+        inds = np.asarray(inds, np.int64)
+        filenames, name_starts = _join_names([self.filename(i) for i in inds])
+        spans = [np.arange(self.starts[i], self.starts[i + 1]) for i in inds]
+        boxes = _concatenate(spans, np.int64)
         return FlatRecords(
+            self.source_inds[inds],
             filenames,
             name_starts,
-            self.sizes[keep],
-            _starts(np.diff(self.starts)[keep]),
+            self.sizes[inds],
+            _starts(np.diff(self.starts)[inds]),
             self.bboxes[boxes],
             self.labels[boxes],
             self.difficult[boxes],
@@ -87,6 +96,7 @@ def pack_records(records: list[dict]) -> FlatRecords:
     filenames, name_starts = _join_names([record['filename'] for record in records])
     anns = [record['ann'] for record in records]
     return FlatRecords(
+        np.arange(len(records)),
         filenames,
         name_starts,
         np.array([(r['width'], r['height']) for r in records], np.int32).reshape(-1, 2),

@@ -6,9 +6,8 @@ import logging
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
@@ -16,19 +15,16 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmlite.datasets.annotations import FlatRecords, pack_records
+from mmlite.datasets.class_names import check_metainfo, compare_classes, counts_text, near_names
 from mmlite.datasets.loader import SeededDataset
+from mmlite.datasets.paths import missing_data, resolve_data_root
 from mmlite.datasets.transforms import Compose
 from mmlite.datasets.transforms.loading import ImageError
-from mmlite.errors import ConfigError, DataError, did_you_mean, nearest
+from mmlite.errors import ConfigError, DataError, did_you_mean
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 FILTERS = ('filter_empty_gt', 'min_size', 'bbox_min_size')
 
 _reported: set[str] = set()  # unreadable files are logged once per process
-
-
-class MissingDataError(DataError):
-    """The data are not where they were looked for."""
 
 
 class DetDataset(SeededDataset):
@@ -44,6 +40,8 @@ class DetDataset(SeededDataset):
         filter_cfg: for training only. filter_empty_gt leaves out images without boxes, min_size
             (px) those with a shorter side below it; bbox_min_size (px) makes boxes with a side
             below it ignored ones.
+        indices: only these of the images that are left: the first so many, or a list of indices and
+            file names (without their folder), in this order.
         pipeline: transforms, or their dicts.
         test_mode: keeps every image and box, in order, and raises an error for a bad image.
         skip_bad_images: in test mode, puts a black image in the place of an unreadable one. It
@@ -68,6 +66,7 @@ class DetDataset(SeededDataset):
         data_root: str = '',
         data_prefix: dict | None = None,
         filter_cfg: dict | None = None,
+        indices: int | Sequence[int | str] | None = None,
         pipeline: list = (),
         test_mode: bool = False,
         skip_bad_images: bool = False,
@@ -86,12 +85,14 @@ class DetDataset(SeededDataset):
         self.skip_bad_images = skip_bad_images
         self.max_refetch = max_refetch
         self.filter_cfg = _check_filters(dict(filter_cfg or {}), self.title)
-        self.metainfo: dict = _check_metainfo({**self.METAINFO, **(metainfo or {})}, self.title)
+        self.metainfo: dict = check_metainfo({**self.METAINFO, **(metainfo or {})}, self.title)
         self.pipeline = Compose(pipeline)
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
         # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
         self._truth, self._records = self._clean(pack_records(self.load_records()))
+        if indices is not None:
+            self._take(indices)
         self._log_summary()
 
     def load_records(self) -> list[dict]:
@@ -120,7 +121,7 @@ class DetDataset(SeededDataset):
             if not found:
                 raise DataError(f'{self.title}: no objects to find the classes in.')
             self.metainfo['classes'] = tuple(sorted(found))
-        _compare_classes(self.classes, found, self.title)
+        compare_classes(self.classes, found, self.title)
         return {name: label for label, name in enumerate(self.classes, 1)}
 
     @property
@@ -156,6 +157,23 @@ class DetDataset(SeededDataset):
             difficult ones bboxes_ignore (k, 4), labels_ignore (k,).
         """
         return _split(self._truth, i)
+
+    def get_coco_info(self, i: int) -> dict[str, np.ndarray]:
+        """Returns the ground truth of image i as COCO's metric wants it.
+
+        Returns:
+            xywh (g, 4) float64 (x1, y1, w, h in original pixels), labels (g,) 1..C, areas (g,)
+            float64 in square pixels and crowd (g,) bool: not to be found, but no mistake either.
+        """
+        rows = self._truth.rows(i)
+        bboxes = self._truth.bboxes[rows].astype(np.float64)
+        sides = bboxes[:, 2:] - bboxes[:, :2]
+        return dict(
+            xywh=np.concatenate([bboxes[:, :2], sides], axis=1),
+            labels=self._truth.labels[rows],
+            areas=sides.prod(axis=1),
+            crowd=self._truth.difficult[rows],
+        )
 
     def get_data_info(self, i: int) -> dict:
         """Returns what the pipeline gets for image i.
@@ -247,7 +265,7 @@ class DetDataset(SeededDataset):
         if not self.test_mode:
             shown = self._clean_boxes(truth)
             keep = self._filter_images(shown)
-            truth, shown = truth.keep_images(keep), shown.keep_images(keep)
+            truth, shown = truth.take(keep), shown.take(keep)
         if len(shown) == 0:
             raise DataError(self._empty_message(len(records)))
         return truth, shown
@@ -266,16 +284,48 @@ class DetDataset(SeededDataset):
         return replace(records, bboxes=bboxes, difficult=difficult).keep_boxes(usable)
 
     def _filter_images(self, records: FlatRecords) -> np.ndarray:
-        """Returns (n,) bool: the images that `filter_cfg` leaves in."""
+        """Returns the indices of the images that `filter_cfg` leaves in."""
         sides = records.sizes.min(axis=1)
         small = (sides > 0) & (sides < self.filter_cfg.get('min_size', 0))
         empty = ~small & (np.diff(records.starts) == 0)
         self._note(small.sum(), 'images left out by min_size')
         if self.filter_cfg.get('filter_empty_gt', False):
             self._note(empty.sum(), 'images left out that have no boxes')
-            return ~small & ~empty
+            return np.flatnonzero(~small & ~empty)
         self._note(empty.sum(), 'images without boxes kept')
-        return ~small
+        return np.flatnonzero(~small)
+
+    def _take(self, indices: int | Sequence[int | str]) -> None:
+        """Leaves only these images, see `indices`."""
+        names = {os.path.basename(self.filename(i)): i for i in range(len(self))}
+        wanted = range(indices) if isinstance(indices, int) else indices
+        inds = [names.get(i, -1) if isinstance(i, str) else i for i in wanted]
+        for index, given in zip(inds, wanted, strict=True):
+            if not 0 <= index < len(self):
+                raise ConfigError(
+                    f'{self.title}: indices has {given!r}, and it has {len(self)} images; none is '
+                    f'of this index or name.{did_you_mean(str(given), names)}'
+                )
+        self._truth, self._records = self._truth.take(inds), self._records.take(inds)
+
+    def _path(self, path: str) -> str:
+        """Returns the absolute path of `path`, which is relative to `data_root`."""
+        if not self.data_root:
+            return resolve_data_root(path)
+        return os.path.normpath(os.path.join(resolve_data_root(self.data_root), path))
+
+    def _require(self, path: str) -> str:
+        if not os.path.exists(path):
+            raise missing_data(self.title, path, self.HOW_TO_GET)
+        return path
+
+    def _check_prefix(self, known: str, meaning: str) -> None:
+        for key in self.data_prefix:
+            if key != known:
+                raise ConfigError(
+                    f"{self.title}: data_prefix has no key '{key}'.{did_you_mean(key, [known])} "
+                    f'It takes {known}, {meaning}.'
+                )
 
     def _note(self, count: int, what: str) -> None:
         if count:
@@ -286,7 +336,7 @@ class DetDataset(SeededDataset):
         absent = [name for name, count in counts.items() if not count]
         others = set(self.names_found) - set(counts)
         if absent:
-            self.notes.append(f'no boxes of {", ".join(absent)}{_near_names(absent, others)}')
+            self.notes.append(f'no boxes of {", ".join(absent)}{near_names(absent, others)}')
         self.summary = (
             f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
             f'classes, {int(self._records.difficult.sum())} ignored ones'
@@ -298,8 +348,8 @@ class DetDataset(SeededDataset):
         return (
             f'{self.title}: no image is left of {listed}. {"; ".join(self.notes)}. '
             f'Classes asked for: {", ".join(self.classes)}. '
-            f'Objects in the data: {_counts_text(self.names_found)}.'
-            f'{_near_names(self.classes, self.names_found)} filter_cfg={self.filter_cfg}'
+            f'Objects in the data: {counts_text(self.names_found)}.'
+            f'{near_names(self.classes, self.names_found)} filter_cfg={self.filter_cfg}'
         )
 
 
@@ -307,69 +357,6 @@ def clip_bboxes(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Returns bboxes (g, 4) xyxy clipped to sizes (g, 2) or (2,), (w, h), where 0 sets no limit."""
     limits = np.where(sizes > 0, sizes, np.inf).astype(np.float32)
     return np.clip(bboxes, 0, np.concatenate([limits, limits], axis=-1))
-
-
-def resolve_data_root(root: str) -> str:
-    """Returns the absolute path of `root`, looked for in the current folder, then in the checkout.
-
-    A path found in neither is returned as one in the current folder.
-    """
-    root = os.path.expanduser(root)
-    here = os.path.abspath(root)
-    in_checkout = os.path.abspath(CHECKOUT / root)
-    return in_checkout if os.path.exists(in_checkout) and not os.path.exists(here) else here
-
-
-def missing_data(title: str, path: str, how_to_get: str) -> MissingDataError:
-    """Returns the error for a file or folder that is not there: what is near, how to get it."""
-    parent = os.path.dirname(path)
-    while not os.path.isdir(parent):
-        parent = os.path.dirname(parent)
-    next_name = os.path.relpath(path, parent).split(os.sep)[0]
-    return MissingDataError(
-        f"{title}: there is no '{path}'. The nearest folder that exists is '{parent}'."
-        f'{did_you_mean(next_name, os.listdir(parent))} (A relative data_root is looked for in the '
-        f"current folder, '{os.getcwd()}', then in '{CHECKOUT}'.) {how_to_get}"
-    )
-
-
-def _check_metainfo(metainfo: dict, title: str) -> dict:
-    """Returns metainfo with classes as a tuple, or None where they are to be found in the data."""
-    for key in metainfo:
-        if key != 'classes' and nearest(key, ['classes']):
-            raise ConfigError(f"{title}: metainfo has '{key}'. Did you mean 'classes'?")
-    classes = metainfo.get('classes')
-    if classes is None or classes == 'auto':
-        return {**metainfo, 'classes': None}
-    if isinstance(classes, str):
-        raise ConfigError(
-            f"{title}: metainfo.classes is the string '{classes}', and a tuple of names is "
-            f"expected. One class is written classes=('{classes}',), with the comma; "
-            "classes='auto' takes the names found in the data."
-        )
-    if not isinstance(classes, (list, tuple)) or not all(isinstance(c, str) for c in classes):
-        raise ConfigError(f'{title}: metainfo.classes: names are expected, found {classes!r}')
-    twice = [name for name, count in Counter(classes).items() if count > 1]
-    if twice or not classes:
-        found = f'{twice} more than once' if twice else 'none'
-        raise ConfigError(f'{title}: metainfo.classes: distinct names are expected, found {found}')
-    return {**metainfo, 'classes': tuple(classes)}
-
-
-def _compare_classes(classes: tuple[str, ...], found: dict[str, int], title: str) -> None:
-    lists = f'Config: {", ".join(classes)}. Objects in the data: {_counts_text(found)}.'
-    by_lower = {name.lower(): name for name in found if name not in classes}
-    for name in classes:
-        if name not in found and name.lower() in by_lower:
-            raise ConfigError(
-                f"{title}: class '{name}' of the config is spelt '{by_lower[name.lower()]}' in "
-                f'the data, and case counts. {lists}'
-            )
-    if found and not any(name in found for name in classes):
-        raise ConfigError(
-            f'{title}: none of the classes in the config is in the data. {lists}'
-            f'{_near_names(classes, found)} Set metainfo=dict(classes=(...)) to names in the data.'
-        )
 
 
 def _check_filters(filter_cfg: dict, title: str) -> dict:
@@ -384,7 +371,7 @@ def _check_filters(filter_cfg: dict, title: str) -> dict:
 
 def _split(records: FlatRecords, i: int) -> dict[str, np.ndarray]:
     """Returns the boxes of image i, the difficult ones apart."""
-    rows = slice(records.starts[i], records.starts[i + 1])
+    rows = records.rows(i)
     bboxes, labels = records.bboxes[rows], records.labels[rows]
     ignore = records.difficult[rows]
     return dict(
@@ -407,13 +394,3 @@ def _report(error: ImageError, filename: str) -> None:
     if filename not in _reported:
         _reported.add(filename)
         print_log(f'Skipped: {error}', logger='current', level=logging.WARNING)
-
-
-def _near_names(names: Iterable[str], found: Iterable[str]) -> str:
-    """Returns a question for each of `names` that is not among `found`, but close to one."""
-    hints = {name: did_you_mean(name, found) for name in names if name not in found}
-    return ''.join(f" '{name}':{hint}" for name, hint in hints.items() if hint)
-
-
-def _counts_text(counts: dict[str, int]) -> str:
-    return ', '.join(f'{name} {count}' for name, count in sorted(counts.items())) or 'none'

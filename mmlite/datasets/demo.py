@@ -1,4 +1,4 @@
-"""The demo set: a data set in VOC layout, drawn from a seed, so that any config runs offline."""
+"""The demo set: drawn from a seed, in VOC's and COCO's layout, so that any config runs offline."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from numpy.random import Generator
 from mmlite.datasets.annotations import cache_dir
 from mmlite.datasets.demo_scenes import MIN_SIDE, DrawnObject, Scene
 from mmlite.datasets.demo_shapes import MAX_CLASSES, shape_of_each
+from mmlite.datasets.voc import parse_xml
 from mmlite.errors import DataError
 
-DRAWING_VERSION = 2  # raise it when the drawing changes: older sets are then drawn anew
+DRAWING_VERSION = 3  # raise it when the drawing changes: older sets are then drawn anew
 DEFAULT_CLASSES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
 
 
@@ -45,7 +46,7 @@ def draw_demo_set(
     size: tuple[int, int] = (320, 240),
     seed: int = 0,
 ) -> Path:
-    """Draws a data set in VOC layout into `root`, or finds it drawn there already.
+    """Draws a data set in VOC's and COCO's layout into `root`, or finds it drawn there already.
 
     The same arguments give the same files. The folder appears at once and complete, so several
     processes may call this together. In `root`, another demo set or a damaged one is replaced.
@@ -53,7 +54,8 @@ def draw_demo_set(
     the others get the rest in order.
 
     Args:
-        root: folder to make, with JPEGImages, Annotations, ImageSets/Main and demo.json in it.
+        root: folder to make, with JPEGImages, Annotations, ImageSets/Main and demo.json in it, and
+            for COCO instances_train2017.json and instances_val2017.json, of trainval and test.
         classes: any names, up to MAX_CLASSES.
         num_train: images in trainval.txt; every fifth is in val.txt, the others in train.txt.
         num_test: images in test.txt.
@@ -154,6 +156,33 @@ def _draw_into(root: Path, parameters: dict) -> None:
     for part, stems in dict(train=train, val=val, trainval=trainval, test=test).items():
         text = ''.join(f'{stem}\n' for stem in stems)
         (root / 'ImageSets/Main' / f'{part}.txt').write_text(text, 'utf-8')
+    for name, stems in dict(train2017=trainval, val2017=test).items():
+        content = coco_content(root / 'Annotations', stems, parameters['classes'])
+        (root / f'instances_{name}.json').write_text(json.dumps(content), 'utf-8')
+
+
+def coco_content(ann_dir: Path, stems: Sequence[str], classes: Sequence[str]) -> dict:
+    """Returns VOC annotations in COCO's form: boxes count from 0, difficult objects are crowds."""
+    images, annotations = [], []
+    for i, stem in enumerate(stems, 1):
+        xml = parse_xml(str(ann_dir / f'{stem}.xml'))
+        width, height = xml.size
+        images.append(dict(id=i, file_name=f'{stem}.jpg', width=width, height=height))
+        for name, difficult, (x1, y1, x2, y2) in zip(
+            xml.names, xml.difficult, xml.bboxes, strict=True
+        ):
+            annotations.append(
+                dict(
+                    id=len(annotations) + 1,
+                    image_id=i,
+                    category_id=classes.index(name) + 1,
+                    bbox=[x1, y1, x2 - x1, y2 - y1],
+                    area=(x2 - x1) * (y2 - y1),
+                    iscrowd=int(difficult),
+                )
+            )
+    categories = [dict(id=label, name=name) for label, name in enumerate(classes, 1)]
+    return dict(images=images, annotations=annotations, categories=categories)
 
 
 def _draw_part(root: Path, part: int, first: int, count: int, parameters: dict) -> list[str]:

@@ -32,17 +32,21 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
     root = str(Path(root).expanduser().absolute())
     if not any(True for _ in dataset_dicts(cfg)):
         raise ConfigError('no data set of the config has a data_root: it draws its data by itself')
-    single = _is_voc_part(root)
     for _, dataset in dataset_dicts(cfg):
         dataset['data_root'] = root
-        if single:
+        if dataset.get('type') == 'CocoDataset':
+            _fit_coco(dataset, root)
+        elif _is_voc_part(root):
             dataset['data_prefix'] = dict(sub_data_root='')
             dataset['ann_file'] = _present_list(root, dataset.get('ann_file', ''))
-    if single:
-        for loader in LOADERS:
-            for _, node in walk(cfg.get(loader), loader):
-                if isinstance(node, dict) and node.get('type') == 'ConcatDataset':
-                    node['datasets'] = _distinct(node['datasets'])
+    for loader in LOADERS:
+        for _, node in walk(cfg.get(loader), loader):
+            if isinstance(node, dict) and node.get('type') == 'ConcatDataset':
+                node['datasets'] = _distinct(node['datasets'])
+    for evaluator in ('val_evaluator', 'test_evaluator'):
+        for _, node in walk(cfg.get(evaluator), evaluator):
+            if isinstance(node, dict) and node.get('type') == 'CocoMetric':
+                node['ann_file'] = None  # the data set's own, wherever that is now
 
 
 def skip_bad_images(cfg: Config) -> None:
@@ -70,15 +74,47 @@ def use_demo_data(cfg: Config) -> Path | None:
 
 
 def _classes(cfg: Config) -> tuple[str, ...]:
-    from mmlite.datasets.voc import VOCDataset
+    from mmlite.registry import DATASETS
 
-    for _, dataset in dataset_dicts(cfg):
+    for path, dataset in dataset_dicts(cfg):
         classes = (dataset.get('metainfo') or {}).get('classes')
         if classes and not isinstance(classes, str):
             return tuple(classes)
-        if dataset.get('type') == 'VOCDataset':
-            return VOCDataset.METAINFO['classes']
+        own = getattr(DATASETS.find(dataset.get('type'), path), 'METAINFO', {})
+        if 'classes' in own:
+            return own['classes']
     raise ConfigError('--demo-data: no data set of the config says which classes it has')
+
+
+def _fit_coco(dataset: dict, root: str) -> None:
+    """Points a CocoDataset at the annotations and images that `root` has.
+
+    The file of the same name is looked for in `root` and its `annotations`; else the only file
+    there serves all, or the only one of the same part, train or not. Images lie in the folder of
+    the config, in `images`, in VOC's `JPEGImages`, or beside the annotations.
+    """
+    given = dataset.get('ann_file', '')
+    folders = [
+        folder for folder in ('annotations', '') if os.path.isdir(os.path.join(root, folder))
+    ]
+    files = [
+        os.path.join(folder, name)
+        for folder in folders
+        for name in sorted(os.listdir(os.path.join(root, folder)))
+        if name.endswith('.json')
+    ]
+    files = [file for file in files if file != 'demo.json']
+    same_name = [file for file in files if os.path.basename(file) == os.path.basename(given)]
+    same_part = [file for file in files if ('train' in file) == ('train' in given)]
+    for candidates in (same_name, files, same_part):
+        if len(candidates) == 1:
+            dataset['ann_file'] = candidates[0]
+            break
+    prefix = (dataset.get('data_prefix') or {}).get('img', '')
+    for folder in (prefix, os.path.join('images', prefix), 'images', 'JPEGImages', ''):
+        if os.path.isdir(os.path.join(root, folder)):
+            dataset['data_prefix'] = dict(img=folder)
+            break
 
 
 def _is_voc_part(root: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
@@ -12,9 +12,9 @@ import numpy as np
 from defusedxml.ElementTree import parse
 
 from mmlite.datasets.annotations import Arrays, cached
-from mmlite.datasets.base import DetDataset, missing_data, resolve_data_root
+from mmlite.datasets.base import DetDataset
 from mmlite.datasets.transforms.loading import ImageError, read_image
-from mmlite.errors import ConfigError, DataError, did_you_mean
+from mmlite.errors import DataError
 from mmlite.registry import DATASETS
 
 # what OpenCV reads; where several files differ only in the ending, the first of these is taken
@@ -60,6 +60,7 @@ class VOCDataset(DetDataset):
         img_subdir: str = 'JPEGImages',
         ann_subdir: str = 'Annotations',
         filter_cfg: dict | None = None,
+        indices: int | Sequence[int | str] | None = None,
         pipeline: list = (),
         test_mode: bool = False,
         skip_bad_images: bool = False,
@@ -74,6 +75,7 @@ class VOCDataset(DetDataset):
             data_root,
             data_prefix,
             filter_cfg,
+            indices,
             pipeline,
             test_mode,
             skip_bad_images,
@@ -122,13 +124,8 @@ class VOCDataset(DetDataset):
         return records
 
     def _part_folder(self) -> str:
-        for key in self.data_prefix:
-            if key != 'sub_data_root':
-                raise ConfigError(
-                    f"{self.title}: data_prefix has no key '{key}' for VOC."
-                    f'{did_you_mean(key, ["sub_data_root"])} It takes sub_data_root, the folder '
-                    f"that holds '{self.img_subdir}' and '{self.ann_subdir}'."
-                )
+        meaning = f"the folder that holds '{self.img_subdir}' and '{self.ann_subdir}'"
+        self._check_prefix('sub_data_root', meaning)
         part = self._require(self._path(self.data_prefix.get('sub_data_root', '')))
         years = re.findall('VOC2007|VOC2012', part)
         if years:
@@ -138,16 +135,6 @@ class VOCDataset(DetDataset):
     def _image_folder(self, part: str) -> str:
         folder, second = os.path.join(part, self.img_subdir), os.path.join(part, 'images')
         return second if os.path.isdir(second) and not os.path.isdir(folder) else folder
-
-    def _path(self, path: str) -> str:
-        if not self.data_root:
-            return resolve_data_root(path)
-        return os.path.normpath(os.path.join(resolve_data_root(self.data_root), path))
-
-    def _require(self, path: str) -> str:
-        if not os.path.exists(path):
-            raise missing_data(self.title, path, self.HOW_TO_GET)
-        return path
 
 
 def read_image_ids(list_file: str) -> list[str]:

@@ -38,6 +38,11 @@ class DatasetWrapper(SeededDataset):
         dataset, inner = self.locate(i)
         return dataset.get_ann_info(inner)
 
+    def get_coco_info(self, i: int) -> dict[str, np.ndarray]:
+        """Returns the ground truth of image i, as DetDataset.get_coco_info."""
+        dataset, inner = self.locate(i)
+        return dataset.get_coco_info(inner)
+
     def get_data_info(self, i: int) -> dict:
         """Returns what the pipeline gets for image i, as DetDataset.get_data_info."""
         dataset, inner = self.locate(i)

@@ -1,5 +1,6 @@
 """Metrics, the table of their results, and files of results."""
 
+from mmlite.evaluation.coco_metric import CocoMetric
 from mmlite.evaluation.mean_ap import eval_map
 from mmlite.evaluation.report import map_table
 from mmlite.evaluation.results import bbox2result, load_results, result2bbox, save_results
@@ -13,6 +14,7 @@ from mmlite.evaluation.results_metric import (
 from mmlite.evaluation.voc_metric import VOCMetric
 
 __all__ = [
+    'CocoMetric',
     'KeptResults',
     'ResultsFile',
     'ResultsMetric',

@@ -1,8 +1,8 @@
-"""The table that people read."""
+"""The tables that people read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from terminaltables import AsciiTable
 
@@ -29,3 +29,24 @@ def map_table(mean_ap: float, per_class: Sequence[dict], classes: Sequence[str])
     for column in (1, 2, 3, 4):
         table.justify_columns[column] = 'right'
     return table.table
+
+
+def coco_table(figures: Mapping[str, float]) -> str:
+    """Returns COCO's figures as text; a dash stands where there is nothing to find (-1)."""
+    table = AsciiTable([['figure', 'value'], *([name, _share(v)] for name, v in figures.items())])
+    table.justify_columns[1] = 'right'
+    return table.table
+
+
+def coco_class_table(per_class: Mapping[str, Mapping[str, float]]) -> str:
+    """Returns the figures of each class as text, one row a class."""
+    columns = list(next(iter(per_class.values()), {}))
+    rows = [[name, *map(_share, row.values())] for name, row in per_class.items()]
+    table = AsciiTable([['class', *columns], *rows])
+    for column in range(1, len(columns) + 1):
+        table.justify_columns[column] = 'right'
+    return table.table
+
+
+def _share(value: float) -> str:
+    return '-' if value < 0 else f'{value:.3f}'

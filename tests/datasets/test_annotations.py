@@ -40,9 +40,9 @@ def test_keep_boxes_keeps_all_images() -> None:
     assert kept.filename(1) == 'b'
 
 
-def test_keep_images_takes_their_boxes_along() -> None:
+def test_take_takes_their_boxes_along() -> None:
     packed = pack_records([record('a', 2), record('bb', 1, 2), record('ccc', 3, 3)])
-    kept = packed.keep_images(np.array([True, False, True]))
+    kept = packed.take([0, 2])
     assert [kept.filename(i) for i in range(2)] == ['a', 'ccc']
     assert kept.starts.tolist() == [0, 2, 5]
     assert kept.labels.tolist() == [1, 2, 4, 5, 6]

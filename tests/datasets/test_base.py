@@ -9,7 +9,9 @@ import pytest
 
 from mmlite.datasets import DetDataset
 from mmlite.datasets import base as base_module
-from mmlite.datasets.base import clip_bboxes, missing_data, resolve_data_root
+from mmlite.datasets import paths as paths_module
+from mmlite.datasets.base import clip_bboxes
+from mmlite.datasets.paths import missing_data, resolve_data_root
 from mmlite.datasets.transforms.loading import ImageError
 from mmlite.errors import ConfigError, DataError
 
@@ -265,7 +267,7 @@ def test_resolve_data_root(tmp_path, monkeypatch) -> None:
     checkout, here = tmp_path / 'checkout', tmp_path / 'here'
     for folder in (checkout / 'data' / 'a', checkout / 'data' / 'b', here / 'data' / 'b'):
         folder.mkdir(parents=True)
-    monkeypatch.setattr(base_module, 'CHECKOUT', checkout)
+    monkeypatch.setattr(paths_module, 'CHECKOUT', checkout)
     monkeypatch.chdir(here)
     assert resolve_data_root('data/a/') == str(checkout / 'data' / 'a')
     assert resolve_data_root('data/b') == str(here / 'data' / 'b')  # the current folder wins

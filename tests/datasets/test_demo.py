@@ -64,7 +64,7 @@ def test_same_arguments_give_the_same_files(tmp_path):
     second = files_of(draw_demo_set(tmp_path / 'b', **TINY))
     other = files_of(draw_demo_set(tmp_path / 'c', **TINY, seed=1))
     assert first == second
-    assert len(first) == 5 + 5 + 4 + 1  # images, annotations, lists, demo.json
+    assert len(first) == 5 + 5 + 4 + 2 + 1  # images, annotations, lists, COCO's two, demo.json
     same = [name for name in first if first[name] == other[name]]
     assert all(name.startswith('ImageSets') for name in same)
 
@@ -313,7 +313,7 @@ def test_a_half_written_set_is_drawn_again(tmp_path, lost):
 
 def test_an_empty_folder_is_filled(tmp_path):
     (tmp_path / 'set').mkdir()
-    assert len(files_of(draw_demo_set(tmp_path / 'set', **TINY))) == 15
+    assert len(files_of(draw_demo_set(tmp_path / 'set', **TINY))) == 17
 
 
 def test_a_folder_of_the_users_is_left_alone(tmp_path):

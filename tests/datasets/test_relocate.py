@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmlite.config import load_config
-from mmlite.datasets import build_dataset, relocate
+from mmlite.datasets import DetDataset, build_dataset, relocate
 from mmlite.datasets.demo import draw_demo_set
 from mmlite.datasets.relocate import _classes, dataset_dicts, skip_bad_images, use_demo_data
 from mmlite.datasets.voc import VOCDataset
@@ -86,10 +87,14 @@ def test_demo_data_change_nothing_where_they_are_drawn_anyway() -> None:
     assert cfg.to_dict() == load_config(TINY).to_dict()
 
 
+class Unnamed(DetDataset):
+    """A data set of a plugin, whose classes are in its files."""
+
+
 def test_demo_data_need_class_names() -> None:
     cfg = load_config(SSD300)
     for _, data in dataset_dicts(cfg):
-        data['type'] = 'PluginDataset'
+        data['type'] = Unnamed
     with pytest.raises(ConfigError, match='says which classes it has'):
         use_demo_data(cfg)
     cfg.train_dataloader.dataset.dataset.datasets[0].metainfo = dict(classes=CLASSES)
@@ -101,3 +106,58 @@ def test_bad_images_are_skipped_in_every_data_set(config: Path, count: int) -> N
     cfg = load_config(config)
     skip_bad_images(cfg)
     assert cfg.pretty_text.count('skip_bad_images=True') == count
+
+
+def coco_config(**dataset) -> Config:
+    data = dict(
+        type='CocoDataset',
+        data_root='data/coco/',
+        ann_file='annotations/instances_val2017.json',
+        data_prefix=dict(img='val2017/'),
+        test_mode=True,
+    )
+    evaluator = dict(type='CocoMetric', ann_file='data/coco/annotations/instances_val2017.json')
+    loader = dict(dataset={**data, **dataset})
+    return Config(dict(test_dataloader=loader, test_evaluator=evaluator))
+
+
+@pytest.mark.parametrize(
+    ('layout', 'ann_file', 'img'),
+    [
+        # as COCO's own, the images one folder deeper, all in one folder with a file of any name
+        ({'annotations/instances_val2017.json', 'val2017/a.jpg'}, None, 'val2017/'),
+        ({'annotations/instances_val2017.json', 'images/val2017/a.jpg'}, None, 'images/val2017/'),
+        ({'_annotations.coco.json', 'a.jpg'}, '_annotations.coco.json', ''),
+        ({'labels_train.json', 'labels_test.json', 'images/a.jpg'}, 'labels_test.json', 'images'),
+    ],
+)
+def test_where_coco_data_lie(tmp_path: Path, layout, ann_file, img) -> None:
+    for name in layout:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    cfg = coco_config()
+    relocate.relocate(cfg, tmp_path)
+    dataset = cfg.test_dataloader.dataset
+    assert dataset.data_root == str(tmp_path)
+    assert dataset.ann_file == (ann_file or 'annotations/instances_val2017.json')
+    assert dataset.data_prefix.img == img
+    assert cfg.test_evaluator.ann_file is None
+
+
+def test_demo_data_for_a_coco_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('MMLITE_CACHE', str(tmp_path))
+    monkeypatch.setattr(relocate, 'DEMO_SIZE', SMALL)
+    cfg = coco_config(metainfo=dict(classes=('cat', 'dog')))
+    root = use_demo_data(cfg)
+    dataset = build_dataset(cfg.test_dataloader.dataset)
+    assert len(dataset) == 2 and dataset.classes == ('cat', 'dog')
+    # the same boxes as in the set's VOC form
+    voc = VOCDataset(
+        data_root=str(root),
+        ann_file='ImageSets/Main/test.txt',
+        metainfo=dict(classes=('cat', 'dog')),
+        test_mode=True,
+    )
+    for i in range(2):
+        own, other = dataset.get_ann_info(i), voc.get_ann_info(i)
+        assert {k: v.tolist() for k, v in own.items()} == {k: v.tolist() for k, v in other.items()}

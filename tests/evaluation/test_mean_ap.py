@@ -254,7 +254,7 @@ def test_the_size_of_the_blocks_changes_nothing(data):
     np.testing.assert_array_equal(whole.best_iou, in_blocks.best_iou)
 
 
-@pytest.mark.parametrize('name', ['voc_map_1', 'chain_bccd'])
+@pytest.mark.parametrize('name', ['voc_map_1', 'chain_bccd', 'chain_tiny_coco'])
 def test_equals_mmdet(name):
     if not (GOLDEN / f'{name}.npz').is_file():
         pytest.skip(f'needs {GOLDEN / name}.npz')

@@ -1,0 +1,38 @@
+"""Where data are looked for, and what to say where they are not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmlite.errors import DataError, did_you_mean
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class MissingDataError(DataError):
+    """The data are not where they were looked for."""
+
+
+def resolve_data_root(root: str) -> str:
+    """Returns the absolute path of `root`, looked for in the current folder, then in the checkout.
+
+    A path found in neither is returned as one in the current folder.
+    """
+    root = os.path.expanduser(root)
+    here = os.path.abspath(root)
+    in_checkout = os.path.abspath(CHECKOUT / root)
+    return in_checkout if os.path.exists(in_checkout) and not os.path.exists(here) else here
+
+
+def missing_data(title: str, path: str, how_to_get: str) -> MissingDataError:
+    """Returns the error for a file or folder that is not there: what is near, how to get it."""
+    parent = os.path.dirname(path)
+    while not os.path.isdir(parent):
+        parent = os.path.dirname(parent)
+    next_name = os.path.relpath(path, parent).split(os.sep)[0]
+    return MissingDataError(
+        f"{title}: there is no '{path}'. The nearest folder that exists is '{parent}'."
+        f'{did_you_mean(next_name, os.listdir(parent))} (A relative data_root is looked for in the '
+        f"current folder, '{os.getcwd()}', then in '{CHECKOUT}'.) {how_to_get}"
+    )

@@ -1,0 +1,214 @@
+"""CocoMetric: COCO's average precision, as a metric that a config names."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+
+from mmlite.errors import ConfigError, did_you_mean
+from mmlite.evaluation.coco import AREA_RANGES, IOU_THRS, MAX_DETS, CocoTables, coco_tables
+from mmlite.evaluation.report import coco_class_table, coco_table
+from mmlite.evaluation.results_metric import ResultsMetric
+from mmlite.registry import METRICS
+
+AP_DETS = 100  # detections of an image that count for the average precision, as COCO has it
+
+
+@METRICS.register_module()
+class CocoMetric(ResultsMetric):
+    """AP over IoU 0.50 to 0.95 and its relatives, on any data set; logs them as a table.
+
+    Where the data set is a CocoDataset, boxes, areas and crowds are those of its file. Elsewhere
+    the area is that of the box, and boxes to be ignored count as crowds.
+
+    Figures, -1 where there is nothing to find: bbox_mAP, bbox_mAP_50, bbox_mAP_75, and for each
+    area range bbox_mAP_s, _m, _l, bbox_mAP_50_s, ...; bbox_AR@1, @10, @100, bbox_AR_s@100, ...
+
+    Args:
+        ann_file: None; mmdet's configs name the data set's own file, which is fine.
+        metric: 'bbox'; masks and proposals are not supported.
+        classwise: a table of the classes too, and their AP as `CLASS_precision`.
+        proposal_nums: numbers of detections that the recall is taken at.
+        iou_thrs: IoU thresholds that AP is the mean over; None for 0.50, 0.55, ..., 0.95.
+        area_ranges: names and (least, greatest) area in square pixels of the original image, in
+            place of s (to 32^2), m (to 96^2) and l.
+        metric_items: only these of the figures, without `bbox_`, such as ['mAP', 'mAP_50'].
+        format_only: write the detections only, evaluate nothing; needs `outfile_prefix`.
+        outfile_prefix: writes `PREFIX.bbox.json` in COCO's results format.
+        collect_device: 'cpu' or 'gpu': how distributed processes send their results.
+        prefix: before the figures' names.
+        backend_args: None; remote storage is not supported.
+
+    Raises:
+        ConfigError: an argument has a value that is not among these.
+    """
+
+    default_prefix = 'coco'
+
+    def __init__(
+        self,
+        ann_file: str | None = None,
+        metric: str | Sequence[str] = 'bbox',
+        classwise: bool = False,
+        proposal_nums: Sequence[int] = MAX_DETS,
+        iou_thrs: float | Sequence[float] | None = None,
+        area_ranges: Mapping[str, Sequence[float]] | None = None,
+        metric_items: Sequence[str] | None = None,
+        format_only: bool = False,
+        outfile_prefix: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        backend_args: None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
+        if metric not in ('bbox', ['bbox'], ('bbox',)):
+            raise ConfigError(f"CocoMetric.metric: only 'bbox' is supported, found {metric!r}")
+        if backend_args is not None:
+            raise ConfigError('CocoMetric.backend_args: only None is supported, files on disk')
+        if format_only and not outfile_prefix:
+            raise ConfigError('CocoMetric: format_only=True needs outfile_prefix, a path to write')
+        iou_thrs = [iou_thrs] if isinstance(iou_thrs, (int, float)) else iou_thrs
+        self.iou_thrs = tuple(iou_thrs) if iou_thrs is not None else IOU_THRS
+        if not self.iou_thrs or not all(0 < thr <= 1 for thr in self.iou_thrs):
+            raise ConfigError(
+                f'CocoMetric.iou_thrs: numbers in (0, 1] are expected, found {iou_thrs!r}'
+            )
+        self.ann_file = ann_file
+        self.classwise = classwise
+        self.proposal_nums = tuple(proposal_nums)
+        self.area_ranges = _check_ranges(area_ranges)
+        self.metric_items = metric_items
+        self.format_only = format_only
+        self.outfile_prefix = outfile_prefix
+
+    def set_dataset(self, dataset: Any) -> None:
+        """Takes the data set that is evaluated."""
+        super().set_dataset(dataset)
+        own = getattr(dataset, 'ann_path', None)
+        if self.ann_file and own and Path(self.ann_file).name != Path(own).name:
+            raise ConfigError(
+                f"CocoMetric.ann_file: the data set reads '{own}', and the ground truth is its "
+                f"own; '{self.ann_file}' would not be read. Leave ann_file out."
+            )
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Returns the figures, see the class."""
+        ordered = self.in_order(results)
+        if self.outfile_prefix:
+            path = f'{self.outfile_prefix}.bbox.json'
+            write_coco_results(ordered, self.dataset, path)
+            print_log(f'Detections written to {path}', logger='current')
+        if self.format_only:
+            return {}
+        truths = [_coco_info(self.dataset, i) for i in range(len(self.dataset))]
+        tables = coco_tables(
+            ordered,
+            truths,
+            self.iou_thrs,
+            self.area_ranges,
+            sorted({AP_DETS, *self.proposal_nums}),
+        )
+        figures = self._figures(tables)
+        print_log(f'\n{coco_table(figures)}', logger='current')
+        figures = {f'bbox_{name}': figure for name, figure in figures.items()}
+        if self.classwise:
+            per_class = self._per_class(tables)
+            print_log(f'\n{coco_class_table(per_class)}', logger='current')
+            figures |= {f'{name}_precision': row['mAP'] for name, row in per_class.items()}
+        return figures
+
+    def _figures(self, tables: CocoTables) -> dict[str, float]:
+        ranges = [name for name in self.area_ranges if name != 'all']
+        most = max(self.proposal_nums)
+        figures = _precisions(tables, ranges, label=None)
+        figures |= {f'mAP_50_{name}': tables.ap(0.5, name) for name in ranges if _has(tables, 0.5)}
+        figures |= {f'AR@{num}': tables.ar(max_dets=num) for num in self.proposal_nums}
+        figures |= {f'AR_{name}@{most}': tables.ar(name, max_dets=most) for name in ranges}
+        if self.metric_items is None:
+            return figures
+        for item in self.metric_items:
+            if item not in figures:
+                raise ConfigError(
+                    f"CocoMetric.metric_items: no figure '{item}'.{did_you_mean(item, figures)} "
+                    f'Known: {", ".join(figures)}.'
+                )
+        return {item: figures[item] for item in self.metric_items}
+
+    def _per_class(self, tables: CocoTables) -> dict[str, dict[str, float]]:
+        ranges = [name for name in self.area_ranges if name != 'all']
+        return {
+            name: _precisions(tables, ranges, label) for label, name in enumerate(self.classes, 1)
+        }
+
+
+def _precisions(tables: CocoTables, ranges: list[str], label: int | None) -> dict[str, float]:
+    figures = {'mAP': tables.ap(label=label)}
+    figures |= {
+        f'mAP_{round(100 * thr)}': tables.ap(thr, label=label)
+        for thr in (0.5, 0.75)
+        if _has(tables, thr)
+    }
+    return figures | {f'mAP_{name}': tables.ap(area=name, label=label) for name in ranges}
+
+
+def _has(tables: CocoTables, iou_thr: float) -> bool:
+    return bool(np.isclose(tables.iou_thrs, iou_thr).any())
+
+
+def _coco_info(dataset: Any, i: int) -> dict[str, np.ndarray]:
+    if hasattr(dataset, 'get_coco_info'):
+        return dataset.get_coco_info(i)
+    ann = dataset.get_ann_info(i)
+    bboxes = np.concatenate([ann['bboxes'], ann['bboxes_ignore']]).astype(np.float64)
+    sides = bboxes[:, 2:] - bboxes[:, :2]
+    return dict(
+        xywh=np.concatenate([bboxes[:, :2], sides], axis=1),
+        labels=np.concatenate([ann['labels'], ann['labels_ignore']]),
+        areas=sides.prod(axis=1),
+        crowd=np.arange(len(bboxes)) >= len(ann['bboxes']),
+    )
+
+
+def write_coco_results(results: Sequence[Sequence[np.ndarray]], dataset: Any, path: str) -> None:
+    """Writes detections in COCO's results format.
+
+    Image and category ids are those of a CocoDataset's file; of other data sets the index of the
+    image and the label.
+    """
+    image_id = getattr(dataset, 'image_id', lambda i: i)
+    category_id = getattr(dataset, 'category_id', lambda label: label)
+    rows = [
+        dict(
+            image_id=image_id(i),
+            category_id=category_id(label),
+            bbox=[x1, y1, x2 - x1, y2 - y1],
+            score=score,
+        )
+        for i, per_class in enumerate(results)
+        for label, dets in enumerate(per_class, 1)
+        for x1, y1, x2, y2, score in dets.tolist()
+    ]
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary = f'{path}.tmp'
+    with open(temporary, 'w', encoding='utf-8') as file:
+        json.dump(rows, file)
+    os.replace(temporary, path)
+
+
+def _check_ranges(area_ranges: Mapping | None) -> dict[str, tuple[float, float]]:
+    if area_ranges is None:
+        return AREA_RANGES
+    for name, limits in area_ranges.items():
+        if len(limits) != 2 or not 0 <= limits[0] < limits[1]:
+            raise ConfigError(
+                f'CocoMetric.area_ranges: (least, greatest) is expected for {name!r}, '
+                f'found {limits!r}'
+            )
+    named = {name: tuple(map(float, limits)) for name, limits in area_ranges.items()}
+    return {'all': AREA_RANGES['all'], **named}
