@@ -1,7 +1,8 @@
-"""ResNet (He et al. 2015). State-dict keys are torchvision's, as mmdet's are."""
+"""ResNet (He et al. 2015) and ResNeXt (Xie et al. 2017); keys are torchvision's, as mmdet's are."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch.utils.checkpoint
@@ -13,55 +14,69 @@ from mmlite.models.layers import build_norm
 from mmlite.registry import BACKBONES
 
 
-class BasicBlock(nn.Module):
+class Block(nn.Module):
+    """What both blocks share: norm layers are named as mmdet names them, `bn1` or `gn1`."""
+
+    def add_norm(self, number: int, norm_cfg: dict, channels: int) -> None:
+        self.norm_name, norm = build_norm(norm_cfg, channels)
+        self.add_module(f'{self.norm_name}{number}', norm)
+
+    def norm(self, number: int, x: Tensor) -> Tensor:
+        return getattr(self, f'{self.norm_name}{number}')(x)
+
+
+class BasicBlock(Block):
     """Two 3x3 convolutions and a shortcut (figure 5, left)."""
 
     expansion = 1
 
     def __init__(
-        self, in_channels: int, channels: int, stride: int, style: str, norm_cfg: dict
-    ) -> None:
+        self, in_channels: int, channels: int, width: int, groups: int, stride: int, style: str,
+        norm_cfg: dict,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
-        self.bn1 = build_norm(norm_cfg, channels)[1]
+        self.add_norm(1, norm_cfg, channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = build_norm(norm_cfg, channels)[1]
+        self.add_norm(2, norm_cfg, channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, channels, stride, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
+        out = self.relu(self.norm(1, self.conv1(x)))
+        out = self.norm(2, self.conv2(out))
         return self.relu(out + (x if self.downsample is None else self.downsample(x)))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Block):
     """1x1, 3x3, 1x1 convolutions and a shortcut (figure 5, right).
 
-    The stride sits on the 3x3 convolution for style 'pytorch', on the first 1x1 for 'caffe'.
+    The 3x3 convolution has `width` channels in `groups`. The stride sits on it for style
+    'pytorch', on the first 1x1 for 'caffe'.
     """
 
     expansion = 4
 
     def __init__(
-        self, in_channels: int, channels: int, stride: int, style: str, norm_cfg: dict
-    ) -> None:
+        self, in_channels: int, channels: int, width: int, groups: int, stride: int, style: str,
+        norm_cfg: dict,
+    ) -> None:  # fmt: skip
         super().__init__()
         first, second = (1, stride) if style == 'pytorch' else (stride, 1)
         out_channels = channels * self.expansion
-        self.conv1 = nn.Conv2d(in_channels, channels, 1, first, bias=False)
-        self.bn1 = build_norm(norm_cfg, channels)[1]
-        self.conv2 = nn.Conv2d(channels, channels, 3, second, padding=1, bias=False)
-        self.bn2 = build_norm(norm_cfg, channels)[1]
-        self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
-        self.bn3 = build_norm(norm_cfg, out_channels)[1]
+        self.conv1 = nn.Conv2d(in_channels, width, 1, first, bias=False)
+        self.add_norm(1, norm_cfg, width)
+        self.conv2 = nn.Conv2d(width, width, 3, second, padding=1, groups=groups, bias=False)
+        self.add_norm(2, norm_cfg, width)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.add_norm(3, norm_cfg, out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, out_channels, stride, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
+        out = self.relu(self.norm(1, self.conv1(x)))
+        out = self.relu(self.norm(2, self.conv2(out)))
+        out = self.norm(3, self.conv3(out))
         return self.relu(out + (x if self.downsample is None else self.downsample(x)))
 
 
@@ -85,7 +100,8 @@ _DEPTHS = {
 }
 
 
-@BACKBONES.register_module()
+# a ResNeXt is a ResNet whose 3x3 convolutions have groups
+@BACKBONES.register_module(name=['ResNet', 'ResNeXt'])
 class ResNet(Backbone):
     """ResNet; the feature maps of the stages asked for.
 
@@ -94,6 +110,7 @@ class ResNet(Backbone):
         num_stages: how many of the four stages are built.
         out_indices: stages returned, 0..3 for strides 4, 8, 16, 32.
         base_channels: width of the first stage; 64 in the paper, less for a small model.
+        groups, base_width: of ResNeXt: 32 and 4 for 32x4d.
         style: 'pytorch' or 'caffe': where a bottleneck has its stride.
         frozen_stages: -1 none, 0 the stem, k the stem and the first k stages.
         norm_cfg: normalisation layers, `dict(type='BN')`.
@@ -109,6 +126,8 @@ class ResNet(Backbone):
         num_stages: int = 4,
         out_indices: Sequence[int] = (0, 1, 2, 3),
         base_channels: int = 64,
+        groups: int = 1,
+        base_width: int = 4,
         style: str = 'pytorch',
         frozen_stages: int = -1,
         norm_cfg: dict | None = None,
@@ -136,6 +155,9 @@ class ResNet(Backbone):
             raise ConfigError(
                 f'ResNet: frozen_stages is {frozen_stages}, num_stages is {num_stages}'
             )
+        block, num_blocks = _DEPTHS[depth]
+        if groups > 1 and block is BasicBlock:
+            raise ConfigError(f'ResNet: depth {depth} has no bottlenecks for groups={groups}')
         norm_cfg = norm_cfg or dict(type='BN', requires_grad=True)
         self.out_indices = tuple(out_indices)
         self.num_stages = num_stages
@@ -144,23 +166,27 @@ class ResNet(Backbone):
         self.with_cp = with_cp
 
         self.conv1 = nn.Conv2d(3, base_channels, 7, stride=2, padding=3, bias=False)
-        self.bn1 = build_norm(norm_cfg, base_channels)[1]
+        name, norm = build_norm(norm_cfg, base_channels)
+        self.norm_name = f'{name}1'
+        self.add_module(self.norm_name, norm)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        block, num_blocks = _DEPTHS[depth]
         in_channels = base_channels
         for stage in range(num_stages):
             channels = base_channels * 2**stage
+            width = channels
+            if groups > 1:
+                width = math.floor(channels * base_width / base_channels) * groups
             strides = [1 if stage == 0 else 2] + [1] * (num_blocks[stage] - 1)
             blocks = []
             for stride in strides:
-                blocks.append(block(in_channels, channels, stride, style, norm_cfg))
+                blocks.append(block(in_channels, channels, width, groups, stride, style, norm_cfg))
                 in_channels = channels * block.expansion
             self.add_module(f'layer{stage + 1}', nn.Sequential(*blocks))
         self._freeze()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(self.relu(getattr(self, self.norm_name)(self.conv1(x))))
         feats = []
         for stage in range(self.num_stages):
             layer = getattr(self, f'layer{stage + 1}')
@@ -185,7 +211,7 @@ class ResNet(Backbone):
         return self
 
     def _freeze(self) -> None:
-        frozen = [self.conv1, self.bn1] if self.frozen_stages >= 0 else []
+        frozen = [self.conv1, getattr(self, self.norm_name)] if self.frozen_stages >= 0 else []
         frozen += [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
         for module in frozen:
             module.eval()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
-from mmlite.models.layers import ConvModule, L2Norm
+from mmlite.models.layers import ConvModule, DepthwiseSeparableConvModule, L2Norm
 from mmlite.registry import NECKS
 
 
@@ -22,6 +22,7 @@ class SSDNeck(BaseModule):
         level_strides, level_paddings: of the 3x3 convolution of each added level.
         l2_norm_scale: initial scale of the L2 norm on the first map; None for no L2 norm.
         last_kernel_size: kernel of the last added level; 4 in SSD512.
+        use_depthwise: depthwise separable convolutions in place of the 3x3 ones, as in SSDLite.
         norm_cfg, act_cfg: normalisation (None for none) and activation (ReLU) of the added levels.
         init_cfg: an initialiser of mmengine; None draws by Xavier.
     """
@@ -34,6 +35,7 @@ class SSDNeck(BaseModule):
         level_paddings: Sequence[int],
         l2_norm_scale: float | None = 20.0,
         last_kernel_size: int = 3,
+        use_depthwise: bool = False,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
@@ -59,6 +61,7 @@ class SSDNeck(BaseModule):
         if l2_norm_scale is not None:
             self.l2_norm = L2Norm(in_channels[0], l2_norm_scale)
         act_cfg = act_cfg or dict(type='ReLU')
+        second_conv = DepthwiseSeparableConvModule if use_depthwise else ConvModule
         self.extra_layers = nn.ModuleList()
         last = len(out_channels) - 1
         for level in range(num_inputs, len(out_channels)):
@@ -72,7 +75,7 @@ class SSDNeck(BaseModule):
                         norm_cfg=norm_cfg,
                         act_cfg=act_cfg,
                     ),
-                    ConvModule(
+                    second_conv(
                         channels // 2,
                         channels,
                         last_kernel_size if level == last else 3,

@@ -81,3 +81,41 @@ def test_ratio_and_beta_of_train_cfg_reach_the_losses():
 def test_levels_must_agree_with_the_priors():
     with pytest.raises(ConfigError, match='in_channels has 2 levels, anchor_generator has 3'):
         build(in_channels=(16, 32))
+
+
+FEATS = [torch.rand(2, 16, 4, 4), torch.rand(2, 32, 2, 2), torch.rand(2, 16, 1, 1)]
+
+
+def test_ssdlite_is_depthwise_throughout_with_mmdets_keys():
+    layers = dict(norm_cfg=dict(type='BN', eps=0.001), act_cfg=dict(type='ReLU6'))
+    head = build(use_depthwise=True, **layers)
+    first = {k: tuple(v.shape) for k, v in head.state_dict().items() if k.startswith('cls_convs.0')}
+    # 4 priors of 4 outputs
+    assert first.pop('cls_convs.0.0.conv.weight') == (16, 1, 3, 3)
+    assert first.pop('cls_convs.0.1.weight') == (16, 16, 1, 1)
+    assert first.pop('cls_convs.0.1.bias') == (16,)
+    assert all(key.startswith('cls_convs.0.0.bn.') for key in first)
+    assert isinstance(head.cls_convs[0][0].activate, torch.nn.ReLU6)
+    assert head(FEATS)['cls_score'].shape == (2, 4 * 21, 4)
+
+
+@pytest.mark.parametrize(
+    ('use_depthwise', 'keys'),
+    [
+        (False, ['0.conv.weight', '1.conv.weight', '2.weight']),
+        (
+            True,
+            [
+                *('0.depthwise_conv.conv.weight', '0.pointwise_conv.conv.weight'),
+                *('1.depthwise_conv.conv.weight', '1.pointwise_conv.conv.weight'),
+                *('2.conv.weight', '3.weight'),
+            ],
+        ),
+    ],
+)
+def test_stacked_convolutions(use_depthwise, keys):
+    head = build(stacked_convs=2, feat_channels=8, use_depthwise=use_depthwise)
+    prefix = 'reg_convs.1.'
+    found = [k.removeprefix(prefix) for k in head.state_dict() if k.startswith(prefix)]
+    assert [key for key in found if key.endswith('weight')] == keys
+    assert head(FEATS)['bbox_pred'].shape == (2, 4 * 21, 4)

@@ -101,3 +101,18 @@ def test_weights_are_drawn_by_xavier():
 def test_arguments_that_do_not_fit(changes, message):
     with pytest.raises(ConfigError, match=message):
         SSDNeck(**{**SMALL, **changes})
+
+
+def test_depthwise_levels_have_mmdets_keys():
+    neck = SSDNeck(
+        **SMALL, l2_norm_scale=None, use_depthwise=True, norm_cfg=dict(type='BN'),
+        act_cfg=dict(type='ReLU6'),
+    )  # fmt: skip
+    weights = {k: tuple(v.shape) for k, v in neck.state_dict().items() if 'conv.weight' in k}
+    assert weights == {
+        'extra_layers.0.0.conv.weight': (4, 6, 1, 1),
+        'extra_layers.0.1.depthwise_conv.conv.weight': (4, 1, 3, 3),
+        'extra_layers.0.1.pointwise_conv.conv.weight': (8, 4, 1, 1),
+    }
+    outs = neck([torch.rand(2, 4, 4, 4), torch.rand(2, 6, 2, 2)])
+    assert outs[2].shape == (2, 8, 1, 1)
