@@ -4,16 +4,25 @@ from mmlite.datasets.base import DetDataset
 from mmlite.datasets.coco import CocoDataset
 from mmlite.datasets.demo_dataset import DemoDataset
 from mmlite.datasets.loader import build_dataloader, build_dataset
+from mmlite.datasets.mixed import MultiImageMixDataset
 from mmlite.datasets.paths import MissingDataError
+from mmlite.datasets.samplers import AspectRatioBatchSampler
 from mmlite.datasets.voc import VOCDataset
-from mmlite.datasets.wrappers import ConcatDataset, RepeatDataset
+from mmlite.datasets.wrappers import (
+    ClassBalancedDataset,
+    ConcatDataset,
+    RepeatDataset,
+)
 
 __all__ = [
+    'AspectRatioBatchSampler',
+    'ClassBalancedDataset',
     'CocoDataset',
     'ConcatDataset',
     'DemoDataset',
     'DetDataset',
     'MissingDataError',
+    'MultiImageMixDataset',
     'RepeatDataset',
     'VOCDataset',
     'build_dataloader',

@@ -383,10 +383,8 @@ def _split(records: FlatRecords, i: int) -> dict[str, np.ndarray]:
 
 
 def _mark(sample: dict, **marks: Any) -> dict:
-    """Writes marks into the sample's img_metas, where its pipeline has collected them."""
-    metas = getattr(sample.get('img_metas'), 'data', None)
-    if metas is not None:
-        metas.update(marks)
+    """Writes marks into the sample's img_metas, or beside its keys where nothing is packed yet."""
+    getattr(sample.get('img_metas'), 'data', sample).update(marks)
     return sample
 
 

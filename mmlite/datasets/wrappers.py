@@ -1,7 +1,8 @@
-"""Data sets made of others: one after the other, or one several times over."""
+"""Data sets made of others: one after the other, repeated, or balanced."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -75,7 +76,7 @@ class ConcatDataset(DatasetWrapper):
     def __init__(self, datasets: list, ignore_keys: str | list[str] | None = None) -> None:
         if not datasets:
             raise ConfigError('ConcatDataset: datasets is empty')
-        self.datasets = [_build(dataset) for dataset in datasets]
+        self.datasets = [build_inner(dataset) for dataset in datasets]
         self.summary = '\n'.join(dataset.summary for dataset in self.datasets)
         self.ends = np.cumsum([len(dataset) for dataset in self.datasets])
         self.metainfo = dict(self.datasets[0].metainfo)
@@ -119,7 +120,7 @@ class RepeatDataset(DatasetWrapper):
     def __init__(self, dataset: dict | DetDataset, times: int) -> None:
         if type(times) is not int or times < 1:
             raise ConfigError(f'RepeatDataset: times: a whole number from 1 up, found {times!r}')
-        self.dataset = _build(dataset)
+        self.dataset = build_inner(dataset)
         self.summary = self.dataset.summary
         self.times = times
         self.metainfo = dict(self.dataset.metainfo)
@@ -136,7 +137,65 @@ class RepeatDataset(DatasetWrapper):
         return {name: count * self.times for name, count in counts.items()}
 
 
-def _build(dataset: Any) -> Any:
+@DATASETS.register_module()
+class ClassBalancedDataset(DatasetWrapper):
+    """A data set in which images of rare classes come more often (LVIS, Gupta et al. 2019, s. 5).
+
+    A class in a share f of the images asks for each of its images max(1, sqrt(thr / f)) times; an
+    image comes as often as its rarest class asks, rounded up.
+
+    Args:
+        dataset: data set, or its dict.
+        oversample_thr: thr: classes in a smaller share of the images are repeated.
+        filter_empty_gt: images without boxes come once; else they count as a class of their own.
+    """
+
+    def __init__(
+        self, dataset: dict | DetDataset, oversample_thr: float, filter_empty_gt: bool = True
+    ) -> None:
+        if not 0 < oversample_thr <= 1:
+            raise ConfigError(
+                'ClassBalancedDataset: oversample_thr: a share of the images in (0, 1] is '
+                f'expected, found {oversample_thr!r}'
+            )
+        self.dataset = build_inner(dataset)
+        self.metainfo = dict(self.dataset.metainfo)
+        labels = [
+            set(self.dataset.get_data_info(i)['ann']['labels'].tolist())
+            or (set() if filter_empty_gt else {0})
+            for i in range(len(self.dataset))
+        ]
+        times = repeat_times(labels, oversample_thr)
+        self.origins = np.repeat(np.arange(len(times)), times)
+        self.summary = f'{self.dataset.summary}; {len(self)} samples after balancing'
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def locate(self, i: int) -> tuple[DetDataset, int]:
+        return self.dataset, int(self.origins[i])
+
+    def category_counts(self) -> dict[str, int]:
+        """Returns the number of boxes by class name, with those that come again."""
+        total = Counter(dict.fromkeys(self.classes, 0))
+        for i in range(len(self)):
+            labels = self.get_ann_info(i)['labels']
+            total.update(self.classes[label - 1] for label in labels.tolist())
+        return dict(total)
+
+
+def repeat_times(labels: list[set[int]], threshold: float) -> list[int]:
+    """Returns how often each image comes; `labels` holds the classes in each."""
+    images = Counter(label for present in labels for label in present)
+    wanted = {
+        label: max(1.0, math.sqrt(threshold * len(labels) / count))
+        for label, count in images.items()
+    }
+    return [math.ceil(max((wanted[label] for label in present), default=1)) for present in labels]
+
+
+def build_inner(dataset: Any) -> Any:
+    """Builds the data set inside a wrapper where it is a dict; refuses what cannot be wrapped."""
     dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
     if not isinstance(dataset, (DetDataset, DatasetWrapper)):
         raise ConfigError(

@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from mmlite.datasets import ConcatDataset, RepeatDataset, build_dataset
-from mmlite.errors import ArgumentError, ConfigError
+from mmlite.datasets import (
+    ClassBalancedDataset,
+    ConcatDataset,
+    MultiImageMixDataset,
+    RepeatDataset,
+    build_dataset,
+)
+from mmlite.datasets.wrappers import repeat_times
+from mmlite.errors import ArgumentError, ConfigError, DataError
 from tests.datasets.test_base import toy
 
 CAT = (10, 10, 30, 30, 'cat', False)
@@ -87,3 +94,85 @@ def test_a_mistake_inside_is_reported_with_its_place() -> None:
     cfg = dict(type='RepeatDataset', times=2, dataset=dict(type='ConcatDataset', datasets=[inner]))
     with pytest.raises(ArgumentError, match=r"^here\.dataset\.datasets\[0\].*'anfile'.*'ann_file'"):
         build_dataset(cfg, at='here')
+
+
+@pytest.mark.parametrize(
+    ('labels', 'threshold', 'expected'),
+    [
+        # class 1 in 4 of 4 images, class 2 in one: sqrt(1 / 0.25) = 2; sqrt(0.5 / 0.25) = 1.41
+        ([{1}, {1}, {1, 2}, {1}], 1.0, [1, 1, 2, 1]),
+        ([{1}, {1}, {1, 2}, {1}], 0.5, [1, 1, 2, 1]),
+        ([{1}, {1}, {1, 2}, {1}], 0.25, [1, 1, 1, 1]),
+        # in one of nine: sqrt(9) = 3
+        ([{1}] * 8 + [{2}], 1.0, [2] * 8 + [3]),
+        ([{1}, set()], 1.0, [2, 1]),
+    ],
+)
+def test_repeat_times(labels, threshold, expected) -> None:
+    assert repeat_times(labels, threshold) == expected
+
+
+def test_class_balanced() -> None:
+    bird = (20, 20, 40, 40, 'dog', False)
+    parts = [(50, 50, [CAT]), (50, 50, [CAT]), (60, 60, [bird, CAT]), (50, 50, [])]
+    dataset = ClassBalancedDataset(toy(parts, '/x'), oversample_thr=1.0)
+    # cat in 3 of 4 images: sqrt(4 / 3) = 1.15, twice; dog in one of 4: twice; none: once
+    names = ['/x/0.png', '/x/0.png', '/x/1.png', '/x/1.png', '/x/2.png', '/x/2.png', '/x/3.png']
+    assert [dataset.filename(i) for i in range(len(dataset))] == names
+    assert [sample['img_id'] for sample in dataset] == list(range(7))
+    assert dataset.category_counts() == {'cat': 6, 'dog': 2}
+    # images without boxes as a class of their own: sqrt(4) = 2
+    as_class = ClassBalancedDataset(toy(parts, '/x'), oversample_thr=1.0, filter_empty_gt=False)
+    assert len(as_class) == 8
+    with pytest.raises(ConfigError, match='a share of the images'):
+        ClassBalancedDataset(toy(parts, '/x'), oversample_thr=5)
+
+
+class TwoMore:
+    """Asks for the next two samples and writes down which it got."""
+
+    def get_indexes(self, dataset):
+        return [1, 2]
+
+    def __call__(self, results):
+        results['got'] = [other['filename'] for other in results['mix_results']]
+        return results
+
+
+def test_mixing_hands_further_samples_on() -> None:
+    inner = toy([(50, 50, [CAT])] * 3, '/x')
+    dataset = MultiImageMixDataset(inner, [TwoMore(), lambda results: {**results, 'last': True}])
+    sample = dataset[0]
+    assert sample['filename'] == '/x/0.png' and sample['got'] == ['/x/1.png', '/x/2.png']
+    assert sample['last'] and 'mix_results' not in sample
+    assert len(dataset) == 3 and dataset.category_counts() == {'cat': 3, 'dog': 0}
+    assert dataset.get_data_info(1)['filename'] == '/x/1.png'
+
+
+def test_a_refused_mixture_is_replaced_and_then_an_error() -> None:
+    inner = toy([(50, 50, [CAT])] * 3, '/x')
+    once = iter([None])
+    dataset = MultiImageMixDataset(inner, [lambda results: next(once, results)])
+    assert dataset[0]['img_id'] in range(3)
+    never = MultiImageMixDataset(inner, [lambda results: None], max_refetch=4)
+    with pytest.raises(DataError, match='refused 5 samples in a row'):
+        never[0]
+
+
+def test_types_can_be_left_out_of_a_mixture() -> None:
+    steps = [dict(type='Mosaic'), dict(type='RandomFlip', prob=0.5)]
+    dataset = MultiImageMixDataset(toy([(50, 50, [CAT])], '/x'), steps, skip_type_keys=['Mosaic'])
+    assert [type(step).__name__ for step in dataset.pipeline.transforms] == ['RandomFlip']
+
+
+def test_files_skipped_while_mixing_are_counted(monkeypatch) -> None:
+    inner = toy([(50, 50, [CAT])] * 3, '/x')
+    plain = inner.get_sample
+    monkeypatch.setattr(
+        inner, 'get_sample', lambda i, offset=0: {**plain(i, offset), 'skipped_files': [f'{i}.bad']}
+    )
+    assert MultiImageMixDataset(inner, [TwoMore()])[0]['skipped_files'] == [
+        '0.bad',
+        '1.bad',
+        '2.bad',
+    ]

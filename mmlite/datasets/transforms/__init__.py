@@ -13,6 +13,7 @@ A transform changes the dict that it is given, never the arrays in it. One that 
 drops the sample. All randomness comes from numpy's global generator.
 """
 
+from mmlite.datasets.transforms.albu import Albu
 from mmlite.datasets.transforms.compose import Compose, TransformError
 from mmlite.datasets.transforms.expand_crop import Expand, MinIoURandomCrop
 from mmlite.datasets.transforms.formatting import (
@@ -27,11 +28,15 @@ from mmlite.datasets.transforms.loading import (
     LoadAnnotations,
     LoadImageFromFile,
 )
+from mmlite.datasets.transforms.mix import MixUp, Mosaic
 from mmlite.datasets.transforms.normalize import Normalize
 from mmlite.datasets.transforms.photometric import PhotoMetricDistortion
+from mmlite.datasets.transforms.random_crop import RandomCrop
+from mmlite.datasets.transforms.random_resize import RandomChoiceResize, RandomResize
 from mmlite.datasets.transforms.resize_flip_pad import Pad, RandomFlip, Resize
 
 __all__ = [
+    'Albu',
     'Collect',
     'Compose',
     'DefaultFormatBundle',
@@ -41,11 +46,16 @@ __all__ = [
     'LoadAnnotations',
     'LoadImageFromFile',
     'MinIoURandomCrop',
+    'MixUp',
+    'Mosaic',
     'Normalize',
     'PackDetInputs',
     'Pad',
     'PhotoMetricDistortion',
+    'RandomChoiceResize',
+    'RandomCrop',
     'RandomFlip',
+    'RandomResize',
     'Resize',
     'TransformError',
     'inverse_transform',

@@ -17,6 +17,7 @@ from mmlite.registry import TRANSFORMS
 if TYPE_CHECKING:
     from torch import Tensor
 
+MARKS = ('skipped_files',)  # what a data set says about a sample, for the count of images
 GT_KEYS = ('gt_bboxes', 'gt_labels', 'gt_bboxes_ignore')
 DEFAULT_META_KEYS = (
     'filename',
@@ -151,4 +152,5 @@ class PackDetInputs:
 
 
 def _metas(results: dict[str, Any], keys: Sequence[str]) -> DataContainer:
-    return DataContainer({key: results[key] for key in keys if key in results}, cpu_only=True)
+    kept = {key: results[key] for key in (*keys, *MARKS) if key in results}
+    return DataContainer(kept, cpu_only=True)

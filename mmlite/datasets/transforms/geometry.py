@@ -115,6 +115,13 @@ def crop_bboxes(bboxes: np.ndarray, patch: Sequence[int], clip: bool = True) -> 
     return clip_bboxes(moved, (x2 - x1, y2 - y1)) if clip else moved
 
 
+def overlaps_patch(bboxes: np.ndarray, patch: Sequence[int]) -> np.ndarray:
+    """Returns (n,) bool: does the patch (x1, y1, x2, y2) see anything of the box?"""
+    x1, y1, x2, y2 = patch
+    left_top, right_bottom = bboxes[:, :2], bboxes[:, 2:]
+    return ((left_top < (x2, y2)) & (right_bottom > (x1, y1))).all(axis=1)
+
+
 def centers_inside(bboxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
     """Returns (p, n) bool: is the centre of box n strictly inside patch p?"""
     centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
