@@ -29,6 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
     add('--out-json', metavar='FILE', help='write all metrics')
     add('--eval', nargs='+', metavar='METRIC', help='mAP; as in 2.x, the config names the metric')
+    add(
+        '--tta', action='store_true', help="test mirrored too, or as the config's tta_pipeline says"
+    )
     add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
     add('--show', action='store_true', help='show these pictures in a window, a key for the next')
     add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
@@ -56,8 +59,10 @@ def test(args: argparse.Namespace) -> None:
     if args.show:
         check_display()
     kept = KeptResults()
-    reading = dict(allow_partial=args.allow_partial, trust_checkpoint=args.trust_checkpoint)
-    metrics = build_runner(cfg, 'test', [kept], **reading).test()
+    runner = build_runner(
+        cfg, 'test', [kept], args.allow_partial, args.trust_checkpoint, tta=args.tta
+    )
+    metrics = runner.test()
     if kept.kept is not None:  # rank 0 of a distributed run
         if args.out:
             save_results(kept.kept, args.out)

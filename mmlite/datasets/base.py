@@ -384,7 +384,8 @@ def _split(records: FlatRecords, i: int) -> dict[str, np.ndarray]:
 
 def _mark(sample: dict, **marks: Any) -> dict:
     """Writes marks into the sample's img_metas, or beside its keys where nothing is packed yet."""
-    getattr(sample.get('img_metas'), 'data', sample).update(marks)
+    for version in sample.get('versions', [sample]):
+        getattr(version.get('img_metas'), 'data', version).update(marks)
     return sample
 
 

@@ -18,6 +18,7 @@ from mmlite.engine.checkpoint import check_is_there, last_checkpoint, read_check
 from mmlite.engine.checks import LOOPS_OF, check_config, check_head_against_data
 from mmlite.engine.launch import join_processes
 from mmlite.engine.runner import Runner
+from mmlite.engine.tta import TTALoop, collate_versions, use_tta
 from mmlite.models import build_detector
 
 
@@ -27,6 +28,7 @@ def build_runner(
     extra_metrics: Sequence[BaseMetric] = (),
     allow_partial: bool = False,
     trust_checkpoint: bool = False,
+    tta: bool = False,
 ) -> Runner:
     """Builds the data sets and the detector of a config, and the Runner around them.
 
@@ -38,6 +40,7 @@ def build_runner(
         extra_metrics: metrics beside those of the config.
         allow_partial: go on where only a part of a checkpoint fits the model.
         trust_checkpoint: read more than plain data from it.
+        tta: test several versions of each image, see `mmlite.engine.tta`.
 
     Raises:
         ConfigError: something in the config cannot be built, or model and data do not fit.
@@ -48,6 +51,7 @@ def build_runner(
     join_processes(cfg.get('launcher', 'none'), env_cfg.get('dist_cfg'))
     check_config(cfg, task)
     cfg = copy.deepcopy(cfg)
+    merging = use_tta(cfg) if tta else None
     resume, load_from = _resolved_checkpoint(cfg, task)
     # before the detector is built: a part without an init_cfg keeps the weights it is built with
     cfg.randomness = _resolved_randomness(cfg, load_from if resume else None, trust_checkpoint)
@@ -65,6 +69,9 @@ def build_runner(
         parts[f'{loop}_cfg'] = cfg[f'{loop}_cfg']
         if loop != 'train':
             parts[f'{loop}_evaluator'] = cfg[f'{loop}_evaluator']
+    if merging is not None:
+        parts['test_dataloader']['collate_fn'] = collate_versions
+        parts['test_cfg'] = {**parts['test_cfg'], 'type': TTALoop, **merging}
     if task == 'train':
         for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
             parts[name] = cfg.get(name)

@@ -33,6 +33,20 @@ def aligned_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     return intersection / (area1 + area2 - intersection).clamp(min=1e-6)
 
 
+def flip_boxes(boxes: Tensor, shape: tuple[int, ...], direction: str) -> Tensor:
+    """Mirrors boxes (n, 4) in an image of `shape` (h, w, ...): x1' = w - x2, x2' = w - x1.
+
+    Args:
+        direction: 'horizontal', 'vertical', or 'diagonal' for both.
+    """
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    if direction != 'vertical':
+        x1, x2 = shape[1] - x2, shape[1] - x1
+    if direction != 'horizontal':
+        y1, y2 = shape[0] - y2, shape[0] - y1
+    return torch.stack([x1, y1, x2, y2], dim=-1)
+
+
 def clip_boxes(boxes: Tensor, shape: tuple[int, int]) -> Tensor:
     """Clips boxes (..., 4) to an image of `shape` (h, w)."""
     height, width = shape

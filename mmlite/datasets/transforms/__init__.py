@@ -34,6 +34,7 @@ from mmlite.datasets.transforms.photometric import PhotoMetricDistortion
 from mmlite.datasets.transforms.random_crop import RandomCrop
 from mmlite.datasets.transforms.random_resize import RandomChoiceResize, RandomResize
 from mmlite.datasets.transforms.resize_flip_pad import Pad, RandomFlip, Resize
+from mmlite.datasets.transforms.test_time_aug import TestTimeAug
 
 __all__ = [
     'Albu',
@@ -57,6 +58,7 @@ __all__ = [
     'RandomFlip',
     'RandomResize',
     'Resize',
+    'TestTimeAug',
     'TransformError',
     'inverse_transform',
 ]

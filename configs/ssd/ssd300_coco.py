@@ -1,0 +1,9 @@
+# SSD300 on COCO, the published recipe.
+_base_ = [
+    '../_base_/models/ssd300.py',
+    '../_base_/datasets/coco_ssd300.py',
+    '../_base_/schedules/schedule_2x.py',
+    '../_base_/default_runtime.py',
+]
+optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=5e-4))
+auto_scale_lr = dict(base_batch_size=64)

@@ -1,0 +1,52 @@
+"""Every config: it builds, runs a step on a drawn batch, and points at data in a known layout."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmlite.config import load_config
+from mmlite.datasets.relocate import dataset_dicts
+from mmlite.engine.checks import check_config
+from mmlite.models import build_detector
+from mmlite.registry import DATASETS
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+LEAVES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob('[!_]*/*.py'))
+
+
+def test_there_are_configs_of_each_detector():
+    assert {path.parts[0] for path in LEAVES} == {'ssd', 'retinanet', 'fcos'}
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=str)
+def test_config(path):
+    cfg = load_config(CONFIGS / path)
+    for task in ('train', 'test'):
+        check_config(cfg, task)
+    for at, dataset in dataset_dicts(cfg):
+        assert dataset['data_root'].startswith('data/'), at
+        DATASETS.check(dataset, at)
+    # the head has the classes of the data, wherever those are said
+    for at, dataset in dataset_dicts(cfg):
+        own = DATASETS.find(dataset['type'], at).METAINFO['classes']
+        classes = (dataset.get('metainfo') or {}).get('classes', own)
+        assert len(classes) == cfg.model.bbox_head.num_classes, at
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=str)
+def test_model(path):
+    """Built without memory; neck, head and priors fit each other on an input of the config's."""
+    cfg = load_config(CONFIGS / path)
+    with torch.device('meta'):
+        detector = build_detector(copy.deepcopy(cfg.model)).eval()
+        size = detector.bbox_head.prior_generator.input_size or 320
+        feats = detector.extract_feat(torch.zeros(1, 3, size, size))
+        outs = detector.bbox_head(feats)
+    counts = detector.bbox_head.prior_generator.num_priors_per_location
+    cells = [feat.shape[-2] * feat.shape[-1] for feat in feats]
+    priors = sum(count * cell for count, cell in zip(counts, cells, strict=True))
+    assert outs['cls_score'].shape[:2] == outs['bbox_pred'].shape[:2] == (1, priors)
