@@ -2,6 +2,7 @@
 
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.coco import CocoDataset
+from mmlite.datasets.csv_table import CsvDataset
 from mmlite.datasets.demo_dataset import DemoDataset
 from mmlite.datasets.loader import build_dataloader, build_dataset
 from mmlite.datasets.mixed import MultiImageMixDataset
@@ -13,18 +14,21 @@ from mmlite.datasets.wrappers import (
     ConcatDataset,
     RepeatDataset,
 )
+from mmlite.datasets.yolo import YoloDataset
 
 __all__ = [
     'AspectRatioBatchSampler',
     'ClassBalancedDataset',
     'CocoDataset',
     'ConcatDataset',
+    'CsvDataset',
     'DemoDataset',
     'DetDataset',
     'MissingDataError',
     'MultiImageMixDataset',
     'RepeatDataset',
     'VOCDataset',
+    'YoloDataset',
     'build_dataloader',
     'build_dataset',
 ]

@@ -68,9 +68,24 @@ def use_demo_data(cfg: Config) -> Path | None:
     if not any(True for _ in dataset_dicts(cfg)):
         return None
     classes = _classes(cfg)
+    _check_drawn_layout(cfg)
     root = draw_demo_set(demo_root(classes, **DEMO_SIZE), classes, **DEMO_SIZE)
     relocate(cfg, root)
     return root
+
+
+def _check_drawn_layout(cfg: Config) -> None:
+    from mmlite.datasets.coco import CocoDataset
+    from mmlite.datasets.voc import VOCDataset
+    from mmlite.registry import DATASETS
+
+    for path, dataset in dataset_dicts(cfg):
+        cls = DATASETS.find(dataset['type'], path)
+        if not issubclass(cls, (VOCDataset, CocoDataset)):
+            raise ConfigError(
+                f"--demo-data: the set is drawn in VOC's and COCO's layout, and {path} is a "
+                f'{cls.__name__}'
+            )
 
 
 def _classes(cfg: Config) -> tuple[str, ...]:

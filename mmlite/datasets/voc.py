@@ -13,15 +13,9 @@ from defusedxml.ElementTree import parse
 
 from mmlite.datasets.annotations import Arrays, cached
 from mmlite.datasets.base import DetDataset
-from mmlite.datasets.transforms.loading import ImageError, read_image
+from mmlite.datasets.image_files import IMAGE_ENDINGS, file_stat, image_sizes
 from mmlite.errors import DataError
 from mmlite.registry import DATASETS
-
-# what OpenCV reads; where several files differ only in the ending, the first of these is taken
-IMAGE_ENDINGS = (
-    *('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.jpe', '.jp2', '.dib', '.gif'),
-    *('.avif', '.ppm', '.pgm', '.pbm', '.pnm', '.pxm', '.pfm', '.sr', '.ras', '.hdr', '.exr'),
-)
 
 
 @DATASETS.register_module()
@@ -231,7 +225,7 @@ def load_xml_files(ann_dir: str, ids: list[str], title: str, cache_as: str) -> A
             f'{", ".join(missing[:3])}{" ..." if len(missing) > 3 else ""}'
         )
     files = [entries[name] for name in names]
-    fingerprint = dict(names=np.array(names), stats=np.array([_stat(file) for file in files]))
+    fingerprint = dict(names=np.array(names), stats=np.array([file_stat(file) for file in files]))
     key = f'xml\0{ann_dir}\0{cache_as}'
     return cached(key, fingerprint, lambda: _flatten([file.path for file in files]))
 
@@ -298,33 +292,9 @@ def check_sizes(xml: Arrays, filenames: list[str], cache_as: str) -> np.ndarray:
     doubtful[xml['image_inds'][outside]] = True
     inds = np.flatnonzero(doubtful)
     if inds.size:
-        paths = [filenames[i] for i in inds]
-        fingerprint = dict(paths=np.array(paths), stats=np.array([_stat(path) for path in paths]))
-        read = cached(
-            f'sizes\0{cache_as}',
-            fingerprint,
-            lambda: dict(sizes=np.array([read_size(path) for path in paths], np.int32)),
-        )['sizes']
+        read = image_sizes([filenames[i] for i in inds], cache_as)
         sizes[inds] = np.where(read > 0, read, sizes[inds])
     return sizes
-
-
-def read_size(path: str) -> tuple[int, int]:
-    """Returns (w, h) of an image as the pipeline will load it; (0, 0) if it cannot be read."""
-    try:
-        height, width = read_image(path).shape[:2]
-    except ImageError:
-        return 0, 0
-    return width, height
-
-
-def _stat(path: str | os.DirEntry) -> tuple[int, int]:
-    """Returns the size and time of a file, zeros if there is none."""
-    try:
-        stat = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)
-    except OSError:
-        return 0, 0
-    return stat.st_size, stat.st_mtime_ns
 
 
 def _scan(folder: str, names: Iterable[str]) -> Iterator[tuple[str, os.DirEntry]]:

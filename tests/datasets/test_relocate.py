@@ -161,3 +161,9 @@ def test_demo_data_for_a_coco_config(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for i in range(2):
         own, other = dataset.get_ann_info(i), voc.get_ann_info(i)
         assert {k: v.tolist() for k, v in own.items()} == {k: v.tolist() for k, v in other.items()}
+
+
+def test_demo_data_have_two_layouts() -> None:
+    cfg = coco_config(type='YoloDataset', metainfo=dict(classes=('cat', 'dog')))
+    with pytest.raises(ConfigError, match=r"VOC's and COCO's layout, .* is a YoloDataset"):
+        use_demo_data(cfg)

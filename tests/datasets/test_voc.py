@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmlite.datasets import DetDataset, MissingDataError, VOCDataset
+from mmlite.datasets import DetDataset, MissingDataError, VOCDataset, image_files
 from mmlite.datasets import base as base_module
 from mmlite.datasets import voc as voc_module
 from mmlite.datasets.voc import parse_xml, read_image_ids
@@ -210,8 +210,8 @@ def test_a_missing_or_wrong_size_is_read_from_the_image(tmp_path, size: str) -> 
 def test_sizes_are_read_once_and_again_when_the_image_changes(tmp_path, monkeypatch) -> None:
     root = write_voc(tmp_path, dict(a=xml(obj('cat', (1, 1, 9, 9)), size='')))
     reads = []
-    read_image = voc_module.read_image
-    monkeypatch.setattr(voc_module, 'read_image', lambda p: reads.append(p) or read_image(p))
+    read_image = image_files.read_image
+    monkeypatch.setattr(image_files, 'read_image', lambda p: reads.append(p) or read_image(p))
     for _ in range(2):
         voc(root)
     assert len(reads) == 1
