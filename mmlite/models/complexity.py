@@ -1,0 +1,63 @@
+"""How large a detector is and how much it computes."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from mmengine.config import Config
+from torch.utils.flop_counter import FlopCounterMode
+
+from mmlite.errors import ConfigError
+from mmlite.models.build import build_detector
+from mmlite.overrides import walk
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Of one image: `size` (w, h) of the padded input, numbers of parameters and operations."""
+
+    size: tuple[int, int]
+    parameters: int
+    trained: int  # parameters that are not frozen
+    multiply_adds: int  # what papers and mmdet call FLOPs
+    priors: int
+
+
+def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
+    """Counts on a model without memory, by torch's own counter: convolutions and products alone.
+
+    Args:
+        cfg: a config.
+        size: (w, h) of the input; None for that of the test pipeline. It is padded as in training.
+
+    Raises:
+        ConfigError: the config has no model.
+    """
+    if 'model' not in cfg:
+        raise ConfigError(f"{cfg.filename}: the config has no 'model'")
+    divisor = cfg.model.get('data_preprocessor', {}).get('pad_size_divisor', 1)
+    width, height = (-(-side // divisor) * divisor for side in size or input_size(cfg))
+    with torch.device('meta'):
+        detector = build_detector(copy.deepcopy(cfg.model)).eval()
+        with FlopCounterMode(display=False) as counter:
+            feats = detector.extract_feat(torch.zeros(1, 3, height, width))
+            outs = detector.bbox_head(feats)
+    parameters = list(detector.parameters())
+    return Complexity(
+        (width, height),
+        sum(p.numel() for p in parameters),
+        sum(p.numel() for p in parameters if p.requires_grad),
+        counter.get_total_flops() // 2,
+        outs['cls_score'].shape[1],
+    )
+
+
+def input_size(cfg: Config) -> tuple[int, int]:
+    """Returns the (w, h) that the test pipeline resizes to."""
+    for _, node in walk(cfg.test_dataloader.dataset, 'test_dataloader.dataset'):
+        if isinstance(node, dict) and node.get('type') == 'Resize' and 'scale' in node:
+            scale = node['scale']
+            return (scale, scale) if isinstance(scale, int) else tuple(scale)
+    return 1333, 800

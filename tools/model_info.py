@@ -1,0 +1,11 @@
+"""python tools/model_info.py: see `mmlite/cli/model_info.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.model_info import main
+
+if __name__ == '__main__':
+    sys.exit(main())
