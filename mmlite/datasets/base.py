@@ -336,7 +336,8 @@ class DetDataset(SeededDataset):
         absent = [name for name, count in counts.items() if not count]
         others = set(self.names_found) - set(counts)
         if absent:
-            self.notes.append(f'no boxes of {", ".join(absent)}{near_names(absent, others)}')
+            some = ', '.join(absent[:5]) + (f' and {len(absent) - 5} more' if absent[5:] else '')
+            self.notes.append(f'no boxes of {some}{near_names(absent, others)}')
         self.summary = (
             f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
             f'classes, {int(self._records.difficult.sum())} ignored ones'
