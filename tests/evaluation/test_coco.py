@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmlite.datasets import CocoDataset
+from mmlite.datasets import CocoDataset, VOCDataset
+from mmlite.datasets.demo import draw_demo_set
 from mmlite.errors import ConfigError
-from mmlite.evaluation import CocoMetric, evaluate_results
+from mmlite.evaluation import CocoMetric, VOCMetric, evaluate_results
 from mmlite.evaluation.coco import coco_tables
 from tests.golden import FOLDER
 
@@ -294,3 +295,23 @@ def test_another_file_than_the_data_sets():
     metric = CocoMetric(ann_file='annotations/instances_val2017.json')
     with pytest.raises(ConfigError, match=r"the data set reads '.*instances_train2017\.json'"):
         metric.set_dataset(tiny())
+
+
+def test_ground_truth_as_detections_scores_one(tmp_path):
+    """On files in VOC's layout and in COCO's, whose difficult objects are crowds."""
+    classes = ('cat', 'dog')
+    root = draw_demo_set(tmp_path / 'set', classes, 2, 6, (112, 96))
+    args = dict(data_root=str(root), metainfo=dict(classes=classes), test_mode=True)
+    voc = VOCDataset(ann_file='ImageSets/Main/test.txt', data_prefix=dict(sub_data_root=''), **args)
+    coco = CocoDataset(
+        ann_file='instances_val2017.json', data_prefix=dict(img='JPEGImages'), **args
+    )
+    for dataset in (voc, coco):
+        results = []
+        for i in range(len(dataset)):
+            truth = dataset.get_ann_info(i)
+            rows = np.concatenate([truth['bboxes'], np.ones((len(truth['bboxes']), 1))], axis=1)
+            results.append([rows[truth['labels'] == label].astype(np.float32) for label in (1, 2)])
+        figures = evaluate_results(results, dataset, [CocoMetric(), VOCMetric(eval_mode='area')])
+        assert figures['coco/bbox_mAP'] == pytest.approx(1)
+        assert figures['pascal_voc/mAP'] == pytest.approx(1)
