@@ -37,6 +37,6 @@ val_dataloader = dict(
     dataset=eight,
 )
 test_dataloader = val_dataloader
-# the images are 640 px wide: 32 px there are 16 px for the network
-val_evaluator = dict(type='CocoMetric', classwise=False, area_ranges=dict(from16px=(32**2, 1e10)))
+# the images are 640 px wide: 32 x 32 px there are 16 x 16 px for the network
+val_evaluator = dict(type='CocoMetric', classwise=False, area_ranges=dict(from16px=(1024, 1e10)))
 test_evaluator = val_evaluator
