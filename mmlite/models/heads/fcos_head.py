@@ -13,6 +13,7 @@ from mmlite.models.layers import Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
 
 _INF = 1e8
+_TOWER_NORM = dict(type='GN', num_groups=32)
 
 
 @HEADS.register_module()
@@ -29,7 +30,7 @@ class FCOSHead(DenseHead):
         norm_on_bbox: distances in strides instead of logarithms of pixels, see the coder.
         centerness_on_reg: centerness from the box tower instead of the class tower.
         conv_bias: bias in the towers; 'auto' where there is no normalisation.
-        norm_cfg: normalisation in the towers.
+        norm_cfg: normalisation in the towers; None for none.
         dcn_on_last_conv: False; a deformable last convolution is not supported.
         loss_cls, loss_bbox, loss_centerness: configs of the losses.
         train_cfg, test_cfg, init_cfg: as DenseHead.
@@ -48,7 +49,7 @@ class FCOSHead(DenseHead):
         norm_on_bbox: bool = False,
         centerness_on_reg: bool = False,
         conv_bias: bool | str = 'auto',
-        norm_cfg: dict | None = None,
+        norm_cfg: dict | None = _TOWER_NORM,
         dcn_on_last_conv: bool = False,
         loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
@@ -84,7 +85,6 @@ class FCOSHead(DenseHead):
         self.loss_centerness = LOSSES.build(
             loss_centerness or dict(type='CrossEntropyLoss', use_sigmoid=True)
         )
-        norm_cfg = norm_cfg or dict(type='GN', num_groups=32)
         bias = None if conv_bias == 'auto' else conv_bias
         self.cls_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg, bias)
         self.reg_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg, bias)

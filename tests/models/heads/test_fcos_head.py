@@ -136,7 +136,11 @@ def test_another_assigner_by_config():
     assert losses(atss)['loss_bbox'] > 0
 
 
-def test_bias_in_the_towers():
+def test_norm_and_bias_in_the_towers():
+    default = FCOSHead(num_classes=3, in_channels=8)
+    assert default.cls_convs[0].gn.num_groups == 32
+    plain = build(norm_cfg=None)
+    assert not hasattr(plain.cls_convs[0], 'gn') and plain.cls_convs[0].conv.bias is not None
     assert build().cls_convs[0].conv.bias is None
     assert build(conv_bias=True).cls_convs[0].conv.bias is not None
 
