@@ -27,3 +27,5 @@ model = dict(
         loss_bbox=dict(type='GIoULoss'),
     ),
 )
+# in so few epochs AdamW gets further than SGD
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05))
