@@ -108,7 +108,7 @@ class MobileNetV2(Backbone):
             self.layers.append(f'layer{number}')
         self.conv2 = ConvModule(in_channels, int(1280 * max(widen_factor, 1)), 1, **layers)
         self.layers.append('conv2')
-        self._freeze()
+        self.freeze()
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.conv1(x)
@@ -123,22 +123,10 @@ class MobileNetV2(Backbone):
                 feats.append(x)
         return feats
 
-    def train(self, mode: bool = True) -> MobileNetV2:
-        """Frozen layers and, with `norm_eval`, batch norm stay in eval mode."""
-        super().train(mode)
-        self._freeze()
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        return self
-
-    def _freeze(self) -> None:
-        frozen = [self.conv1] if self.frozen_stages >= 0 else []
-        frozen += [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
-        for module in frozen:
-            module.eval()
-            module.requires_grad_(False)
+    def frozen_modules(self) -> list[nn.Module]:
+        """Returns the stem and the stages of `frozen_stages`."""
+        stem = [self.conv1] if self.frozen_stages >= 0 else []
+        return stem + [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
 
     def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """Renames torchvision's tensors: they come in the same order; the classifier is dropped."""

@@ -183,7 +183,7 @@ class ResNet(Backbone):
                 blocks.append(block(in_channels, channels, width, groups, stride, style, norm_cfg))
                 in_channels = channels * block.expansion
             self.add_module(f'layer{stage + 1}', nn.Sequential(*blocks))
-        self._freeze()
+        self.freeze()
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.maxpool(self.relu(getattr(self, self.norm_name)(self.conv1(x))))
@@ -200,22 +200,10 @@ class ResNet(Backbone):
                 feats.append(x)
         return feats
 
-    def train(self, mode: bool = True) -> ResNet:
-        """Frozen stages and, with `norm_eval`, batch norm stay in eval mode."""
-        super().train(mode)
-        self._freeze()
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        return self
-
-    def _freeze(self) -> None:
-        frozen = [self.conv1, getattr(self, self.norm_name)] if self.frozen_stages >= 0 else []
-        frozen += [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
-        for module in frozen:
-            module.eval()
-            module.requires_grad_(False)
+    def frozen_modules(self) -> list[nn.Module]:
+        """Returns the stem and the stages of `frozen_stages`."""
+        stem = [self.conv1, getattr(self, self.norm_name)] if self.frozen_stages >= 0 else []
+        return stem + [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
 
     def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """Drops the classifier."""

@@ -76,15 +76,6 @@ class TorchvisionBackbone(Backbone):
     def forward(self, x: Tensor) -> list[Tensor]:
         return list(self.body(x).values())
 
-    def train(self, mode: bool = True) -> TorchvisionBackbone:
-        """With `norm_eval`, batch norm stays in eval mode."""
-        super().train(mode)
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-        return self
-
     def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """Keeps what the body has; files of the classifier and of this backbone both fit."""
         own = self.state_dict()
