@@ -116,6 +116,11 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help="read more than plain data from a checkpoint: this can run its author's code",
     )
+    add(
+        '--checkpoint-layout',
+        choices=('1.x', '3.x'),
+        help='which mmdet wrote an SSD checkpoint that does not say so itself',
+    )
 
 
 def config_from(args: argparse.Namespace) -> Config:
@@ -176,12 +181,21 @@ def import_plugin(file: str) -> None:
 
 def train_from_scratch(cfg: Config) -> None:
     """Takes the pretrained weights out of the config; the initialisers of the parts stay."""
-    if is_pretrained(cfg):
-        cfg.model.backbone.init_cfg = None
+    for part in _pretrained_parts(cfg):
+        part.init_cfg = None
 
 
 def is_pretrained(cfg: Config) -> bool:
-    """Whether the backbone starts from weights of a file or a URL."""
-    backbone = (cfg.get('model') or {}).get('backbone') or {}
-    init_cfg = backbone.get('init_cfg')
-    return isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'
+    """Whether the detector or a part of it starts from weights of a file or a URL."""
+    return bool(_pretrained_parts(cfg))
+
+
+def _pretrained_parts(cfg: Config) -> list[dict]:
+    model = cfg.get('model') or {}
+    parts = [model, *(part for part in model.values() if isinstance(part, dict))]
+    init_cfgs = [(part, part.get('init_cfg')) for part in parts]
+    return [
+        part
+        for part, init_cfg in init_cfgs
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'
+    ]

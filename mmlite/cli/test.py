@@ -60,7 +60,13 @@ def test(args: argparse.Namespace) -> None:
         check_display()
     kept = KeptResults()
     runner = build_runner(
-        cfg, 'test', [kept], args.allow_partial, args.trust_checkpoint, tta=args.tta
+        cfg,
+        'test',
+        [kept],
+        args.allow_partial,
+        args.trust_checkpoint,
+        args.checkpoint_layout,
+        tta=args.tta,
     )
     metrics = runner.test()
     if kept.kept is not None:  # rank 0 of a distributed run

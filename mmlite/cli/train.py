@@ -53,8 +53,13 @@ def train(args: argparse.Namespace) -> None:
     apply_training_flags(cfg, args)
     from mmlite.engine.build import build_runner
 
-    reading = dict(allow_partial=args.allow_partial, trust_checkpoint=args.trust_checkpoint)
-    build_runner(cfg, 'train', **reading).train()
+    build_runner(
+        cfg,
+        'train',
+        allow_partial=args.allow_partial,
+        trust_checkpoint=args.trust_checkpoint,
+        checkpoint_layout=args.checkpoint_layout,
+    ).train()
 
 
 def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Data sets: records from annotation files, samples through a pipeline, batches from a loader."""
 
 from mmlite.datasets.base import DetDataset
-from mmlite.datasets.coco import CocoDataset
+from mmlite.datasets.coco import CocoDataset, CocoIdsDataset
 from mmlite.datasets.csv_table import CsvDataset
 from mmlite.datasets.demo_dataset import DemoDataset
 from mmlite.datasets.loader import build_dataloader, build_dataset
@@ -20,6 +20,7 @@ __all__ = [
     'AspectRatioBatchSampler',
     'ClassBalancedDataset',
     'CocoDataset',
+    'CocoIdsDataset',
     'ConcatDataset',
     'CsvDataset',
     'DemoDataset',

@@ -14,6 +14,19 @@ from mmlite.datasets.coco_json import load_coco_json
 from mmlite.errors import ConfigError, DataError
 from mmlite.registry import DATASETS
 
+# id -> name of the categories without objects
+_UNUSED_IDS = {
+    **{12: 'street sign', 26: 'hat', 29: 'shoe', 30: 'eye glasses', 45: 'plate', 66: 'mirror'},
+    **{68: 'window', 69: 'desk', 71: 'door', 83: 'blender'},
+}
+
+
+def _with_unused_ids(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the 80 names with those of `_UNUSED_IDS` in their places: name i is of id i + 1."""
+    used = iter(names)
+    ids = range(1, len(names) + len(_UNUSED_IDS) + 1)
+    return tuple(_UNUSED_IDS[i] if i in _UNUSED_IDS else next(used) for i in ids)
+
 
 @DATASETS.register_module()
 class CocoDataset(DetDataset):
@@ -124,6 +137,17 @@ class CocoDataset(DetDataset):
     def category_id(self, label: int) -> Any:
         """Returns the id that the file gives the class of a label 1..C."""
         return json.loads(self._source['category_ids'][self._category_of_label[label]])
+
+
+@DATASETS.register_module()
+class CocoIdsDataset(CocoDataset):
+    """COCO whose label is the category's id, 1..90, as torchvision's detection weights have it.
+
+    Ten of the ids have no object in the published annotations; their names are of COCO's paper
+    (Lin et al. 2014, appendix II).
+    """
+
+    METAINFO: ClassVar[dict] = dict(classes=_with_unused_ids(CocoDataset.METAINFO['classes']))
 
 
 def usable_annotations(source: Arrays) -> np.ndarray:

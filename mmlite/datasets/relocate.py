@@ -34,7 +34,7 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
         raise ConfigError('no data set of the config has a data_root: it draws its data by itself')
     for _, dataset in dataset_dicts(cfg):
         dataset['data_root'] = root
-        if dataset.get('type') == 'CocoDataset':
+        if str(dataset.get('type')).removeprefix('mmdet.') in ('CocoDataset', 'CocoIdsDataset'):
             _fit_coco(dataset, root)
         elif _is_voc_part(root):
             dataset['data_prefix'] = dict(sub_data_root='')

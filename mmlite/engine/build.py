@@ -28,6 +28,7 @@ def build_runner(
     extra_metrics: Sequence[BaseMetric] = (),
     allow_partial: bool = False,
     trust_checkpoint: bool = False,
+    checkpoint_layout: str | None = None,
     tta: bool = False,
 ) -> Runner:
     """Builds the data sets and the detector of a config, and the Runner around them.
@@ -40,6 +41,7 @@ def build_runner(
         extra_metrics: metrics beside those of the config.
         allow_partial: go on where only a part of a checkpoint fits the model.
         trust_checkpoint: read more than plain data from it.
+        checkpoint_layout: '1.x' or '3.x', where an SSD file does not say which mmdet wrote it.
         tta: test several versions of each image, see `mmlite.engine.tta`.
 
     Raises:
@@ -94,6 +96,7 @@ def build_runner(
         extra_metrics=extra_metrics,
         allow_partial=allow_partial,
         trust_checkpoint=trust_checkpoint,
+        checkpoint_layout=checkpoint_layout,
         **parts,
     )
 

@@ -1,21 +1,41 @@
-"""Checkpoints: read with a report, written whole or not at all, nothing in them but plain data."""
+"""Loading weights: from whatever wrote them into a model, with a report of what found its place."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
-import torch
 from mmengine.logging import print_log
+from terminaltables import AsciiTable
 from torch import Tensor, nn
 
-from mmlite.errors import DataError, did_you_mean
+from mmlite.engine.checkpoint_file import (
+    check_is_there,
+    last_checkpoint,
+    plain,
+    read_checkpoint,
+    write_checkpoint,
+)
+from mmlite.engine.layouts import recognise, to_own
+from mmlite.errors import DataError
+
+__all__ = [
+    'LoadReport',
+    'check_is_there',
+    'last_checkpoint',
+    'load_checkpoint',
+    'load_pretrained',
+    'load_weights',
+    'plain',
+    'read_checkpoint',
+    'write_checkpoint',
+]
+
+# of a model that starts from a checkpoint: a new head is expected, a new backbone is a mistake
+FINE_TUNING_SHARE = 0.5
+_LISTED = 8  # wrong shapes that a report spells out
 
 
 @dataclass
@@ -23,10 +43,12 @@ class LoadReport:
     """What `load_checkpoint` did with each key of the model and of the file."""
 
     path: str
+    layout: str = 'mmdet-3.x'  # one of mmlite.engine.layouts.LAYOUTS
     loaded: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # in the model, not in the file
     unexpected: list[str] = field(default_factory=list)  # in the file, not in the model
-    wrong_shape: list[str] = field(default_factory=list)  # in both, not loaded
+    wrong_shape: list[str] = field(default_factory=list)  # in both, not loaded but drawn anew
+    shapes: dict[str, tuple] = field(default_factory=dict)  # of these: in the file, in the model
     meta: dict = field(default_factory=dict)
 
     @property
@@ -34,57 +56,96 @@ class LoadReport:
         """Share of the model's own keys that were loaded."""
         return len(self.loaded) / max(len(self.loaded + self.missing + self.wrong_shape), 1)
 
+    def counts(self) -> dict[str, Counter]:
+        """Returns for 'loaded', 'missing', 'unexpected' and 'wrong shape' the count per module."""
+        return {
+            name: Counter('.'.join(key.split('.')[:2]) for key in keys)
+            for name, keys in (
+                ('loaded', self.loaded),
+                ('missing', self.missing),
+                ('unexpected', self.unexpected),
+                ('wrong shape', self.wrong_shape),
+            )
+        }
+
+    def table(self) -> str:
+        """Returns the counts per module, a row for each that is not loaded whole."""
+        counts = self.counts()
+        modules = {
+            module: None for name, found in counts.items() if name != 'loaded' for module in found
+        }
+        rows = [[module, *(found[module] for found in counts.values())] for module in modules]
+        return AsciiTable([['module', *counts], *rows]).table
+
     def __str__(self) -> str:
-        lines = [f'{self.path}: {len(self.loaded)} tensors loaded ({self.share:.0%} of the model)']
-        for name in ('missing', 'unexpected', 'wrong_shape'):
-            keys = getattr(self, name)
-            if keys:
-                parts = Counter('.'.join(key.split('.')[:2]) for key in keys)
-                listed = ', '.join(f'{part} ({count})' for part, count in parts.items())
-                lines.append(f'  {name.replace("_", " ")}: {len(keys)}: {listed}')
+        layout = '' if self.layout == 'mmdet-3.x' else f' ({self.layout})'  # the own one
+        share = f'{self.share:.0%} of the model'
+        lines = [f'{self.path}{layout}: {len(self.loaded)} tensors loaded ({share})']
+        if self.missing or self.unexpected or self.wrong_shape:
+            lines.append(self.table())
+        for key in self.wrong_shape[:_LISTED]:
+            of_file, of_model = self.shapes[key]
+            lines.append(f'  {key}: {of_file} in the file, {of_model} in the model, drawn anew')
         return '\n'.join(lines)
 
 
 def load_checkpoint(
-    model: nn.Module, path: str | Path, strict: bool = False, trusted: bool = False
+    model: nn.Module,
+    path: str | Path,
+    strict: bool = False,
+    trusted: bool = False,
+    layout: str | None = None,
+    allow_partial: bool = False,
 ) -> LoadReport:
     """Loads the weights of a checkpoint into a model.
+
+    It may be mmlite's own, of mmdet 3.x, 2.x or 1.x, one of torchvision's detection weights, or a
+    classifier's for the backbone; which of them is found out.
 
     Args:
         model: a detector, not its wrapper.
         path: a file, a URL, `torchvision://NAME` or `open-mmlab://NAME`.
         strict: every key must be loaded.
         trusted: as `read_checkpoint`.
+        layout: '1.x' or '3.x', where an SSD file does not say which mmdet wrote it.
+        allow_partial: load however little fits.
 
     Returns:
         what was loaded and what was not.
 
     Raises:
-        DataError: the file cannot be read, nothing in it fits the model, or `strict` is broken.
+        DataError: the file cannot be read, too little of it fits the model, or `strict` is broken.
     """
     checkpoint = read_checkpoint(path, trusted)
-    report = load_weights(model, checkpoint, str(path), strict)
+    min_share = 0 if allow_partial else FINE_TUNING_SHARE
+    report = load_weights(model, checkpoint, str(path), strict, layout, min_share)
     meta = checkpoint.get('meta')
     report.meta = dict(meta) if isinstance(meta, Mapping) else {}
     return report
 
 
 def load_weights(
-    model: nn.Module, checkpoint: Mapping, path: str, strict: bool = False
+    model: nn.Module,
+    checkpoint: Mapping,
+    path: str,
+    strict: bool = False,
+    layout: str | None = None,
+    min_share: float = 0,
 ) -> LoadReport:
-    """Loads what `read_checkpoint` returned; see `load_checkpoint`."""
-    weights = _without_prefix(_state_dict_of(checkpoint, path))
+    """Loads what `read_checkpoint` returned; see `load_checkpoint`.
+
+    Args:
+        min_share: of the model's keys, the share that must be loaded; of a classifier's weights,
+            of the backbone's keys, unless all are asked for.
+    """
+    weights = _without_prefix(_state_dict_of(checkpoint, path), 'module.')
+    meta = checkpoint.get('meta')
+    layout = recognise(weights, meta if isinstance(meta, Mapping) else {}, model, path, layout)
+    weights = to_own(weights, layout, model)
     own = model.state_dict()
-    fitting = {
-        key: value for key, value in weights.items() if key in own and value.shape == own[key].shape
-    }
-    report = LoadReport(
-        path,
-        loaded=list(fitting),
-        missing=[key for key in own if key not in weights],
-        unexpected=[key for key in weights if key not in own],
-        wrong_shape=[key for key in weights if key in own and key not in fitting],
-    )
+    if layout == 'backbone' and min_share < 1:
+        own = {key: value for key, value in own.items() if key.startswith('backbone.')}
+    report = _compared(own, weights, path, layout)
     if not report.loaded:
         raise DataError(
             f'{path}: none of its {len(weights)} tensors fits the model. The file has '
@@ -92,120 +153,70 @@ def load_weights(
         )
     if strict and len(report.loaded) < max(len(own), len(weights)):
         raise DataError(str(report))
-    model.load_state_dict(fitting, strict=False)
+    if report.share < min_share:
+        raise DataError(
+            f'{report}\n{min_share:.0%} of the model are expected from a checkpoint here. Is it of '
+            'another config? To go on all the same: --allow-partial'
+        )
+    _draw_anew(model, report.wrong_shape)
+    model.load_state_dict({key: weights[key] for key in report.loaded}, strict=False)
     return report
 
 
 def load_pretrained(
-    module: nn.Module, source: str, convert: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    module: nn.Module,
+    source: str,
+    convert: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    prefix: str = '',
 ) -> LoadReport:
-    """Loads a backbone's first weights; `convert` turns the file's tensors into the backbone's."""
-    weights = convert(_without_prefix(_state_dict_of(read_checkpoint(source), source)))
-    report = load_weights(module, weights, source)
+    """Loads a part's first weights; `convert` turns the file's tensors into the part's.
+
+    Args:
+        prefix: where the part lies in the file, such as 'backbone.' in a detector's checkpoint.
+
+    Raises:
+        DataError: the file cannot be read, or nothing in it fits.
+    """
+    checkpoint = read_checkpoint(source)
+    weights = _without_prefix(_state_dict_of(checkpoint, source), 'module.')
+    if prefix:
+        prefix = prefix.rstrip('.') + '.'
+        inside = {key: value for key, value in weights.items() if key.startswith(prefix)}
+        if not inside:
+            raise DataError(
+                f"{source}: nothing in it begins with the prefix '{prefix}'; it has "
+                f'{_some(weights)}'
+            )
+        weights = _without_prefix(inside, prefix)
+    report = load_weights(module, dict(checkpoint, state_dict=convert(weights)), source)
     print_log(f'Weights of {type(module).__name__}: {report}', logger='current')
     return report
 
 
-def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
-    """Reads a checkpoint file or URL to the CPU; runs no code from it, unless it is trusted.
-
-    Args:
-        path: the file or URL.
-        trusted: unpickle whatever it holds, which can run code of the file's author.
-
-    Raises:
-        DataError: it is not there, cannot be fetched or holds more than plain data.
-    """
-    if '://' in str(path):
-        file = _fetched(str(path))
-    else:
-        check_is_there(path)
-        file = Path(path)
-    try:
-        checkpoint = torch.load(file, map_location='cpu', weights_only=not trusted)
-    except Exception as error:  # a broken pickle raises nearly anything
-        raise DataError(f'checkpoint {file}: {_why_unreadable(file, error)}') from error
-    if not isinstance(checkpoint, Mapping):
-        raise DataError(
-            f'checkpoint {file}: a dict of tensors is expected, found {type(checkpoint).__name__}'
-        )
-    return dict(checkpoint)
+def _compared(own: Mapping, weights: Mapping, path: str, layout: str) -> LoadReport:
+    shared = [key for key in weights if key in own]
+    wrong = [key for key in shared if weights[key].shape != own[key].shape]
+    return LoadReport(
+        path,
+        layout,
+        loaded=[key for key in shared if key not in wrong],
+        # a batch norm's counter of batches is for averages that nobody uses; older files lack it
+        missing=[
+            key for key in own if key not in weights and not key.endswith('.num_batches_tracked')
+        ],
+        unexpected=[key for key in weights if key not in own],
+        wrong_shape=wrong,
+        shapes={key: (tuple(weights[key].shape), tuple(own[key].shape)) for key in wrong},
+    )
 
 
-def _why_unreadable(file: Path, error: Exception) -> str:
-    """torch's own messages are long, and advise to run the code in the file."""
-    with file.open('rb') as stream:
-        start = stream.read(16)
-    refused = re.search(r'GLOBAL ([\w.]+)', str(error))
-    if refused:
-        return (
-            f'it holds {refused[1]}, and only tensors and plain data are read: anything else could '
-            "run code of the file's author. If you trust it: --trust-checkpoint"
-        )
-    if not start:
-        return 'the file is empty'
-    if start.startswith(b'PK'):  # torch's format is a zip file
-        return (
-            f'it is damaged or cut off ({type(error).__name__}: {str(error).splitlines()[0]:.80})'
-        )
-    return f'it is no checkpoint; it starts with {start!r}'
-
-
-def check_is_there(path: str | Path) -> None:
-    """Raises DataError where there is no such checkpoint file; a URL is not looked at."""
-    file = Path(path)
-    if '://' not in str(path) and not file.is_file():
-        near = [p.name for p in file.parent.glob('*')] if file.parent.is_dir() else []
-        raise DataError(f'checkpoint {file}: no such file.{did_you_mean(file.name, near)}')
-
-
-def last_checkpoint(work_dir: str | Path) -> str | None:
-    """Returns the checkpoint that `last_checkpoint` in a work dir names, None if it has none."""
-    note = Path(work_dir) / 'last_checkpoint'
-    if not note.is_file():
-        return None
-    named = Path(note.read_text().strip())
-    moved = Path(work_dir) / named.name  # the work dir was renamed or copied
-    return str(moved if moved.is_file() else named)
-
-
-def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
-    """Writes a checkpoint so that `path` holds the old file or the whole new one, never half."""
-    path = Path(path)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            torch.save(plain(checkpoint), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-# what `weights_only` reads beside tensors and containers
-_PLAIN = (str, bytes, bool, int, float, complex, type(None), torch.dtype, torch.device)
-
-
-def plain(value: Any, at: str = 'checkpoint') -> Any:
-    """Turns NumPy values and the subclasses of dict, list and tuple into plain ones, on the CPU.
-
-    Raises:
-        TypeError: a value is something else, and the file could not be read again; says where
-            (`at` is the place of `value`).
-    """
-    if isinstance(value, Tensor):
-        return value.detach().cpu()
-    if isinstance(value, Mapping):
-        return {plain(key, at): plain(item, f'{at}.{key}') for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        items = [plain(item, f'{at}[{i}]') for i, item in enumerate(value)]
-        return tuple(items) if isinstance(value, tuple) else items
-    if type(value).__module__ == 'numpy':
-        return torch.as_tensor(value) if getattr(value, 'ndim', 0) else value.item()
-    if type(value) not in _PLAIN:
-        raise TypeError(f'{at}: {value!r:.100} is no plain data, which alone a checkpoint can hold')
-    return value
+def _draw_anew(model: nn.Module, keys: list[str]) -> None:
+    """Draws the parts again that hold layers of a wrong shape, such as a head for other classes."""
+    for name in {key.split('.')[0]: None for key in keys}:
+        part = getattr(model, name)
+        init_cfg = getattr(part, 'init_cfg', None)
+        if init_cfg is not None and 'checkpoint' not in init_cfg:
+            part.init_weights()
 
 
 def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:
@@ -218,55 +229,11 @@ def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:
     return weights
 
 
-def _without_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Removes the `module.` that data-parallel wrappers of other programs leave behind."""
-    return {re.sub(r'^module\.', '', key): value for key, value in weights.items()}
+def _without_prefix(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Removes a prefix, such as the `module.` of other programs' data-parallel wrappers."""
+    return {key.removeprefix(prefix): value for key, value in weights.items()}
 
 
 def _some(keys: Mapping) -> str:
     names = list(map(str, keys))
     return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
-
-
-def _fetched(source: str) -> Path:
-    """Returns the local copy of a URL, fetched into torch's hub folder where it is missing."""
-    url = _url_of(source)
-    target = Path(torch.hub.get_dir()) / 'checkpoints' / url.rsplit('/', 1)[-1]
-    if target.is_file():
-        return target
-    print_log(f'Fetching {url} to {target}', logger='current')
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(target), progress=False)
-    except (OSError, HTTPException, RuntimeError, ValueError) as error:  # URLError is an OSError
-        raise DataError(
-            f'the weights {source} cannot be fetched: {error}.\n'
-            f'  from: {url}\n'
-            f'  to:   {target}   (a file put there by hand is found)\n'
-            'Or train without them: --from-scratch'
-        ) from error
-    return target
-
-
-def _url_of(source: str) -> str:
-    """Resolves `torchvision://NAME[.WEIGHTS]` (IMAGENET1K_V1) and `open-mmlab://NAME`."""
-    scheme, _, name = source.partition('://')
-    if scheme == 'torchvision':
-        from torchvision.models import get_model_weights, list_models
-
-        model, _, weights = name.partition('.')
-        if model not in list_models():
-            raise DataError(f'{source}: unknown model.{did_you_mean(model, list_models())}')
-        known = get_model_weights(model).__members__
-        weights = weights or 'IMAGENET1K_V1'
-        if weights not in known:
-            raise DataError(f'{source}: no such weights; {model} has {", ".join(known)}')
-        return known[weights].url
-    if scheme == 'open-mmlab':
-        from mmengine.runner.checkpoint import get_external_models
-
-        urls = get_external_models()
-        if name not in urls:
-            raise DataError(f'{source}: unknown name.{did_you_mean(name, urls)}')
-        return urls[name]
-    return source

@@ -9,8 +9,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmlite import registry
-from mmlite.engine.checkpoint import LoadReport
-from mmlite.errors import ConfigError, DataError
+from mmlite.errors import ConfigError
 from mmlite.overrides import walk
 
 LOOPS_OF = dict(train=('train', 'val'), test=('test',))
@@ -141,19 +140,6 @@ def check_head_against_data(model: nn.Module, dataset: Dataset, at: str) -> None
         f'{", ".join(classes)}. Set model.bbox_head.num_classes={len(classes)} (background is not '
         'counted)'
     )
-
-
-def check_enough_loaded(report: LoadReport, share: float) -> None:
-    """Refuses a checkpoint of which too little fits: the rest of the model would be random.
-
-    Raises:
-        DataError: less than `share` of the model was loaded; the message lists what was not.
-    """
-    if report.share < share:
-        raise DataError(
-            f'{report}\n{share:.0%} of the model are expected from a checkpoint here. Is it of '
-            'another config? To go on all the same: --allow-partial'
-        )
 
 
 def check_checkpoint_classes(checkpoint: Mapping, classes: Sequence[str], path: str) -> None:

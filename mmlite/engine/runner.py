@@ -28,17 +28,20 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlite.datasets import build_dataloader
-from mmlite.engine.checkpoint import load_weights, plain, read_checkpoint, write_checkpoint
-from mmlite.engine.checks import check_checkpoint_classes, check_enough_loaded
+from mmlite.engine.checkpoint import (
+    FINE_TUNING_SHARE,
+    load_weights,
+    plain,
+    read_checkpoint,
+    write_checkpoint,
+)
+from mmlite.engine.checks import check_checkpoint_classes
 from mmlite.evaluation import build_metrics
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.registry import HOOKS
 from mmlite.version import __version__
 
 LOOPS = ('train', 'val', 'test')
-
-# of a model that starts from a checkpoint: a new head is expected, a new backbone is a mistake
-FINE_TUNING_SHARE = 0.5
 
 _timestamps: set[str] = set()  # of the runs of this process
 
@@ -60,7 +63,7 @@ class Runner(mmengine.runner.Runner):
 
     Args: mmengine's, and
         extra_metrics: metrics beside those of the evaluators.
-        allow_partial, trust_checkpoint: as `build_runner`.
+        allow_partial, trust_checkpoint, checkpoint_layout: as `build_runner`.
     """
 
     def __init__(
@@ -69,11 +72,13 @@ class Runner(mmengine.runner.Runner):
         extra_metrics: Sequence[BaseMetric] = (),
         allow_partial: bool = False,
         trust_checkpoint: bool = False,
+        checkpoint_layout: str | None = None,
         **kwargs,
     ) -> None:
         self._extra_metrics = list(extra_metrics)
         self._allow_partial = allow_partial
         self._trust_checkpoint = trust_checkpoint
+        self._checkpoint_layout = checkpoint_layout
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -241,11 +246,17 @@ class Runner(mmengine.runner.Runner):
         """Loads the weights and returns the checkpoint; mmengine's `resume` calls this too."""
         checkpoint = read_checkpoint(filename, self._trust_checkpoint)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        report = load_weights(_unwrapped(self.model), checkpoint, filename, strict)
-        self.logger.info(str(report))
         testing = isinstance(self._test_loop, mmengine.runner.BaseLoop)
-        if not self._allow_partial:
-            check_enough_loaded(report, 1.0 if testing or self._resume else FINE_TUNING_SHARE)
+        min_share = 1.0 if testing or self._resume else FINE_TUNING_SHARE
+        report = load_weights(
+            _unwrapped(self.model),
+            checkpoint,
+            filename,
+            strict,
+            self._checkpoint_layout,
+            0 if self._allow_partial else min_share,
+        )
+        self.logger.info(str(report))
         if testing:
             check_checkpoint_classes(
                 checkpoint, self.test_dataloader.dataset.metainfo['classes'], filename

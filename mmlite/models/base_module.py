@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from mmengine.model import initialize
-from torch import nn
+from torch import Tensor, nn
+
+from mmlite.engine.checkpoint import load_pretrained
+from mmlite.errors import ConfigError, did_you_mean
 
 
 class BaseModule(nn.Module):
@@ -15,6 +18,7 @@ class BaseModule(nn.Module):
     Args:
         init_cfg: an initialiser of mmengine or a list of them, such as
             `dict(type='Xavier', layer='Conv2d', distribution='uniform')`; None draws nothing.
+            `dict(type='Pretrained', checkpoint=..., prefix='')` loads a file, a URL or a name.
     """
 
     def __init__(self, init_cfg: dict | list | None = None) -> None:
@@ -22,9 +26,35 @@ class BaseModule(nn.Module):
         self.init_cfg = init_cfg
 
     def init_weights(self) -> None:
-        """Draws the weights of this module, then those of its parts that have their own way."""
-        if self.init_cfg:
-            initialize(self, self.init_cfg)
+        """Draws the weights of this module, then those of its parts that have their own way.
+
+        Raises:
+            DataError: pretrained weights cannot be fetched or do not fit.
+        """
+        init_cfg = self.init_cfg
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+            _check_pretrained(init_cfg, type(self).__name__)
+            prefix = init_cfg.get('prefix') or ''
+            load_pretrained(self, init_cfg['checkpoint'], self.convert_pretrained, prefix)
+            return
+        if init_cfg:
+            initialize(self, init_cfg)
         for part in self.children():
             if hasattr(part, 'init_weights'):
                 part.init_weights()
+
+    def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Turns the weights of a file, such as a classifier's, into this module's."""
+        return state_dict
+
+
+def _check_pretrained(init_cfg: dict, part: str) -> None:
+    known = ('type', 'checkpoint', 'prefix', 'map_location')  # the last changes nothing here
+    for key in init_cfg:
+        if key not in known:
+            raise ConfigError(
+                f"{part}.init_cfg: Pretrained takes no argument '{key}'."
+                f'{did_you_mean(key, known)} It takes: {", ".join(known[1:])}.'
+            )
+    if 'checkpoint' not in init_cfg:
+        raise ConfigError(f"{part}.init_cfg: Pretrained needs the argument 'checkpoint'")

@@ -2,13 +2,19 @@
 
 from mmlite.ops.assigners import ATSSAssigner, FCOSAssigner, MaxIoUAssigner
 from mmlite.ops.coders import DeltaXYWHBBoxCoder, DistancePointBBoxCoder
-from mmlite.ops.priors import AnchorGenerator, MlvlPointGenerator, SSDAnchorGenerator
+from mmlite.ops.priors import (
+    AnchorGenerator,
+    MlvlPointGenerator,
+    SSDAnchorGenerator,
+    TorchvisionAnchorGenerator,
+)
 from mmlite.registry import TASK_UTILS
 
 for cls in (
     AnchorGenerator,
     MlvlPointGenerator,
     SSDAnchorGenerator,
+    TorchvisionAnchorGenerator,
     DeltaXYWHBBoxCoder,
     DistancePointBBoxCoder,
     ATSSAssigner,

@@ -37,6 +37,8 @@ class MaxIoUAssigner:
         min_pos_iou: IoU from which a box takes its best prior whatever the thresholds say.
         gt_max_assign_all: the box takes all priors that share its best IoU, not the first alone.
         match_low_quality: whether boxes take their best priors at all.
+        reassign_low_quality: a prior taken so has to find the box that took it; False leaves it
+            the box that it overlaps most, as torchvision's RetinaNet and detectron2 do.
         ignore_iof_thr: priors with a larger share inside an ignored box are ignored; a value of
             zero or less switches this off.
         ignore_wrt_candidates: measure that share on the prior; else on the ignored box.
@@ -50,6 +52,7 @@ class MaxIoUAssigner:
         min_pos_iou: float = 0.0,
         gt_max_assign_all: bool = True,
         match_low_quality: bool = True,
+        reassign_low_quality: bool = True,
         ignore_iof_thr: float = -1,
         ignore_wrt_candidates: bool = True,
         gpu_assign_thr: float = -1,
@@ -61,6 +64,7 @@ class MaxIoUAssigner:
         self.min_pos_iou = min_pos_iou
         self.gt_max_assign_all = gt_max_assign_all
         self.match_low_quality = match_low_quality
+        self.reassign_low_quality = reassign_low_quality
         self.ignore_iof_thr = ignore_iof_thr
         self.ignore_wrt_candidates = ignore_wrt_candidates
 
@@ -94,7 +98,8 @@ class MaxIoUAssigner:
         assigned = torch.full_like(best_gt, IGNORE)
         assigned[(best_iou >= low) & (best_iou < high)] = BACKGROUND
         assigned = torch.where(best_iou >= self.pos_iou_thr, best_gt, assigned)
-        return torch.where(taken_by >= 0, taken_by, assigned)
+        kept = taken_by if self.reassign_low_quality else best_gt
+        return torch.where(taken_by >= 0, kept, assigned)
 
     def _best_priors(self, ious: Tensor) -> Tensor:
         """Returns (R,): the last box of `ious` (g, R) whose best prior this is, -1 for none."""

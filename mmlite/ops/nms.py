@@ -35,6 +35,22 @@ def select_candidates(
     return torch.cat(inds), torch.cat(labels)
 
 
+def best_of_each_class(scores: Tensor, labels: Tensor, count: int) -> Tensor:
+    """Returns the indices of the `count` best candidates of each class, class by class.
+
+    Args:
+        scores: (m,).
+        labels: (m,), 1..C.
+        count: largest number kept of a class.
+    """
+    order = scores.argsort(descending=True)
+    order = order[labels[order].argsort(stable=True)]
+    sizes = labels.bincount()
+    firsts = (sizes.cumsum(0) - sizes)[labels[order]]
+    rank = torch.arange(len(order), device=order.device) - firsts
+    return order[rank < count]
+
+
 def multiclass_nms(
     bboxes: Tensor, scores: Tensor, labels: Tensor, iou_thr: float, max_per_img: int
 ) -> Tensor:

@@ -54,13 +54,16 @@ class GridPriors:
             ConfigError: the number of feature maps is not the number of levels.
         """
         self._check_levels(featmap_sizes)
+        strides = self.strides_of(featmap_sizes)
         levels = [
             self._shift(base, stride, size, like)
-            for base, stride, size in zip(
-                self.base_priors, self.strides, featmap_sizes, strict=True
-            )
+            for base, stride, size in zip(self.base_priors, strides, featmap_sizes, strict=True)
         ]
         return torch.cat(levels), [len(level) for level in levels]
+
+    def strides_of(self, featmap_sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Returns the steps (w, h) in pixels between the cells of maps of these sizes."""
+        return self.strides
 
     def inside(
         self,
@@ -182,6 +185,43 @@ class MlvlPointGenerator(GridPriors):
         return like.new_ones(count, dtype=torch.bool)
 
 
+class TorchvisionAnchorGenerator(GridPriors):
+    """The anchors that torchvision's RetinaNet and FCOS are trained with.
+
+    Corners are rounded to whole pixels around the cell's top left corner. Where a map does not
+    divide the input, such as 3 cells of stride 128 in 320 pixels, the anchors stand closer than
+    that: input // cells pixels apart.
+
+    Args:
+        strides: pixels per cell of each level; the first must divide the input.
+        sizes: per level the sides of the square anchor in pixels.
+        ratios: h / w.
+    """
+
+    def __init__(
+        self, strides: Sequence, sizes: Sequence[Sequence[float]], ratios: Sequence[float]
+    ) -> None:
+        if len(strides) != len(sizes):
+            raise ConfigError(
+                f'TorchvisionAnchorGenerator: one entry per level is expected, found '
+                f'{len(strides)} strides and {len(sizes)} sizes'
+            )
+        base_priors = [
+            _boxes_at((0.0, 0.0), [_sides(side, r) for r in ratios for side in level]).round()
+            for level in sizes
+        ]
+        super().__init__(strides, base_priors)
+
+    def strides_of(self, featmap_sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Returns input // cells, (w, h) of each level."""
+        height, width = featmap_sizes[0]
+        input_w, input_h = width * self.strides[0][0], height * self.strides[0][1]
+        return [(input_w // columns, input_h // rows) for rows, columns in featmap_sizes]
+
+    # anchors in the padding are background
+    inside = MlvlPointGenerator.inside
+
+
 class SSDAnchorGenerator(GridPriors):
     """SSD's default boxes (Liu et al. 2016, section 2.2, with the sizes of the released models).
 
@@ -198,6 +238,7 @@ class SSDAnchorGenerator(GridPriors):
             models' for input 300 and 512, half the smallest side elsewhere.
         input_size: side of the input in pixels.
         scale_major: False; mmdet's configs carry it.
+        clip_sides: no side is longer than the input, as in torchvision.
 
     Raises:
         ConfigError: arguments that do not fit together.
@@ -212,6 +253,7 @@ class SSDAnchorGenerator(GridPriors):
         basesize_ratio_range: Sequence[float] = (0.15, 0.9),
         input_size: int | None = None,
         scale_major: bool = False,
+        clip_sides: bool = False,
     ) -> None:
         if scale_major:
             raise ConfigError('SSDAnchorGenerator: scale_major=True is not SSD; leave it out')
@@ -227,8 +269,11 @@ class SSDAnchorGenerator(GridPriors):
                 f'strides, {len(ratios)} ratios, {len(min_sizes)} min_sizes, '
                 f'{len(max_sizes)} max_sizes'
             )
+        if clip_sides and input_size is None:
+            raise ConfigError('SSDAnchorGenerator: clip_sides=True needs input_size')
+        longest = input_size if clip_sides else math.inf
         base_priors = [
-            _default_boxes(stride, *sizes)
+            _default_boxes(stride, *sizes, longest)
             for stride, *sizes in zip(
                 map(_pair, strides), min_sizes, max_sizes, ratios, strict=True
             )
@@ -266,10 +311,15 @@ def ssd_sizes(
 
 
 def _default_boxes(
-    stride: tuple[int, int], min_size: float, max_size: float, ratios: Sequence[float]
+    stride: tuple[int, int],
+    min_size: float,
+    max_size: float,
+    ratios: Sequence[float],
+    longest: float,
 ) -> Tensor:
     sides = [(min_size, min_size), (math.sqrt(min_size * max_size),) * 2]
     sides += [_sides(min_size, h_by_w) for ratio in ratios for h_by_w in (1 / ratio, ratio)]
+    sides = [(min(w, longest), min(h, longest)) for w, h in sides]
     return _boxes_at((stride[0] / 2, stride[1] / 2), sides)
 
 

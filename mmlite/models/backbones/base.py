@@ -1,18 +1,14 @@
-"""What every backbone shares: where its first weights come from, and what stays frozen."""
+"""What every backbone shares: what stays frozen."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from mmlite.engine.checkpoint import load_pretrained
 from mmlite.models.base_module import BaseModule
 
 
 class Backbone(BaseModule):
-    """A module whose `init_cfg` may be `dict(type='Pretrained', checkpoint=...)`.
-
-    Any other `init_cfg` is mmengine's business (Kaiming, Xavier, Constant, ...).
-    """
+    """A module with parts that stay as they are; `convert_pretrained` takes a classifier's file."""
 
     norm_eval = False  # batch norm keeps its statistics in training
 
@@ -35,19 +31,3 @@ class Backbone(BaseModule):
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
-
-    def init_weights(self) -> None:
-        """Draws the weights, or loads them where `init_cfg` says so.
-
-        Raises:
-            DataError: the weights cannot be fetched or do not fit.
-        """
-        init_cfg = self.init_cfg
-        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
-            load_pretrained(self, init_cfg['checkpoint'], self.convert_pretrained)
-        else:
-            super().init_weights()
-
-    def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Turns a classifier's weights into this backbone's; a subclass says how."""
-        return state_dict

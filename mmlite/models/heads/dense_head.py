@@ -21,7 +21,7 @@ from torch import Tensor
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.models.base_module import BaseModule
 from mmlite.ops.assigners import BACKGROUND, IGNORE
-from mmlite.ops.nms import multiclass_nms, select_candidates
+from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
 
 BACKGROUND_LABEL = 0
@@ -29,6 +29,8 @@ IGNORE_LABEL = -1
 
 # keys of mmdet's test_cfg, and the value of one that is left out
 _TEST_DEFAULTS = dict(score_thr=0.05, nms_pre=1000, max_per_img=100, min_bbox_size=0)
+# ... and two rules of torchvision's
+_TEST_DEFAULTS |= dict(max_per_class=-1, geometric_score=False)
 
 
 class DenseHead(BaseModule):
@@ -41,7 +43,9 @@ class DenseHead(BaseModule):
         loss_cls, loss_bbox: configs of the losses.
         train_cfg: dict with `assigner`; None for a head that only predicts.
         test_cfg: dict with `score_thr`, `nms_pre`, `nms=dict(type='nms', iou_threshold=...)`,
-            `max_per_img`, `min_bbox_size`.
+            `max_per_img`, `min_bbox_size`. Of each class at most `max_per_class` candidates enter
+            the NMS, -1 for all. `geometric_score`: the geometric mean of class score and
+            `score_factor` is the score before the threshold; else their product after it.
         init_cfg: an initialiser of mmengine.
     """
 
@@ -204,6 +208,8 @@ class DenseHead(BaseModule):
         outs, priors, num_per_level = self.forward_with_priors(feats)
         scores = self.loss_cls.scores(outs['cls_score'])
         factor = self.score_factor(outs)
+        if factor is not None and self.test_cfg['geometric_score']:
+            scores, factor = (scores * factor[..., None]).sqrt(), None
         return [
             self.detect(
                 scores[i],
@@ -234,6 +240,9 @@ class DenseHead(BaseModule):
         """The detections of one image from its scores (R, C) and deltas (R, 4)."""
         cfg = self.test_cfg
         inds, labels = select_candidates(scores, num_per_level, cfg['score_thr'], cfg['nms_pre'])
+        if cfg['max_per_class'] > 0:
+            best = best_of_each_class(scores[inds, labels - 1], labels, cfg['max_per_class'])
+            inds, labels = inds[best], labels[best]
         bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
         kept = scores[inds, labels - 1]
         if factor is not None:

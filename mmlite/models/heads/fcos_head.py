@@ -32,6 +32,8 @@ class FCOSHead(DenseHead):
         conv_bias: bias in the towers; 'auto' where there is no normalisation.
         norm_cfg: normalisation in the towers; None for none.
         dcn_on_last_conv: False; a deformable last convolution is not supported.
+        prior_generator: config of the points; those of `strides` if left out.
+        bbox_coder: config of the coder, which also gets `norm_on_bbox`.
         loss_cls, loss_bbox, loss_centerness: configs of the losses.
         train_cfg, test_cfg, init_cfg: as DenseHead.
     """
@@ -51,6 +53,8 @@ class FCOSHead(DenseHead):
         conv_bias: bool | str = 'auto',
         norm_cfg: dict | None = _TOWER_NORM,
         dcn_on_last_conv: bool = False,
+        prior_generator: dict | None = None,
+        bbox_coder: dict | None = None,
         loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
         loss_centerness: dict | None = None,
@@ -68,8 +72,8 @@ class FCOSHead(DenseHead):
         )
         super().__init__(
             num_classes,
-            dict(type='MlvlPointGenerator', strides=strides),
-            dict(type='DistancePointBBoxCoder', norm_on_bbox=norm_on_bbox),
+            prior_generator or dict(type='MlvlPointGenerator', strides=strides),
+            dict(bbox_coder or dict(type='DistancePointBBoxCoder'), norm_on_bbox=norm_on_bbox),
             loss_cls or dict(type='FocalLoss'),
             loss_bbox or dict(type='IoULoss'),
             dict(assigner=assigner) | (train_cfg or {}),

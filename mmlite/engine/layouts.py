@@ -1,0 +1,241 @@
+"""How other programs, and older ones, name and order the weights of the three detectors.
+
+mmlite's own layout, in memory and on disk, is mmdet 3.x's. Two things differ elsewhere: the names
+of the layers, and where a class layer has its background channels. mmdet 3.x and 2.x have them
+last (softmax) or have none (sigmoid), mmdet 1.x has them first, torchvision has them first always.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmlite.errors import DataError
+
+# 'backbone': a classifier's weights, of which the backbone takes what it has
+LAYOUTS = ('mmdet-3.x', 'mmdet-2.x', 'mmdet-1.x', 'torchvision', 'backbone')
+
+_PARTS = ('backbone.', 'neck.', 'bbox_head.')
+_CLASS_LAYER = re.compile(r'bbox_head\.(retina_cls|conv_cls|cls_convs\.\d+\.0)\.(weight|bias)')
+# the background of a sigmoid head in torchvision's layout: a logit that no threshold lets through
+_NO_BACKGROUND = -100.0
+
+
+def recognise(
+    weights: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+    model: nn.Module,
+    path: str,
+    version: str | None = None,
+) -> str:
+    """Returns which of LAYOUTS a file has.
+
+    Args:
+        weights: its tensors.
+        meta: its `meta`; the versions in it say how old it is.
+        model: the detector they are for.
+        path: the file, for errors.
+        version: '1.x' or '3.x' in place of what `meta` says.
+
+    Raises:
+        DataError: nothing says whether the background of a softmax head is first or last.
+    """
+    if any(key.startswith('head.classification_head.') for key in weights):
+        return 'torchvision'
+    if hasattr(model, 'backbone') and not any(key.startswith(_PARTS) for key in weights):
+        return 'backbone'
+    version = version or _version(meta)
+    if (
+        version is None
+        and _is_softmax(model)
+        and any(map(_CLASS_LAYER.match, _own(weights, model)))
+    ):
+        raise DataError(
+            f'{path}: nothing in it says whether mmdet 1.x wrote it, which has the background '
+            'class first, or a later one, which has it last. If you know: --checkpoint-layout 1.x '
+            'or 3.x (2.x is as 3.x)'
+        )
+    return f'mmdet-{version or "3.x"}'
+
+
+def _version(meta: Mapping[str, Any]) -> str | None:
+    if 'mmengine_version' in meta or 'mmlite_version' in meta:
+        return '3.x'
+    major = str(meta.get('mmdet_version', '')).split('.')[0]
+    return {'0': '1.x', '1': '1.x', '2': '2.x', '3': '3.x'}.get(major)
+
+
+def to_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict[str, Tensor]:
+    """Returns the weights of a file in mmlite's layout; what has no place keeps its name."""
+    if layout == 'backbone':
+        converted = model.backbone.convert_pretrained(dict(weights))
+        return {f'backbone.{key}': value for key, value in converted.items()}
+    if layout != 'torchvision':
+        own = _own(weights, model)
+        return _background_moved(own, model, -1) if layout == 'mmdet-1.x' else own
+    weights = {_current_torchvision_name(key): value for key, value in weights.items()}
+    names = {_torchvision_name(key, model): key for key in model.state_dict()}
+    own = {names.get(key, key): value for key, value in weights.items()}
+    for key in _scales(model):
+        own[key] = torch.tensor(1.0)  # torchvision's FCOS has none
+    if _is_softmax(model):
+        return _background_moved(own, model, -1)
+    for key, value in _class_layers(own, model):
+        own[key] = value[:, 1:].flatten(0, 1)
+    return own
+
+
+def from_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict[str, Tensor]:
+    """Returns the weights of `model.state_dict()` in another layout; the inverse of `to_own`.
+
+    A sigmoid head gets a background for torchvision, one that is never found.
+    """
+    weights = dict(weights)
+    if layout == 'mmdet-1.x':
+        moved = _background_moved(weights, model, 1)
+        return {_first_name(key, model): value for key, value in moved.items()}
+    if layout != 'torchvision':
+        return weights
+    if _is_softmax(model):
+        weights = _background_moved(weights, model, 1)
+    else:
+        for key, value in _class_layers(weights, model):
+            fill = _NO_BACKGROUND if key.endswith('bias') else 0.0
+            background = torch.full_like(value[:, :1], fill)
+            weights[key] = torch.cat([background, value], dim=1).flatten(0, 1)
+    scales = _scales(model)
+    unequal = [key for key in scales if weights.pop(key).item() != 1]
+    if unequal:
+        raise DataError(f"torchvision's FCOS has no scales, and {unequal[0]} is not 1")
+    return {_torchvision_name(key, model): value for key, value in weights.items()}
+
+
+# ---- the background channel ---------------------------------------------------------------------
+
+
+def _is_softmax(model: nn.Module) -> bool:
+    head = getattr(model, 'bbox_head', None)
+    return getattr(head, 'num_outputs', 0) > getattr(head, 'num_classes', 0)
+
+
+def _class_layers(weights: Mapping[str, Tensor], model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yields the tensors that give class scores, as (priors of a cell, classes, ...).
+
+    The file may have another number of classes than the model, not of priors.
+    """
+    own = model.state_dict()
+    for key in [key for key in weights if _CLASS_LAYER.match(key) and key in own]:
+        priors = len(own[key]) // model.bbox_head.num_outputs
+        if len(weights[key]) % priors == 0:
+            yield key, weights[key].unflatten(0, (priors, -1))
+
+
+def _background_moved(
+    weights: Mapping[str, Tensor], model: nn.Module, step: int
+) -> dict[str, Tensor]:
+    """Moves the background of a softmax head: -1 from first to last, 1 back."""
+    moved = dict(weights)
+    if _is_softmax(model):
+        for key, value in _class_layers(weights, model):
+            moved[key] = value.roll(step, dims=1).flatten(0, 1)
+    return moved
+
+
+def _scales(model: nn.Module) -> list[str]:
+    return [key for key in model.state_dict() if key.startswith('bbox_head.scales.')]
+
+
+# ---- names of older mmdet -----------------------------------------------------------------------
+
+_RENAMED = (
+    (r'bbox_head\.fcos_(cls|reg|centerness)\.', r'bbox_head.conv_\1.'),  # FCOS up to 1.x
+    (r'(bbox_head\.\w+_convs\.\d+)\.(weight|bias)$', r'\1.conv.\2'),  # RetinaNet up to 0.5
+    (r'(bbox_head\.\w+_convs\.\d+)\.(weight|bias)$', r'\1.0.\2'),  # SSD up to 2.13, as all below
+    (r'backbone\.l2_norm\.', r'neck.l2_norm.'),
+)
+
+
+def _own(weights: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Gives each tensor the name of today, where the model has that one and not the old one."""
+    own = set(model.state_dict())
+    return {_own_name(key, own): value for key, value in weights.items()}
+
+
+def _own_name(key: str, own: set[str]) -> str:
+    candidates = [key, *(re.sub(pattern, name, key) for pattern, name in _RENAMED)]
+    extra = re.match(r'backbone\.extra\.(\d+)\.(\w+)$', key)
+    if extra:  # SSD's added layers were one flat list, two to a level
+        level, conv = divmod(int(extra[1]), 2)
+        candidates.append(f'neck.extra_layers.{level}.{conv}.conv.{extra[2]}')
+    return next((name for name in candidates if name in own), key)
+
+
+def _first_name(key: str, model: nn.Module) -> str:
+    """Returns the name that mmdet 1.x has for a tensor."""
+    key = re.sub(r'bbox_head\.conv_(cls|reg|centerness)\.', r'bbox_head.fcos_\1.', key)
+    key = re.sub(r'neck\.l2_norm\.', 'backbone.l2_norm.', key)
+    key = re.sub(r'(bbox_head\.\w+_convs\.\d+)\.0\.', r'\1.', key)
+    extra = re.match(r'neck\.extra_layers\.(\d+)\.(\d)\.conv\.(\w+)$', key)
+    return f'backbone.extra.{2 * int(extra[1]) + int(extra[2])}.{extra[3]}' if extra else key
+
+
+# ---- torchvision's names ------------------------------------------------------------------------
+
+
+def _current_torchvision_name(key: str) -> str:
+    """Files of torchvision before 0.13 lack a level of names in the FPN."""
+    return re.sub(r'(\.fpn\.\w+_blocks\.\d+)\.(weight|bias)$', r'\1.0.\2', key)
+
+
+def _torchvision_name(key: str, model: nn.Module) -> str:
+    """Returns the name that torchvision has for a tensor of this model."""
+    if hasattr(model.neck, 'extra_layers'):
+        return _ssd_name(key)
+    key = re.sub(r'^backbone\.', 'backbone.body.', key)
+    key = re.sub(r'^neck\.lateral_convs\.(\d+)\.conv\.', r'backbone.fpn.inner_blocks.\1.0.', key)
+    level = re.match(r'neck\.fpn_convs\.(\d+)\.conv\.(\w+)$', key)
+    if level:
+        number = int(level[1])
+        inner = len(model.neck.lateral_convs)
+        # the names P6 and P7 are for three levels from the backbone, P3 to P5
+        block = f'layer_blocks.{number}.0' if number < inner else f'extra_blocks.p{number + 3}'
+        return f'backbone.fpn.{block}.{level[2]}'
+    return _fpn_head_name(key, model)
+
+
+def _fpn_head_name(key: str, model: nn.Module) -> str:
+    for short, name in (('cls', 'classification'), ('reg', 'regression')):
+        tower = re.match(rf'bbox_head\.{short}_convs\.(\d+)\.(conv|gn)\.(\w+)$', key)
+        if tower:
+            number, is_norm = int(tower[1]), tower[2] == 'gn'
+            if hasattr(model.bbox_head, 'conv_centerness'):  # FCOS: convolution, norm, ReLU, ...
+                place = str(3 * number + is_norm)
+            else:
+                place = f'{number}.{int(is_norm)}'
+            return f'head.{name}_head.conv.{place}.{tower[3]}'
+    key = re.sub(r'^bbox_head\.(retina|conv)_cls\.', 'head.classification_head.cls_logits.', key)
+    key = re.sub(r'^bbox_head\.retina_reg\.', 'head.regression_head.bbox_reg.', key)
+    key = re.sub(r'^bbox_head\.conv_reg\.', 'head.regression_head.bbox_reg.', key)
+    return re.sub(r'^bbox_head\.conv_centerness\.', 'head.regression_head.bbox_ctrness.', key)
+
+
+def _ssd_name(key: str) -> str:
+    layer = re.match(r'backbone\.features\.(\d+)\.(\w+)$', key)
+    if layer:
+        number = int(layer[1])
+        if number >= 31:  # fc6 and fc7 come after a pooling of their own
+            return f'backbone.extra.0.7.{number - 30}.{layer[2]}'
+        return key if number < 23 else f'backbone.extra.0.{number - 23}.{layer[2]}'
+    extra = re.match(r'neck\.extra_layers\.(\d+)\.(\d)\.conv\.(\w+)$', key)
+    if extra:
+        return f'backbone.extra.{int(extra[1]) + 1}.{2 * int(extra[2])}.{extra[3]}'
+    key = re.sub(r'^neck\.l2_norm\.weight$', 'backbone.scale_weight', key)
+    for short, name in (('cls', 'classification'), ('reg', 'regression')):
+        key = re.sub(
+            rf'^bbox_head\.{short}_convs\.(\d+)\.0\.', rf'head.{name}_head.module_list.\1.', key
+        )
+    return key
