@@ -7,7 +7,7 @@ import sys
 
 from mmlite.errors import did_you_mean
 
-VERBS = ('train', 'test', 'eval_results', 'demo', 'model_info')
+VERBS = ('train', 'test', 'eval_results', 'demo', 'model_info', 'convert_checkpoint')
 
 
 def main(argv: list[str]) -> int:

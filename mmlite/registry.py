@@ -16,6 +16,7 @@ from typing import Any
 from mmengine import registry as roots
 
 from mmlite.errors import ArgumentError, ConfigError, UnknownTypeError, did_you_mean
+from mmlite.inert import without_inert
 
 # (config path, arguments) of the objects under construction, the outermost first: their parts
 # find their own path in them
@@ -52,7 +53,7 @@ class Registry(roots.Registry):
         args = {**(default_args or {}), **cfg}
         args.pop('_scope_', None)
         cls = self.find(args.pop('type'), path)
-        check_arguments(cls, args, path)
+        args = check_arguments(cls, args, path)
         token = _under_construction.set((*_under_construction.get(), (path, args)))
         try:
             return cls(**args)
@@ -123,14 +124,18 @@ class Registry(roots.Registry):
         return names
 
 
-def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] = ()) -> None:
-    """Raises ArgumentError where `cls(**args)` would not fit the signature of `cls`.
+def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] = ()) -> dict:
+    """Returns the arguments without those of mmdet's that change nothing, see `mmlite.inert`.
 
     `given` names arguments that are not in `args` yet, but will be there.
+
+    Raises:
+        ArgumentError: `cls(**args)` would not fit the signature of `cls`.
     """
     parameters = parameters_of(cls)
     if parameters is None:
-        return
+        return args
+    args = without_inert(cls, args, parameters, path)
     name = getattr(cls, '__name__', str(cls))
     unknown = [key for key in args if key not in parameters]
     if unknown:
@@ -146,6 +151,7 @@ def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] =
     ]
     if missing:
         raise ArgumentError(f"{path}: {name} needs the argument '{missing[0]}'.")
+    return args
 
 
 def parameters_of(cls: Callable) -> dict[str, inspect.Parameter] | None:

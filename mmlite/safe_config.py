@@ -15,7 +15,7 @@ _ALLOWED = (
     *(ast.Dict, ast.List, ast.Tuple, ast.Set, ast.keyword, ast.Starred),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub, ast.UAdd),
 )
-_ALLOWED_CALLS = ('dict', 'list', 'tuple')
+_ALLOWED_CALLS = ('dict', 'list', 'tuple', 'float')
 
 
 def check_holds_values_only(files: Iterable[str]) -> None:
@@ -30,15 +30,23 @@ def check_holds_values_only(files: Iterable[str]) -> None:
     for file in files:
         if not file.endswith('.py'):
             continue
-        source = Path(file).read_text(encoding='utf-8')
-        for node in ast.walk(ast.parse(source)):
-            if not _is_value(node):
-                line = getattr(node, 'lineno', 0)
-                code = ast.get_source_segment(source, node) or type(node).__name__
-                raise ConfigError(
-                    f'config {file}, line {line}: --safe-config allows values, dict(), list(), '
-                    f'tuple() and _base_ alone, found: {code:.80}'
-                )
+        check_text_holds_values_only(Path(file).read_text(encoding='utf-8'), file)
+
+
+def check_text_holds_values_only(source: str, title: str) -> None:
+    """The same for the text of one config; `title` is its name in errors."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError as error:
+        raise ConfigError(f'config {title}, line {error.lineno}: {error.msg}') from error
+    for node in nodes:
+        if not _is_value(node):
+            line = getattr(node, 'lineno', 0)
+            code = ast.get_source_segment(source, node) or type(node).__name__
+            raise ConfigError(
+                f'config {title}, line {line}: a safe config holds values, dict(), list(), '
+                f'tuple(), float() and _base_ alone, found: {code:.80}'
+            )
 
 
 def _is_value(node: ast.AST) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchvision.ops import box_iou
 
 from mmlite.models import build_detector
 
@@ -65,3 +66,18 @@ def load_golden(name: str) -> Golden:
         gt_bboxes=[torch.from_numpy(bboxes) for bboxes, _ in drawn],
         gt_labels=[torch.from_numpy(labels) + 1 for _, labels in drawn],
     )
+
+
+@torch.no_grad()
+def check_detections(golden: Golden, model: nn.Module) -> None:
+    """Asserts that a model in eval mode finds in the golden images what mmdet found."""
+    for image, found in enumerate(model.predict(golden.img, golden.img_metas)):
+        expected = {
+            key: torch.from_numpy(golden.arrays[f'pred{image}_{key}'])
+            for key in ('bboxes', 'scores', 'labels0')
+        }
+        torch.testing.assert_close(found['scores'], expected['scores'], rtol=1e-4, atol=0)
+        # scores that are nearly equal may change places, so each box is looked for among all
+        ious = box_iou(expected['bboxes'], found['bboxes'])
+        same_label = expected['labels0'][:, None] + 1 == found['labels']
+        assert (ious * same_label).max(dim=1).values.min() > 0.99

@@ -77,8 +77,11 @@ def to_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict
     if layout != 'torchvision':
         own = _own(weights, model)
         return _background_moved(own, model, -1) if layout == 'mmdet-1.x' else own
-    weights = {_current_torchvision_name(key): value for key, value in weights.items()}
     names = {_torchvision_name(key, model): key for key in model.state_dict()}
+    weights = {
+        key if key in names else _current_torchvision_name(key): value
+        for key, value in weights.items()
+    }
     own = {names.get(key, key): value for key, value in weights.items()}
     for key in _scales(model):
         own[key] = torch.tensor(1.0)  # torchvision's FCOS has none
@@ -93,6 +96,9 @@ def from_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> di
     """Returns the weights of `model.state_dict()` in another layout; the inverse of `to_own`.
 
     A sigmoid head gets a background for torchvision, one that is never found.
+
+    Raises:
+        DataError: the layout has no place for something in the model.
     """
     weights = dict(weights)
     if layout == 'mmdet-1.x':
@@ -100,6 +106,8 @@ def from_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> di
         return {_first_name(key, model): value for key, value in moved.items()}
     if layout != 'torchvision':
         return weights
+    if hasattr(model.neck, 'extra_layers') and not hasattr(model.backbone, 'features'):
+        raise DataError(f'torchvision has no SSD with a {type(model.backbone).__name__}')
     if _is_softmax(model):
         weights = _background_moved(weights, model, 1)
     else:
@@ -187,7 +195,10 @@ def _first_name(key: str, model: nn.Module) -> str:
 
 
 def _current_torchvision_name(key: str) -> str:
-    """Files of torchvision before 0.13 lack a level of names in the FPN."""
+    """Files of torchvision before 0.13 lack a level of names in FPN and RetinaNet's towers."""
+    tower = re.match(r'(head\.\w+_head\.conv)\.(\d+)\.(\w+)$', key)
+    if tower:  # convolution, ReLU, convolution, ...
+        return f'{tower[1]}.{int(tower[2]) // 2}.0.{tower[3]}'
     return re.sub(r'(\.fpn\.\w+_blocks\.\d+)\.(weight|bias)$', r'\1.0.\2', key)
 
 

@@ -23,6 +23,7 @@ class DetDataPreprocessor(nn.Module):
         bgr_to_rgb: swap the channels.
         pad_size_divisor: height and width become multiples of it.
         pad_value: value of the padding.
+        batch_augments: what happens to a training batch after that: `BatchFixedSizePad`s.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class DetDataPreprocessor(nn.Module):
         bgr_to_rgb: bool = False,
         pad_size_divisor: int = 1,
         pad_value: float = 0,
+        batch_augments: Sequence[dict] | None = None,
     ) -> None:
         super().__init__()
         if (mean is None) != (std is None):
@@ -45,6 +47,7 @@ class DetDataPreprocessor(nn.Module):
         self.bgr_to_rgb = bgr_to_rgb
         self.pad_size_divisor = pad_size_divisor
         self.pad_value = pad_value
+        self.batch_augments = nn.ModuleList(map(TASK_UTILS.build, batch_augments or []))
         if mean is not None:
             scale = normalization_scale(mean, std)
             for name, values in (('mean', mean), ('std', std)):
@@ -82,7 +85,38 @@ class DetDataPreprocessor(nn.Module):
                 img[i, :, :, own_width:] = self.pad_value
             meta['batch_input_shape'] = (height, width)
             meta['pad_shape'] = (self._padded(own_height), self._padded(own_width), 3)
+        if self.training:
+            for augment in self.batch_augments:
+                img = augment(img, img_metas)
         return img
 
     def _padded(self, side: int) -> int:
         return math.ceil(side / self.pad_size_divisor) * self.pad_size_divisor
+
+
+@TASK_UTILS.register_module()
+class BatchFixedSizePad(nn.Module):
+    """Pads every training batch to one size, at the right and bottom.
+
+    As in mmdet the padding then counts as a part of each image: anchors in it are background.
+
+    Args:
+        size: (h, w) in pixels; what is larger stays as it is.
+        img_pad_value: value of the padding, in normalised space.
+    """
+
+    def __init__(self, size: Sequence[int], img_pad_value: float = 0) -> None:
+        super().__init__()
+        self.size = tuple(size)
+        self.img_pad_value = img_pad_value
+
+    def forward(self, img: Tensor, img_metas: list[dict]) -> Tensor:
+        """Returns the padded batch; `batch_input_shape` and `pad_shape` become `size`."""
+        height, width = img.shape[-2:]
+        below, beside = max(0, self.size[0] - height), max(0, self.size[1] - width)
+        if below or beside:
+            img = F.pad(img, (0, beside, 0, below), value=self.img_pad_value)
+            for meta in img_metas:
+                meta['batch_input_shape'] = tuple(img.shape[-2:])
+                meta['pad_shape'] = (*img.shape[-2:], 3)
+        return img

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlite.errors import ConfigError
+from mmlite.errors import ArgumentError, ConfigError
 from mmlite.models.preprocessor import DetDataPreprocessor
 
 MEAN, STD = [120.0, 110.0, 100.0], [60.0, 50.0, 40.0]
@@ -96,3 +96,18 @@ def test_impossible_mean_and_std(mean, std, message):
 def test_mean_and_std_are_not_in_the_state_dict():
     # mmdet's files do not hold them either
     assert list(DetDataPreprocessor(MEAN, STD).state_dict()) == []
+
+
+def test_a_training_batch_is_padded_to_a_fixed_size() -> None:
+    pad = dict(type='BatchFixedSizePad', size=(8, 6), pad_mask=True, img_pad_value=2)
+    with pytest.raises(ArgumentError, match='knows only pad_mask=False'):
+        DetDataPreprocessor(batch_augments=[pad])
+    preprocessor = DetDataPreprocessor(batch_augments=[{**pad, 'pad_mask': False}])
+    metas = [dict(pad_shape=(4, 5, 3))]
+    out = preprocessor(torch.ones(1, 3, 4, 5), metas)
+    assert out.shape == (1, 3, 8, 6)
+    assert out.sum() == 3 * (20 + 2 * (48 - 20))  # ones, and twos in the padding
+    assert metas == [dict(pad_shape=(8, 6, 3), batch_input_shape=(8, 6))]
+    assert preprocessor(torch.ones(1, 3, 9, 7), [dict(pad_shape=(9, 7, 3))]).shape[-2:] == (9, 7)
+    preprocessor.eval()
+    assert preprocessor(torch.ones(1, 3, 4, 5), [dict(pad_shape=(4, 5, 3))]).shape[-2:] == (4, 5)

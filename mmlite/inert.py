@@ -1,0 +1,113 @@
+"""Arguments of mmdet's classes that have one value here, and change nothing with it.
+
+mmdet's configs spell them out, so they are accepted; any other value is an error. What a class of
+mmlite itself takes is not in this table. `docs/migrating.md` lists it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmlite.errors import ArgumentError
+
+_LOSS = dict(reduction='mean')
+_CONV = dict(conv_cfg=None)
+_PRETRAINED = dict(pretrained=None)
+
+# class -> argument -> the value that changes nothing
+INERT: dict[str, dict[str, Any]] = dict(
+    FocalLoss=dict(**_LOSS, activated=False),
+    CrossEntropyLoss=dict(
+        **_LOSS, use_mask=False, class_weight=None, ignore_index=None, avg_non_ignore=False
+    ),
+    BoxLoss=_LOSS,
+    ResNet=dict(
+        **_CONV,
+        **_PRETRAINED,
+        in_channels=3,
+        stem_channels=None,
+        strides=(1, 2, 2, 2),
+        dilations=(1, 1, 1, 1),
+        deep_stem=False,
+        avg_down=False,
+        plugins=None,
+    ),
+    MobileNetV2=dict(**_CONV, **_PRETRAINED),
+    SSDVGG=dict(**_PRETRAINED, input_size=None, l2_norm_scale=None),
+    FPN=_CONV,
+    SSDNeck=_CONV,
+    RetinaHead=dict(**_CONV, reg_decoded_bbox=False),
+    SSDHead=dict(**_CONV, reg_decoded_bbox=False),
+    FCOSHead=dict(**_CONV, cls_predictor_cfg=None),
+    GridPriors=dict(use_box_type=False),
+    DeltaXYWHBBoxCoder=dict(add_ctr_clamp=False, ctr_clamp=32, use_box_type=False),
+    DistancePointBBoxCoder=dict(use_box_type=False),
+    MaxIoUAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D'), perm_repeat_gt_cfg=None),
+    ATSSAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D'), alpha=None),
+    DetDataPreprocessor=dict(
+        pad_mask=False,
+        mask_pad_value=0,
+        pad_seg=False,
+        seg_pad_value=255,
+        rgb_to_bgr=False,
+        boxtype2tensor=True,
+        non_blocking=False,
+    ),
+    BatchFixedSizePad=dict(pad_mask=False, mask_pad_value=0, pad_seg=False, seg_pad_value=255),
+    LoadAnnotations=dict(poly2mask=True, reduce_zero_label=False, ignore_index=255),
+    FilterAnnotations=dict(min_gt_mask_area=1, by_box=True, by_mask=False),
+    Expand=dict(seg_ignore_label=None),
+    CocoMetric=dict(file_client_args=None, sort_categories=False, use_mp_eval=False),
+    VOCMetric=dict(proposal_nums=(100, 300, 1000)),
+    ConcatDataset=dict(lazy_init=False),
+    MultiImageMixDataset=dict(lazy_init=False),
+)
+
+# what to use in the place of some of them
+_INSTEAD = dict(
+    pretrained="init_cfg=dict(type='Pretrained', checkpoint=...)",
+    reg_decoded_bbox='the loss says itself whether it compares boxes or deltas',
+    l2_norm_scale='it is an argument of SSDNeck',
+    input_size='it is an argument of SSDAnchorGenerator',
+)
+
+
+def inert_arguments(cls: Any) -> dict[str, Any]:
+    """Returns the rows of INERT for a class and its bases."""
+    found: dict[str, Any] = {}
+    for base in getattr(cls, '__mro__', ()):
+        found = {**INERT.get(base.__name__, {}), **found}
+    return found
+
+
+def without_inert(
+    cls: Any, args: Mapping[str, Any], taken: Mapping[str, Any], path: str
+) -> dict[str, Any]:
+    """Returns the arguments of a class without those that change nothing.
+
+    Args:
+        cls: the class.
+        args: its arguments in a config.
+        taken: the parameters that the class itself has.
+        path: config path, for errors.
+
+    Raises:
+        ArgumentError: one of them has a value that would change something.
+    """
+    inert = {key: value for key, value in inert_arguments(cls).items() if key not in taken}
+    for key in inert.keys() & args.keys():
+        if _plain(args[key]) != _plain(inert[key]):
+            instead = f' Instead: {_INSTEAD[key]}.' if key in _INSTEAD else ''
+            raise ArgumentError(
+                f'{path}.{key}: {cls.__name__} knows only {key}={inert[key]!r} of mmdet, found '
+                f'{args[key]!r:.200}.{instead}'
+            )
+    return {key: value for key, value in args.items() if key not in inert}
+
+
+def _plain(value: Any) -> Any:
+    """Lists and tuples are the same in a config."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
