@@ -9,7 +9,9 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
     ),
-    backbone=dict(type='ResNet', depth=18, num_stages=3, base_channels=8, out_indices=(1, 2)),
+    backbone=dict(
+        type='ResNet', depth=18, num_stages=3, base_channels=8, out_indices=(1, 2), norm_eval=False
+    ),
     neck=dict(
         type='SSDNeck',
         in_channels=(16, 32),

@@ -14,6 +14,7 @@ model = dict(
         frozen_stages=-1,
         norm_cfg=dict(requires_grad=True),
         norm_eval=False,
+        zero_init_residual=False,
         style='pytorch',
         init_cfg=None,
     ),

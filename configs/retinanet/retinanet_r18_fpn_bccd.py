@@ -6,7 +6,9 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    backbone=dict(depth=18, frozen_stages=-1, norm_eval=False, init_cfg=None),
+    backbone=dict(
+        depth=18, frozen_stages=-1, norm_eval=False, zero_init_residual=False, init_cfg=None
+    ),
     neck=dict(in_channels=[64, 128, 256, 512]),
     bbox_head=dict(
         num_classes=3,

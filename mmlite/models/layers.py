@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.models.deform_conv import ModulatedDeformConv2d
 
 # norm_cfg type -> (name of the layer inside a ConvModule, constructor)
 _NORMS: dict[str, tuple[str, Callable]] = {
@@ -42,6 +43,38 @@ def build_norm(norm_cfg: dict, channels: int) -> tuple[str, nn.Module]:
     return name, norm
 
 
+def build_conv(
+    conv_cfg: dict | None,
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+    bias: bool = True,
+) -> nn.Module:
+    """Builds nn.Conv2d for None, a deformable one for `dict(type='DCNv2', deform_groups=1)`.
+
+    Raises:
+        ConfigError: another type or argument.
+    """
+    given = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
+    cfg = dict(conv_cfg or dict(type='Conv2d'))
+    kind = cfg.pop('type', None)
+    if kind == 'Conv2d' and not cfg:
+        return nn.Conv2d(*given)
+    if kind != 'DCNv2':
+        raise ConfigError(f"conv_cfg: dict(type='DCNv2') or None is expected, found {conv_cfg!r}")
+    # False is mmcv's default too: the stride is the deformable convolution's own
+    if cfg.pop('fallback_on_stride', False):
+        raise ConfigError('DCNv2: fallback_on_stride=True is not supported; leave it out')
+    deform_groups = cfg.pop('deform_groups', 1)
+    if cfg:
+        raise ConfigError(f'DCNv2 takes deform_groups, found {", ".join(cfg)}')
+    return ModulatedDeformConv2d(*given, deform_groups)
+
+
 class ConvModule(nn.Module):
     """Convolution, then normalisation, then activation; `conv`, `bn` or `gn`, `activate`.
 
@@ -50,6 +83,7 @@ class ConvModule(nn.Module):
         bias: None gives a bias where no normalisation follows.
         norm_cfg: None for no normalisation.
         act_cfg: None for no activation.
+        conv_cfg: another convolution, see `build_conv`.
     """
 
     def __init__(
@@ -64,11 +98,20 @@ class ConvModule(nn.Module):
         bias: bool | None = None,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
+        conv_cfg: dict | None = None,
     ) -> None:
         super().__init__()
         bias = norm_cfg is None if bias is None else bias
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
+        self.conv = build_conv(
+            conv_cfg,
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
         )
         self.norm_name = None
         if norm_cfg is not None:
@@ -152,13 +195,19 @@ def conv_tower(
     num_convs: int,
     norm_cfg: dict | None,
     bias: bool | None = None,
+    last_conv_cfg: dict | None = None,
 ) -> nn.Sequential:
-    """`num_convs` 3x3 convolutions with ReLU, as RetinaNet's and FCOS' heads stack them."""
+    """`num_convs` 3x3 convolutions with ReLU, as RetinaNet's and FCOS' heads stack them.
+
+    The last one is another convolution where `last_conv_cfg` says so, see `build_conv`.
+    """
     widths = [in_channels, *[channels] * num_convs]
+    conv_cfgs = [*[None] * (num_convs - 1), last_conv_cfg]
+    layers = dict(padding=1, bias=bias, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU'))
     return nn.Sequential(
         *(
-            ConvModule(*pair, 3, padding=1, bias=bias, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU'))
-            for pair in pairwise(widths)
+            ConvModule(*pair, 3, **layers, conv_cfg=conv_cfg)
+            for pair, conv_cfg in zip(pairwise(widths), conv_cfgs[:num_convs], strict=True)
         )
     )
 

@@ -18,7 +18,9 @@ def tiny_ssd(input_size: int | None = None, train_cfg=None, test_cfg=None, **cha
             std=[58.395, 57.12, 57.375],
             bgr_to_rgb=True,
         ),
-        backbone=dict(type='ResNet', depth=18, base_channels=4, out_indices=(2, 3)),
+        backbone=dict(
+            type='ResNet', depth=18, base_channels=4, out_indices=(2, 3), norm_eval=False
+        ),
         neck=dict(
             type='SSDNeck',
             in_channels=(16, 32),

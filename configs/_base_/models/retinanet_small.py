@@ -1,7 +1,14 @@
 # A small RetinaNet for images of about 320 px, made for two CPU cores.
 _base_ = './retinanet_r50_fpn.py'
 model = dict(
-    backbone=dict(depth=18, base_channels=32, frozen_stages=-1, norm_eval=False, init_cfg=None),
+    backbone=dict(
+        depth=18,
+        base_channels=32,
+        frozen_stages=-1,
+        norm_eval=False,
+        zero_init_residual=False,
+        init_cfg=None,
+    ),
     neck=dict(in_channels=[32, 64, 128, 256], out_channels=64, num_outs=4),
     bbox_head=dict(
         in_channels=64,

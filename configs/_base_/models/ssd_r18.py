@@ -7,7 +7,13 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
     ),
-    backbone=dict(type='ResNet', depth=18, out_indices=(1, 2, 3)),
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        out_indices=(1, 2, 3),
+        norm_eval=False,
+        zero_init_residual=False,
+    ),
     neck=dict(
         type='SSDNeck',
         in_channels=(128, 256, 512),

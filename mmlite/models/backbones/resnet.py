@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.backbones.base import Backbone
-from mmlite.models.layers import build_norm
+from mmlite.models.layers import build_conv, build_norm
 from mmlite.registry import BACKBONES
 
 
@@ -24,6 +24,9 @@ class Block(nn.Module):
     def norm(self, number: int, x: Tensor) -> Tensor:
         return getattr(self, f'{self.norm_name}{number}')(x)
 
+    def last_norm(self) -> nn.Module:
+        return getattr(self, f'{self.norm_name}{3 if hasattr(self, "conv3") else 2}')
+
 
 class BasicBlock(Block):
     """Two 3x3 convolutions and a shortcut (figure 5, left)."""
@@ -32,7 +35,7 @@ class BasicBlock(Block):
 
     def __init__(
         self, in_channels: int, channels: int, width: int, groups: int, stride: int, style: str,
-        norm_cfg: dict,
+        norm_cfg: dict, dcn: dict | None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
@@ -51,22 +54,22 @@ class BasicBlock(Block):
 class Bottleneck(Block):
     """1x1, 3x3, 1x1 convolutions and a shortcut (figure 5, right).
 
-    The 3x3 convolution has `width` channels in `groups`. The stride sits on it for style
-    'pytorch', on the first 1x1 for 'caffe'.
+    The 3x3 convolution has `width` channels in `groups`, and may be deformable. The stride sits on
+    it for style 'pytorch', on the first 1x1 for 'caffe'.
     """
 
     expansion = 4
 
     def __init__(
         self, in_channels: int, channels: int, width: int, groups: int, stride: int, style: str,
-        norm_cfg: dict,
+        norm_cfg: dict, dcn: dict | None,
     ) -> None:  # fmt: skip
         super().__init__()
         first, second = (1, stride) if style == 'pytorch' else (stride, 1)
         out_channels = channels * self.expansion
         self.conv1 = nn.Conv2d(in_channels, width, 1, first, bias=False)
         self.add_norm(1, norm_cfg, width)
-        self.conv2 = nn.Conv2d(width, width, 3, second, padding=1, groups=groups, bias=False)
+        self.conv2 = build_conv(dcn, width, width, 3, second, 1, groups=groups, bias=False)
         self.add_norm(2, norm_cfg, width)
         self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
         self.add_norm(3, norm_cfg, out_channels)
@@ -114,7 +117,10 @@ class ResNet(Backbone):
         style: 'pytorch' or 'caffe': where a bottleneck has its stride.
         frozen_stages: -1 none, 0 the stem, k the stem and the first k stages.
         norm_cfg: normalisation layers, `dict(type='BN')`.
-        norm_eval: batch norm keeps its statistics in training.
+        norm_eval: batch norm keeps its statistics in training, as mmdet's does unless told.
+        dcn: `dict(type='DCNv2', deform_groups=1)` for deformable 3x3 convolutions in bottlenecks,
+            in the stages where `stage_with_dcn` is True.
+        zero_init_residual: without an `init_cfg`, the last norm of each block starts at 0.
         with_cp: recompute activations in the backward pass to save memory.
         init_cfg: `dict(type='Pretrained', checkpoint='torchvision://resnet50')`, a path, a URL,
             or an initialiser of mmengine; None draws by Kaiming.
@@ -131,7 +137,10 @@ class ResNet(Backbone):
         style: str = 'pytorch',
         frozen_stages: int = -1,
         norm_cfg: dict | None = None,
-        norm_eval: bool = False,
+        norm_eval: bool = True,
+        dcn: dict | None = None,
+        stage_with_dcn: Sequence[bool] = (False, False, False, False),
+        zero_init_residual: bool = True,
         with_cp: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -142,6 +151,7 @@ class ResNet(Backbone):
                 dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
             ]
         )
+        self.zero_init_residual = zero_init_residual and init_cfg is None
         if depth not in _DEPTHS:
             raise ConfigError(f'ResNet: depth {depth} is unknown; known: {list(_DEPTHS)}')
         if style not in ('pytorch', 'caffe'):
@@ -158,6 +168,12 @@ class ResNet(Backbone):
         block, num_blocks = _DEPTHS[depth]
         if groups > 1 and block is BasicBlock:
             raise ConfigError(f'ResNet: depth {depth} has no bottlenecks for groups={groups}')
+        if dcn is not None and block is BasicBlock:
+            raise ConfigError(f'ResNet: depth {depth} has no bottlenecks for dcn')
+        if len(stage_with_dcn) != 4:
+            raise ConfigError(
+                f'ResNet: stage_with_dcn has one value for each of 4 stages, found {stage_with_dcn}'
+            )
         norm_cfg = norm_cfg or dict(type='BN', requires_grad=True)
         self.out_indices = tuple(out_indices)
         self.num_stages = num_stages
@@ -178,9 +194,11 @@ class ResNet(Backbone):
             if groups > 1:
                 width = math.floor(channels * base_width / base_channels) * groups
             strides = [1 if stage == 0 else 2] + [1] * (num_blocks[stage] - 1)
+            stage_dcn = dcn if stage_with_dcn[stage] else None
+            shape = (channels, width, groups)
             blocks = []
             for stride in strides:
-                blocks.append(block(in_channels, channels, width, groups, stride, style, norm_cfg))
+                blocks.append(block(in_channels, *shape, stride, style, norm_cfg, stage_dcn))
                 in_channels = channels * block.expansion
             self.add_module(f'layer{stage + 1}', nn.Sequential(*blocks))
         self.freeze()
@@ -199,6 +217,14 @@ class ResNet(Backbone):
             if stage in self.out_indices:
                 feats.append(x)
         return feats
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.zero_init_residual:  # each block starts as its shortcut (Goyal et al. 2017, 5.1)
+            for block in self.modules():
+                # a frozen norm would keep the block shut for ever
+                if isinstance(block, Block) and block.last_norm().weight.requires_grad:
+                    nn.init.zeros_(block.last_norm().weight)
 
     def frozen_modules(self) -> list[nn.Module]:
         """Returns the stem and the stages of `frozen_stages`."""

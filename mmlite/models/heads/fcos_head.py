@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels, reduce_mean
 from mmlite.models.layers import Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
@@ -31,7 +30,7 @@ class FCOSHead(DenseHead):
         centerness_on_reg: centerness from the box tower instead of the class tower.
         conv_bias: bias in the towers; 'auto' where there is no normalisation.
         norm_cfg: normalisation in the towers; None for none.
-        dcn_on_last_conv: False; a deformable last convolution is not supported.
+        dcn_on_last_conv: the last convolution of each tower is deformable.
         prior_generator: config of the points; those of `strides` if left out.
         bbox_coder: config of the coder, which also gets `norm_on_bbox`.
         loss_cls, loss_bbox, loss_centerness: configs of the losses.
@@ -62,8 +61,6 @@ class FCOSHead(DenseHead):
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        if dcn_on_last_conv:
-            raise ConfigError('FCOSHead: dcn_on_last_conv=True is not supported; use False')
         assigner = dict(
             type='FCOSAssigner',
             regress_ranges=regress_ranges,
@@ -90,8 +87,9 @@ class FCOSHead(DenseHead):
             loss_centerness or dict(type='CrossEntropyLoss', use_sigmoid=True)
         )
         bias = None if conv_bias == 'auto' else conv_bias
-        self.cls_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg, bias)
-        self.reg_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg, bias)
+        last = dict(type='DCNv2') if dcn_on_last_conv else None
+        tower = (in_channels, feat_channels, stacked_convs, norm_cfg, bias, last)
+        self.cls_convs, self.reg_convs = conv_tower(*tower), conv_tower(*tower)
         channels = feat_channels if stacked_convs else in_channels
         self.conv_cls = nn.Conv2d(channels, self.num_outputs, 3, padding=1)
         self.conv_reg = nn.Conv2d(channels, 4, 3, padding=1)

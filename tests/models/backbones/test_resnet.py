@@ -64,7 +64,7 @@ def test_style_says_where_a_bottleneck_has_its_stride():
 
 
 def test_frozen_stages_stay_frozen_through_train():
-    backbone = thin(frozen_stages=1)
+    backbone = thin(frozen_stages=1, norm_eval=False)
     for mode in (True, False, True):
         backbone.train(mode)
     frozen = ('conv1.', 'bn1.', 'layer1.')
@@ -151,4 +151,8 @@ def test_without_a_file_the_weights_are_drawn_by_kaiming():
     # fan out of 32 x 3 x 3: variance 2 / 288
     weight = backbone.layer4[1].conv2.weight
     assert weight.var().item() == pytest.approx(2 / 288, rel=0.1)
-    assert (backbone.layer4[1].bn2.weight == 1).all()
+    assert (backbone.layer4[1].bn1.weight == 1).all()
+    assert (backbone.layer4[1].bn2.weight == 0).all()  # mmdet's zero_init_residual
+    plain = thin(zero_init_residual=False)
+    plain.init_weights()
+    assert (plain.layer4[1].bn2.weight == 1).all()

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlite.errors import ConfigError
 from mmlite.models.heads import FCOSHead
 from mmlite.models.heads.fcos_head import centerness_target
 from mmlite.registry import HEADS
@@ -143,8 +142,3 @@ def test_norm_and_bias_in_the_towers():
     assert not hasattr(plain.cls_convs[0], 'gn') and plain.cls_convs[0].conv.bias is not None
     assert build().cls_convs[0].conv.bias is None
     assert build(conv_bias=True).cls_convs[0].conv.bias is not None
-
-
-def test_what_is_not_supported():
-    with pytest.raises(ConfigError, match='dcn_on_last_conv=True is not supported'):
-        build(dcn_on_last_conv=True)

@@ -1,0 +1,78 @@
+"""Modulated deformable convolution (DCNv2, Zhu et al. 2018, section 3.2), by torchvision."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import deform_conv2d
+
+
+class ModulatedDeformConv2d(nn.Module):
+    """A convolution that learns where to look, and how much each look counts.
+
+    At each place a plain convolution, `conv_offset`, says for each of the k * k taps how far it is
+    moved (y, x, in cells) and how much it counts (through a sigmoid). It starts at 0: taps unmoved,
+    each counting a half. State-dict keys are those of mmcv's DCNv2.
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias: as
+            nn.Conv2d.
+        deform_groups: groups of input channels that have taps of their own.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        deform_groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.num_taps = deform_groups * kernel_size**2
+        kernel = (kernel_size, kernel_size)
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+        self.conv_offset = OffsetConv(
+            in_channels, 3 * self.num_taps, kernel_size, stride, padding, dilation
+        )
+        # as mmcv draws it: the initialisers of a model say 'Conv2d', which this is not
+        bound = 1 / math.sqrt(in_channels * kernel_size**2)
+        nn.init.uniform_(self.weight, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, h, w)."""
+        offset, mask = self.conv_offset(x).split([2 * self.num_taps, self.num_taps], dim=1)
+        return deform_conv2d(
+            x, offset, self.weight, self.bias, self.stride, self.padding, self.dilation,
+            mask.sigmoid(),
+        )  # fmt: skip
+
+
+class OffsetConv(nn.Module):
+    """A convolution that starts at 0 and is no nn.Conv2d: a model's initialiser would draw it."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        padding: int,
+        dilation: int,
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
