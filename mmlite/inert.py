@@ -60,6 +60,15 @@ INERT: dict[str, dict[str, Any]] = dict(
     Expand=dict(seg_ignore_label=None),
     CocoMetric=dict(file_client_args=None, sort_categories=False, use_mp_eval=False),
     VOCMetric=dict(proposal_nums=(100, 300, 1000)),
+    DetVisualizationHook=dict(backend_args=None),
+    DetLocalVisualizer=dict(
+        image=None,
+        bbox_color=None,
+        text_color=(200, 200, 200),
+        mask_color=None,
+        line_width=3,
+        alpha=0.8,
+    ),
     ConcatDataset=dict(lazy_init=False),
     MultiImageMixDataset=dict(lazy_init=False),
 )

@@ -60,16 +60,19 @@ class Registry(roots.Registry):
         finally:
             _under_construction.reset(token)
 
-    def check(self, cfg: dict, at: str, given: Iterable[str] = ()) -> None:
+    def check(self, cfg: dict, at: str, given: Iterable[str] = ()) -> dict:
         """Raises what `build` would raise for a dict that is built later on.
 
         Args:
             cfg: the dict.
             at: its config path.
             given: the arguments that it gets beside its own when it is built.
+
+        Returns:
+            a dict for whoever builds it: `type` the class, without what changes nothing.
         """
         cls, args = self._class_and_arguments(cfg, at)
-        check_arguments(cls, args, at, given)
+        return dict(check_arguments(cls, args, at, given), type=cls)
 
     def _class_and_arguments(self, cfg: dict, path: str) -> tuple[Callable, dict]:
         if not isinstance(cfg, dict) or 'type' not in cfg:
@@ -247,9 +250,9 @@ def _own(name: str, *locations: str) -> Registry:
     return Registry(name, scope='mmlite', locations=list(locations))
 
 
-def _view(root: roots.Registry, location: str) -> Registry:
-    """A registry with nothing of its own, for the names in one that mmengine builds from."""
-    view = Registry(root.name, scope='mmengine', locations=[location])
+def _view(root: roots.Registry, *locations: str) -> Registry:
+    """A registry for the names in one that mmengine builds from."""
+    view = Registry(root.name, scope='mmengine', locations=list(locations))
     view.parent = root
     return view
 
@@ -270,12 +273,12 @@ LOSSES = _own('loss', 'mmlite.models.losses', 'mmlite.models.box_losses')
 TASK_UTILS = _own('task util', 'mmlite.models.task_utils', 'mmlite.models.preprocessor')
 
 # what mmengine builds by itself: a class of your own is registered in mmengine.registry
-OPTIM_WRAPPERS = _view(roots.OPTIM_WRAPPERS, 'mmengine.optim')
+OPTIM_WRAPPERS = _view(roots.OPTIM_WRAPPERS, 'mmengine.optim', 'mmlite.engine.amp')
 OPTIMIZERS = _view(roots.OPTIMIZERS, 'mmengine.optim')
 PARAM_SCHEDULERS = _view(roots.PARAM_SCHEDULERS, 'mmengine.optim')
 LOOPS = _view(roots.LOOPS, 'mmengine.runner')
 LOG_PROCESSORS = _view(roots.LOG_PROCESSORS, 'mmengine.runner')
-VISUALIZERS = _view(roots.VISUALIZERS, 'mmengine.visualization')
+VISUALIZERS = _view(roots.VISUALIZERS, 'mmlite.visualization.local_visualizer')
 VISBACKENDS = _view(roots.VISBACKENDS, 'mmengine.visualization')
 
 

@@ -87,9 +87,5 @@ def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def _use_amp(cfg: Config) -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigError('--amp: mixed precision needs a GPU here, and none is seen')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -67,7 +67,7 @@ def use_demo_data(cfg: Config) -> Path | None:
 
     if not any(True for _ in dataset_dicts(cfg)):
         return None
-    classes = _classes(cfg)
+    classes = demo_classes(cfg)
     _check_drawn_layout(cfg)
     root = draw_demo_set(demo_root(classes, **DEMO_SIZE), classes, **DEMO_SIZE)
     relocate(cfg, root)
@@ -88,7 +88,7 @@ def _check_drawn_layout(cfg: Config) -> None:
             )
 
 
-def _classes(cfg: Config) -> tuple[str, ...]:
+def demo_classes(cfg: Config) -> tuple[str, ...]:
     from mmlite.registry import DATASETS
 
     for path, dataset in dataset_dicts(cfg):

@@ -23,7 +23,9 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.utils.dl_utils import collect_env
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -38,7 +40,7 @@ from mmlite.engine.checkpoint import (
 from mmlite.engine.checks import check_checkpoint_classes
 from mmlite.evaluation import build_metrics
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
-from mmlite.registry import HOOKS
+from mmlite.registry import HOOKS, OPTIM_WRAPPERS, VISUALIZERS
 from mmlite.version import __version__
 
 LOOPS = ('train', 'val', 'test')
@@ -136,11 +138,24 @@ class Runner(mmengine.runner.Runner):
     def build_test_loop(self, loop: dict) -> mmengine.runner.BaseLoop:
         return _with_ground_truth(super().build_test_loop(loop))
 
+    def register_hooks(
+        self,
+        default_hooks: dict[str, Hook | dict | None] | None = None,
+        custom_hooks: list[Hook | dict] | None = None,
+    ) -> None:
+        """Adds mmlite's own to mmengine's default hooks; `name=None` removes one.
+
+        One that the config has among its `custom_hooks` is not added again.
+        """
+        named = [hook.get('type') for hook in custom_hooks or [] if isinstance(hook, dict)]
+        own = {name: hook for name, hook in OWN_HOOKS.items() if hook['type'] not in named}
+        super().register_hooks({**own, **(default_hooks or {})}, custom_hooks)
+
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
-        """Adds mmlite's own to mmengine's default hooks; `name=None` removes one."""
-        merged = {**OWN_HOOKS, **(hooks or {})}
+        """Leaves out those of mmlite's own that are set to None."""
+        hooks = hooks or {}
         super().register_default_hooks(
-            {name: hook for name, hook in merged.items() if hook or name not in OWN_HOOKS}
+            {name: hook for name, hook in hooks.items() if hook or name not in OWN_HOOKS}
         )
 
     def register_hook(self, hook: Hook | dict, priority: str | int | None = None) -> None:
@@ -150,6 +165,23 @@ class Runner(mmengine.runner.Runner):
             priority = args.pop('priority', priority)
             hook = HOOKS.build(args, at=f'hook {args.get("type")}')
         super().register_hook(hook, priority)
+
+    def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
+        """Builds the optimiser, in mmlite's own wrapper where there is one of that name."""
+        if isinstance(optim_wrapper, dict) and isinstance(optim_wrapper.get('type'), str):
+            cls = OPTIM_WRAPPERS.find(optim_wrapper['type'], 'optim_wrapper')
+            optim_wrapper = ConfigDict(optim_wrapper, type=cls)
+        return super().build_optim_wrapper(optim_wrapper)
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        """Builds the visualizer of a config, one for each run.
+
+        mmengine gives all runs of a process the one of that name, with the folder of the first.
+        """
+        if isinstance(visualizer, dict):
+            visualizer = VISUALIZERS.check(visualizer, 'visualizer', ('name', 'save_dir'))
+            visualizer['name'] = self._experiment_name
+        return super().build_visualizer(visualizer)
 
     def get_hooks_info(self) -> str:
         """Names the hooks, first to last; mmengine lists each of them once for every stage."""

@@ -7,7 +7,13 @@ from mmlite.visualization.drawing import (
     draw_detections,
     draw_ground_truth,
 )
-from mmlite.visualization.pictures import check_display, show_pictures, write_pictures
+from mmlite.visualization.pictures import (
+    check_display,
+    drawn_image,
+    show_pictures,
+    write_jpeg,
+    write_pictures,
+)
 
 __all__ = [
     'check_display',
@@ -15,7 +21,9 @@ __all__ = [
     'contact_sheet',
     'draw_detections',
     'draw_ground_truth',
+    'drawn_image',
     'plot_curves',
     'show_pictures',
+    'write_jpeg',
     'write_pictures',
 ]

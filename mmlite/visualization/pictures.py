@@ -67,12 +67,24 @@ def drawn(
 ) -> Iterator[np.ndarray]:
     """Yields each image with its detections over its ground truth, (h, w, 3) BGR."""
     for i, result in enumerate(results):
-        img, zoom = enlarged(read_image(dataset.filename(i)))
-        truth, det = dataset.get_ann_info(i), result2bbox(result)
-        img = draw_ground_truth(img, truth['bboxes'] * zoom, truth['labels'], dataset.classes)
-        yield draw_detections(
-            img, det['bboxes'] * zoom, det['labels'], det['scores'], dataset.classes, score_thr
-        )
+        yield drawn_image(dataset, i, result2bbox(result), score_thr)
+
+
+def drawn_image(dataset, i: int, det: dict, score_thr: float) -> np.ndarray:
+    """Returns image i of a data set with detections over its ground truth, (h, w, 3) BGR.
+
+    Args:
+        dataset: the data set.
+        i: index in it.
+        det: bboxes (n, 4) in original pixels, labels (n,) 1..C, scores (n,); arrays or tensors.
+        score_thr: lowest score drawn.
+    """
+    img, zoom = enlarged(read_image(dataset.filename(i)))
+    truth = dataset.get_ann_info(i)
+    img = draw_ground_truth(img, truth['bboxes'] * zoom, truth['labels'], dataset.classes)
+    return draw_detections(
+        img, det['bboxes'] * zoom, det['labels'], det['scores'], dataset.classes, score_thr
+    )
 
 
 def enlarged(img: np.ndarray, least: int = 600) -> tuple[np.ndarray, int]:

@@ -159,9 +159,9 @@ def test_auto_scale_lr_needs_a_base() -> None:
         flagged('--auto-scale-lr', config=TINY)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU is there')
-def test_amp_needs_a_gpu() -> None:
-    assert 'train: --amp: mixed precision needs a GPU here' in refused('--amp')
+def test_amp_is_the_wrappers_type() -> None:
+    wrapper = flagged('--amp').optim_wrapper
+    assert (wrapper.type, wrapper.loss_scale) == ('AmpOptimWrapper', 'dynamic')
 
 
 # ---- plugins ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmengine.model import initialize
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
@@ -92,3 +93,23 @@ def test_l2_norm_of_zeros_is_zero_and_has_a_finite_gradient():
     norm = L2Norm(3)
     norm(torch.zeros(1, 3, 2, 2)).sum().backward()
     assert torch.isfinite(norm.weight.grad).all()
+
+
+def test_a_lone_value_is_normalised_by_the_running_statistics():
+    _, norm = build_norm(dict(type='BN'), 2)
+    with torch.no_grad():
+        norm.running_mean.copy_(Tensor([1, 2]))
+        norm.running_var.copy_(Tensor([4, 9]))
+    before = norm.num_batches_tracked.item()
+    out = norm.train()(Tensor([5, 8]).view(1, 2, 1, 1))
+    # (5 - 1) / sqrt(4) = 2, (8 - 2) / sqrt(9) = 2
+    torch.testing.assert_close(out.flatten(), Tensor([2, 2]), rtol=1e-4, atol=1e-4)
+    assert norm.num_batches_tracked.item() == before
+    assert norm(torch.rand(2, 2, 1, 1)).mean().abs() < 1e-5  # two values have statistics
+
+
+@pytest.mark.parametrize('layer', ['BatchNorm2d', '_BatchNorm'])
+def test_initialisers_find_batch_norm_by_either_name(layer):
+    _, norm = build_norm(dict(type='BN'), 2)
+    initialize(norm, dict(type='Constant', layer=layer, val=3))
+    assert norm.weight.tolist() == [3, 3]

@@ -1,0 +1,154 @@
+"""mmdet 3.3's own configs of SSD, RetinaNet and FCOS: built, one training step, one prediction.
+
+They are not ours to copy. To get them:
+
+    pip download --no-deps mmdet==3.3.0 && unzip -q mmdet-3.3.0-*.whl -d mmdet330
+    MMLITE_MMDET_CONFIGS=mmdet330/mmdet/.mim/configs python -m pytest tests/test_mmdet_configs.py
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmlite.cli.common import train_from_scratch
+from mmlite.config import load_config
+from mmlite.datasets.demo import draw_demo_set
+from mmlite.datasets.relocate import demo_classes, relocate
+from mmlite.engine.build import build_runner
+from mmlite.engine.tta import TTALoop
+from mmlite.evaluation import KeptResults
+from mmlite.overrides import walk
+
+VARIABLE = 'MMLITE_MMDET_CONFIGS'
+FOLDER = os.environ.get(VARIABLE)
+VOC = ('ssd300_voc0712', 'ssd512_voc0712', 'retinanet_r50_fpn_1x_voc0712')
+NUM_CONFIGS = 43
+FRAGMENT = 'retinanet_tta'
+
+pytestmark = pytest.mark.skipif(
+    not FOLDER, reason=f'{VARIABLE} is not set: the folder `configs` of mmdet 3.3.0'
+)
+
+
+def found() -> list[Path]:
+    folder = Path(FOLDER or '')
+    files = [path for name in ('ssd', 'retinanet', 'fcos') for path in folder.glob(f'{name}/*.py')]
+    files += [path for name in VOC for path in folder.glob(f'pascal_voc/{name}.py')]
+    return sorted(files)
+
+
+def test_all_of_them_are_there() -> None:
+    assert len(found()) == NUM_CONFIGS, f'{FOLDER}: {len(found())} files of {NUM_CONFIGS}'
+
+
+CONFIGS = [path for path in found() if path.stem != FRAGMENT] if FOLDER else []
+
+
+@pytest.fixture(scope='module')
+def data_roots(tmp_path_factory: pytest.TempPathFactory):
+    """Returns a function: classes -> the root of a small set with them, in both layouts."""
+    roots: dict[tuple[str, ...], Path] = {}
+
+    def root(classes: tuple[str, ...]) -> Path:
+        if classes not in roots:
+            folder = tmp_path_factory.mktemp('data')
+            roots[classes] = draw_demo_set(
+                folder, classes, num_train=4, num_test=2, size=(320, 240), seed=0
+            )
+        return roots[classes]
+
+    return root
+
+
+def small(path: Path, data_roots, work_dir: Path) -> Config:
+    """A config with made-up data, batches of one, and a quarter of the scales but for SSD."""
+    cfg = load_config(path)
+    relocate(cfg, data_roots(demo_classes(cfg)))
+    train_from_scratch(cfg)
+    cfg.work_dir = str(work_dir)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        loader.update(batch_size=1, num_workers=0, persistent_workers=False)
+    if 'ssd' not in path.stem:
+        quarter(cfg)
+    return cfg
+
+
+def quarter(cfg: Config) -> None:
+    """Divides by 4 what has a size: in the pipelines, and what pads the batch."""
+    done: set[int] = set()  # a pipeline may stand in several places
+    for _, node in walk(cfg):
+        if not isinstance(node, dict) or id(node) in done:
+            continue
+        done.add(id(node))
+        for key in ('scale', 'scales', 'crop_size', 'size'):
+            if key in node and node.get('type') in (
+                *('Resize', 'RandomResize', 'RandomChoiceResize', 'RandomCrop', 'Pad'),
+                'BatchFixedSizePad',
+            ):
+                node[key] = quartered(node[key])
+
+
+def quartered(value):
+    return [quartered(v) for v in value] if isinstance(value, (list, tuple)) else value // 4
+
+
+class Stop(Exception):
+    """Ends a training after its first step."""
+
+
+class StopHook(Hook):
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: dict
+    ) -> None:
+        raise Stop(outputs)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=[path.stem for path in CONFIGS])
+def test_a_step_and_a_prediction(path: Path, data_roots, tmp_path: Path) -> None:
+    cfg = small(path, data_roots, tmp_path)
+    runner = build_runner(cfg)
+    runner.register_hook(StopHook(), 'VERY_LOW')
+    before = {}
+
+    def keep(model: torch.nn.Module, args: tuple) -> None:
+        before.update((key, value.clone()) for key, value in model.named_parameters())
+
+    runner.model.module.register_forward_pre_hook(keep)
+    with pytest.raises(Stop) as stopped:
+        runner.train()
+    losses = stopped.value.args[0]
+    assert {'loss', 'loss_cls', 'loss_bbox'} <= losses.keys()
+    assert all(torch.isfinite(value).all() for value in losses.values()), losses
+    after = dict(runner.model.module.named_parameters())
+    # warm-up makes the first step smaller than the neck's weights can show
+    assert any(not torch.equal(before[key], after[key]) for key in before if 'bbox_head' in key)
+
+    kept = KeptResults()
+    test = build_runner(cfg, 'test', [kept])
+    test.test()
+    assert len(kept.kept) == 2  # one result for each of the two images
+    assert len(kept.kept[0]) == runner.model.module.bbox_head.num_classes
+
+
+def test_the_tta_fragment(data_roots, tmp_path: Path) -> None:
+    """It holds a pipeline and a model to merge with, to be put on top of another config."""
+    folder = Path(FOLDER) / 'retinanet'
+    cfg = small(folder / 'retinanet_r18_fpn_1x_coco.py', data_roots, tmp_path)
+    fragment = load_config(folder / f'{FRAGMENT}.py')
+    quarter(fragment)
+    cfg.tta_model, cfg.tta_pipeline = fragment.tta_model, fragment.tta_pipeline
+    kept = KeptResults()
+    runner = build_runner(cfg, 'test', [kept], tta=True)
+    loop = runner.build_test_loop(runner._test_loop)
+    assert isinstance(loop, TTALoop)
+    assert (loop.iou_thr, loop.max_per_img) == (0.5, 100)
+    assert len(next(iter(loop.dataloader))) == 6  # three scales, each as it is and mirrored
+    runner.test()
+    assert len(kept.kept) == 2
