@@ -7,7 +7,15 @@ import sys
 
 from mmlite.errors import did_you_mean
 
-VERBS = ('train', 'test', 'eval_results', 'demo', 'model_info', 'convert_checkpoint')
+VERBS = (
+    'train',
+    'test',
+    'eval_results',
+    'demo',
+    'model_info',
+    'convert_checkpoint',
+    'migrate_config',
+)
 
 
 def main(argv: list[str]) -> int:
