@@ -15,7 +15,7 @@ _RETINA_LOSSES = dict(
 )
 # losses that are computed on boxes, and therefore need no flag that says so
 _BOX_LOSSES = ('IoULoss', 'GIoULoss', 'DIoULoss', 'CIoULoss')
-_OTHER_BOXES = 'widths are x2 - x1 now, without + 1: weights of 1.x give slightly other boxes'
+_AS_1X = 'its boxes span x2 - x1 + 1, and its weights fit no others; to train anew: without Legacy'
 
 
 def migrate_head(head: Section, version: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def migrate_head(head: Section, version: str) -> dict[str, Any]:
     for key in ('anchor_generator', 'bbox_coder'):
         part = head.section(key)
         if part is not None:
-            new[key] = _without_legacy(part)
+            new[key] = fit_whole(part, TASK_UTILS)
     _check_box_flag(head)
     for key in ('loss_cls', 'loss_bbox', 'loss_centerness'):
         loss = head.section(key)
@@ -63,43 +63,29 @@ def _anchors(head: Section, kind: str) -> dict[str, Any]:
     why = 'an object of its own makes the anchors'
     renamed = dict(anchor_strides='strides', anchor_ratios='ratios')
     if kind == 'SSDHead':
-        new: dict[str, Any] = dict(type='SSDAnchorGenerator', scale_major=False)
+        new: dict[str, Any] = dict(type='LegacySSDAnchorGenerator', scale_major=False)
         renamed |= dict(input_size='input_size', basesize_ratio_range='basesize_ratio_range')
     else:
-        new = dict(type='AnchorGenerator')
+        new = dict(type='LegacyAnchorGenerator', center_offset=0.5)
         renamed |= dict(
             octave_base_scale='octave_base_scale',
             scales_per_octave='scales_per_octave',
             anchor_base_sizes='base_sizes',
         )
-        head.notes.changed(
-            'anchors of 1.x',
-            'anchors of 2.x and 3.x',
-            'centred on the corner of a cell, not in its middle: weights of 1.x do not fit them',
-        )
     for old, name in renamed.items():
         if head.get(old) is not None:
             new[name] = head.move(old, f'{generator}.{name}', why)
-    head.notes.changed('boxes of 1.x', 'boxes of 2.x and 3.x', _OTHER_BOXES)
+    head.notes.changed('', f'{generator}.type = {new["type"]!r}', _AS_1X)
     return new
 
 
 def _coder(head: Section) -> dict[str, Any]:
-    new: dict[str, Any] = dict(type='DeltaXYWHBBoxCoder')
+    new: dict[str, Any] = dict(type='LegacyDeltaXYWHBBoxCoder')
     for key in ('target_means', 'target_stds'):
         if key in head:
             why = 'an object of its own encodes the boxes'
             new[key] = head.move(key, f'model.bbox_head.bbox_coder.{key}', why)
     return new
-
-
-def _without_legacy(part: Section) -> dict[str, Any]:
-    """2.x could compute as 1.x did, with boxes one pixel wider; nothing else can."""
-    kind = part.get('type')
-    if str(kind).startswith('Legacy'):
-        part.refuse('type', _OTHER_BOXES)
-        part.left['type'] = kind.removeprefix('Legacy')
-    return fit_whole(part, TASK_UTILS)
 
 
 def _check_box_flag(head: Section) -> None:

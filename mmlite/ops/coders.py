@@ -25,6 +25,8 @@ class DeltaXYWHBBoxCoder:
         clip_border: clip decoded boxes to the image.
     """
 
+    pixel = 0  # what a box of x1..x2 spans beyond x2 - x1: 1 in mmdet 1.x
+
     def __init__(
         self,
         target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
@@ -37,8 +39,8 @@ class DeltaXYWHBBoxCoder:
 
     def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
         """Returns deltas (n, 4) that take `priors` (n, 4) to `bboxes` (n, 4)."""
-        prior_wh = priors[:, 2:] - priors[:, :2]
-        box_wh = bboxes[:, 2:] - bboxes[:, :2]
+        prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
+        box_wh = bboxes[:, 2:] - bboxes[:, :2] + self.pixel
         centre_shift = (bboxes[:, :2] + bboxes[:, 2:] - priors[:, :2] - priors[:, 2:]) / 2
         deltas = torch.cat([centre_shift / prior_wh, torch.log(box_wh / prior_wh)], dim=1)
         return (deltas - deltas.new_tensor(self.means)) / deltas.new_tensor(self.stds)
@@ -54,11 +56,22 @@ class DeltaXYWHBBoxCoder:
             max_shape: (h, w) of the image that boxes are clipped to.
         """
         deltas = deltas * deltas.new_tensor(self.stds) + deltas.new_tensor(self.means)
-        prior_wh = priors[:, 2:] - priors[:, :2]
+        prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
         centre = (priors[:, :2] + priors[:, 2:]) / 2 + prior_wh * deltas[:, :2]
         half = prior_wh * deltas[:, 2:].clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp() / 2
         bboxes = torch.cat([centre - half, centre + half], dim=1)
-        return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes
+        if not (self.clip_border and max_shape):
+            return bboxes
+        return clip_boxes(bboxes, (max_shape[0] - self.pixel, max_shape[1] - self.pixel))
+
+
+class LegacyDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
+    """The coder of mmdet 1.x, for its checkpoints.
+
+    As mmdet 3.x's class of this name, it decodes half a pixel to each side wider than 1.x did.
+    """
+
+    pixel = 1
 
 
 class DistancePointBBoxCoder:

@@ -26,6 +26,8 @@ class GridPriors:
         input_size: side of the only input the sizes are made for; None if any input will do.
     """
 
+    pixel = 0  # what a box of x1..x2 spans beyond x2 - x1: 1 in mmdet 1.x
+
     def __init__(
         self, strides: Sequence, base_priors: Sequence[Tensor], input_size: int | None = None
     ) -> None:
@@ -145,7 +147,7 @@ class AnchorGenerator(GridPriors):
             steps = range(scales_per_octave)
             scales = [octave_base_scale * 2 ** (i / scales_per_octave) for i in steps]
         base_sizes = base_sizes or [min(_pair(stride)) for stride in strides]
-        centers = centers or [(center_offset * size,) * 2 for size in base_sizes]
+        centers = centers or [(center_offset * (size - self.pixel),) * 2 for size in base_sizes]
         if not len(strides) == len(base_sizes) == len(centers):
             raise ConfigError(
                 f'AnchorGenerator: one entry per level is expected, found {len(strides)} strides, '
@@ -155,10 +157,18 @@ class AnchorGenerator(GridPriors):
         if not scale_major:
             sizes = [(scale, ratio) for scale in scales for ratio in ratios]
         base_priors = [
-            _boxes_at(center, [_sides(scale * base_size, ratio) for scale, ratio in sizes])
+            _boxes_at(
+                center, [_sides(scale * base_size, ratio) for scale, ratio in sizes], self.pixel
+            )
             for base_size, center in zip(base_sizes, centers, strict=True)
         ]
         super().__init__(strides, base_priors)
+
+
+class LegacyAnchorGenerator(AnchorGenerator):
+    """The anchors of mmdet 1.x, for its checkpoints: give it center_offset=0.5."""
+
+    pixel = 1
 
 
 class MlvlPointGenerator(GridPriors):
@@ -273,12 +283,18 @@ class SSDAnchorGenerator(GridPriors):
             raise ConfigError('SSDAnchorGenerator: clip_sides=True needs input_size')
         longest = input_size if clip_sides else math.inf
         base_priors = [
-            _default_boxes(stride, *sizes, longest)
+            _default_boxes(stride, *sizes, longest, self.pixel)
             for stride, *sizes in zip(
                 map(_pair, strides), min_sizes, max_sizes, ratios, strict=True
             )
         ]
         super().__init__(strides, base_priors, input_size)
+
+
+class LegacySSDAnchorGenerator(SSDAnchorGenerator):
+    """The default boxes of mmdet 1.x, for its checkpoints."""
+
+    pixel = 1
 
 
 # (input size, smallest ratio in %) -> ratio in % of the first level, as the released models have it
@@ -316,11 +332,12 @@ def _default_boxes(
     max_size: float,
     ratios: Sequence[float],
     longest: float,
+    pixel: int,
 ) -> Tensor:
     sides = [(min_size, min_size), (math.sqrt(min_size * max_size),) * 2]
     sides += [_sides(min_size, h_by_w) for ratio in ratios for h_by_w in (1 / ratio, ratio)]
     sides = [(min(w, longest), min(h, longest)) for w, h in sides]
-    return _boxes_at((stride[0] / 2, stride[1] / 2), sides)
+    return _boxes_at(((stride[0] - pixel) / 2, (stride[1] - pixel) / 2), sides, pixel)
 
 
 def _sides(size: float, ratio: float) -> tuple[float, float]:
@@ -329,10 +346,16 @@ def _sides(size: float, ratio: float) -> tuple[float, float]:
     return size / root, size * root
 
 
-def _boxes_at(center: tuple[float, float], sides: Sequence[tuple[float, float]]) -> Tensor:
-    """Returns boxes (A, 4), xyxy, of the given (w, h) around `center` (x, y)."""
-    center, half = torch.tensor(center), torch.tensor(sides) / 2
-    return torch.cat([center - half, center + half], dim=1)
+def _boxes_at(
+    center: tuple[float, float], sides: Sequence[tuple[float, float]], pixel: int = 0
+) -> Tensor:
+    """Returns boxes (A, 4), xyxy, of the given (w, h) around `center` (x, y).
+
+    With `pixel` = 1 corners are whole pixels and belong to the box, as mmdet 1.x counts.
+    """
+    center, half = torch.tensor(center), (torch.tensor(sides) - pixel) / 2
+    bboxes = torch.cat([center - half, center + half], dim=1)
+    return bboxes.round() if pixel else bboxes
 
 
 def _pair(value) -> tuple[int, int]:

@@ -62,7 +62,12 @@ def test_model_is_that_of_the_own_config(name: str, tmp_path: Path) -> None:
     assert built[0].backbone.norm_eval == built[1].backbone.norm_eval
     assert new.bbox_head.num_classes == own.bbox_head.num_classes
     if 'anchor_generator' in own.bbox_head:
-        generators = [TASK_UTILS.build(model.bbox_head.anchor_generator) for model in (new, own)]
+        anchors = dict(new.bbox_head.anchor_generator)
+        if '_1x' in name:  # the same sizes, counted and placed as 1.x did
+            assert anchors['type'].startswith('Legacy')
+            anchors['type'] = anchors['type'].removeprefix('Legacy')
+            assert anchors.pop('center_offset', 0.5) == 0.5
+        generators = [TASK_UTILS.build(cfg) for cfg in (anchors, own.bbox_head.anchor_generator)]
         assert generators[0].strides == generators[1].strides
         levels = zip(generators[0].base_priors, generators[1].base_priors, strict=True)
         assert all(torch.equal(*pair) for pair in levels)
@@ -118,7 +123,10 @@ def test_retinanet_1x(tmp_path: Path) -> None:
         change.old: change.new for change in migrate(OLD / 'retinanet_r50_1x.py').notes.changes
     }
     assert changed['modelzoo://resnet50'] == 'torchvision://resnet50'
-    assert 'anchors of 1.x' in changed  # old weights do not fit the new anchors: said, not hidden
+    head = cfg.model.bbox_head
+    assert head.anchor_generator.type == 'LegacyAnchorGenerator'  # 1.x's weights fit no others
+    assert head.bbox_coder.type == 'LegacyDeltaXYWHBBoxCoder'
+    assert "model.bbox_head.anchor_generator.type = 'LegacyAnchorGenerator'" in changed.values()
 
 
 def test_retinanet_2x(tmp_path: Path) -> None:

@@ -283,11 +283,10 @@ def test_legacy_boxes_of_2x(tmp_path: Path) -> None:
     )
     migration = changed(tmp_path, text)
     head = migration.cfg['model']['bbox_head']
-    assert head['anchor_generator']['type'] == 'AnchorGenerator'
+    assert head['anchor_generator']['type'] == 'LegacyAnchorGenerator'
     assert head['anchor_generator']['center_offset'] == 0.5
-    assert list(unmapped(migration)) == [
-        *('model.bbox_head.anchor_generator.type', 'model.bbox_head.bbox_coder.type'),
-    ]
+    assert head['bbox_coder'] == dict(type='LegacyDeltaXYWHBBoxCoder')
+    assert not unmapped(migration)
 
 
 @pytest.mark.parametrize(
@@ -369,9 +368,14 @@ def test_ssd512_of_1x(tmp_path: Path) -> None:
     model = changed(tmp_path, text, base='ssd300_coco_1x.py').cfg['model']
     own = load_config(CHECKOUT / 'configs' / 'ssd' / 'ssd512_coco.py').model
     assert model['neck'] == own.neck
+    legacy = model['bbox_head']['anchor_generator']
+    assert legacy['type'] == 'LegacySSDAnchorGenerator'
     sizes = [
         TASK_UTILS.build(dict(generator)).base_priors
-        for generator in (model['bbox_head']['anchor_generator'], own.bbox_head.anchor_generator)
+        for generator in (
+            dict(legacy, type='SSDAnchorGenerator'),
+            own.bbox_head.anchor_generator,
+        )
     ]
     assert all(torch.equal(*pair) for pair in zip(*sizes, strict=True))
 

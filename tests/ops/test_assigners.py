@@ -159,3 +159,10 @@ def test_many_boxes_in_chunks(monkeypatch, take_all):
     whole = assign(assigner, priors, gts, regions)
     monkeypatch.setattr(assigners, 'MATRIX_SIZE', len(priors))
     assert assign(assigner, priors, gts, regions) == whole
+
+
+def test_a_prior_taken_for_a_box_may_keep_the_one_it_overlaps_most():
+    """(0, 10) overlaps (0, 9) by 0.9 and is the best of (6, 40) too, by 4/40."""
+    priors, gts = bars((0, 10)), bars((0, 9), (6, 40))
+    assert assign(MaxIoUAssigner(0.5, 0.4), priors, gts) == [1]
+    assert assign(MaxIoUAssigner(0.5, 0.4, reassign_low_quality=False), priors, gts) == [0]

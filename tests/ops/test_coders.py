@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmlite.ops.coders import DeltaXYWHBBoxCoder, DistancePointBBoxCoder
+from mmlite.ops.coders import (
+    DeltaXYWHBBoxCoder,
+    DistancePointBBoxCoder,
+    LegacyDeltaXYWHBBoxCoder,
+)
 
 SSD = dict(target_means=(0.0, 0.0, 0.0, 0.0), target_stds=(0.1, 0.1, 0.2, 0.2))
 
@@ -92,3 +96,26 @@ def test_distances_are_clipped_to_the_image():
     assert coder.decode(POINTS[:1], far, (20, 30)).tolist() == [[0, 0, 30, 20]]
     unclipped = DistancePointBBoxCoder(norm_on_bbox=True, clip_border=False)
     assert unclipped.decode(POINTS[:1], far, (20, 30)).tolist() == [[-68, -68, 76, 76]]
+
+
+def test_boxes_of_mmdet_1x():
+    """A box of 0..1 is two pixels wide; the numbers are mmdet 3.x's own example."""
+    priors = torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1], [5, 5, 5, 5]])
+    deltas = torch.tensor([[0.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 2, -1], [0.7, -1.9, -0.5, 0.3]])
+    expected = [
+        [0.0000, 0.0000, 1.5000, 1.5000],  # 0.5 -+ 1, clipped
+        [0.0000, 0.0000, 5.2183, 5.2183],
+        [0.0000, 0.1321, 7.8891, 0.8679],
+        [5.3967, 2.4251, 6.0033, 3.7749],
+    ]
+    coder = LegacyDeltaXYWHBBoxCoder()
+    found = coder.decode(priors, deltas, (32, 32))
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=0)
+    # clipped to the last pixel, 31; encode measures as decode does
+    assert coder.decode(priors, deltas + torch.tensor([0, 0, 4, 4]), (32, 32)).max() == 31
+    target = torch.tensor([[3.0, 4, 12, 21]])
+    encoded = coder.encode(priors[:1], target)
+    # width 10 from 2, centre 7.5 from 0.5: (3.5, 6, log 5, log 9)
+    torch.testing.assert_close(
+        encoded, torch.tensor([[3.5, 6.0, math.log(5), math.log(9)]]), atol=1e-5, rtol=0
+    )

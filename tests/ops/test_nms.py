@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+import torch
 from torch import Tensor
 
-from mmlite.ops.nms import multiclass_nms, select_candidates
+from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 
 # two levels of two and three priors, two classes
 SCORES = Tensor([[0.9, 0.2], [0.3, 0.8], [0.05, 0.7], [0.6, 0.5], [0.1, 0.1]])
@@ -51,3 +53,17 @@ def test_classes_never_suppress_each_other():
 
 def test_max_per_img_keeps_the_best_over_all_classes():
     assert kept([1, 2, 3], max_per_img=2) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ('count', 'expected'), [(1, {1, 3}), (2, {0, 1, 3, 4}), (9, {0, 1, 2, 3, 4})]
+)
+def test_the_best_of_each_class(count: int, expected: set[int]):
+    # class 1: 0.3, 0.5, 0.2; class 4: 0.9, 0.1
+    scores, labels = Tensor([0.3, 0.5, 0.2, 0.9, 0.1]), torch.tensor([1, 1, 1, 4, 4])
+    found = best_of_each_class(scores, labels, count)
+    assert set(found.tolist()) == expected and len(found) == len(expected)
+
+
+def test_the_best_of_no_candidates():
+    assert len(best_of_each_class(torch.zeros(0), torch.zeros(0, dtype=torch.int64), 3)) == 0

@@ -12,8 +12,11 @@ from mmlite.errors import ConfigError
 from mmlite.ops.priors import (
     AnchorGenerator,
     GridPriors,
+    LegacyAnchorGenerator,
+    LegacySSDAnchorGenerator,
     MlvlPointGenerator,
     SSDAnchorGenerator,
+    TorchvisionAnchorGenerator,
     ssd_sizes,
 )
 
@@ -197,3 +200,56 @@ def test_points_are_squares_of_side_stride():
 def test_points_count_in_the_padding_too():
     inside = MlvlPointGenerator([8, 16]).inside([(2, 2), (1, 1)], (8, 8), LIKE)
     assert inside.tolist() == [True] * 5
+
+
+def test_anchors_of_mmdet_1x():
+    # a base of 9 spans 0..8, and its middle is (9 - 1) / 2 = 4
+    generator = LegacyAnchorGenerator([16], [1.0], [1.0], [9], center_offset=0.5)
+    first = [[0, 0, 8, 8], [16, 0, 24, 8], [0, 16, 8, 24], [16, 16, 24, 24]]
+    assert generator([(2, 2)], LIKE)[0].tolist() == first
+    # stride 8, scale 4: 32 wide around 3.5: 3.5 - 15.5 = -12 to 19
+    retina = LegacyAnchorGenerator([8], [1.0], [4.0], center_offset=0.5)
+    assert retina([(1, 1)], LIKE)[0].tolist() == [[-12, -12, 19, 19]]
+
+
+def test_default_boxes_of_mmdet_1x():
+    """Sides 21 and sqrt(21 * 45) = 30.74 around 3.5, corners rounded: 3.5 -+ 10, 3.5 -+ 14.87."""
+    generator = LegacySSDAnchorGenerator([8], [[2]], min_sizes=[21], max_sizes=[45])
+    square, larger, *_ = generator([(1, 1)], LIKE)[0].tolist()
+    assert square == [-6, -6, 14, 14]  # -6.5 and 13.5, to the even number
+    assert larger == [-11, -11, 18, 18]
+
+
+class TestTorchvisions:
+    """Whole pixels around the corners of the cells, and the steps that the input leaves."""
+
+    def test_corners_are_whole_pixels(self):
+        generator = TorchvisionAnchorGenerator([8], [(32, 40)], [0.5, 1.0])
+        # ratio 1/2: w = 32 * sqrt(2) = 45.25, h = 22.63: halves 22.63 and 11.31 become 23 and 11
+        found = generator([(1, 1)], LIKE)[0].tolist()
+        assert found[0] == [-23, -11, 23, 11]
+        assert found[2:] == [[-16, -16, 16, 16], [-20, -20, 20, 20]]
+
+    def test_steps_are_input_over_cells(self):
+        generator = TorchvisionAnchorGenerator([8, 128], [[8], [128]], [1.0])
+        # maps of a 320 x 480 input: 40 x 60 cells of 8, 3 x 4 of 320 // 3 = 106 and 480 // 4 = 120
+        sizes = [(40, 60), (3, 4)]
+        assert generator.strides_of(sizes) == [(8, 8), (120, 106)]
+        priors, counts = generator(sizes, LIKE)
+        assert counts == [2400, 12]
+        assert priors[-1].tolist() == [3 * 120 - 64, 2 * 106 - 64, 3 * 120 + 64, 2 * 106 + 64]
+        assert generator.inside(sizes, (8, 8), LIKE).all()
+
+    def test_levels_must_agree(self):
+        with pytest.raises(ConfigError, match='2 strides and 1 sizes'):
+            TorchvisionAnchorGenerator([8, 16], [[8]], [1.0])
+
+
+def test_sides_no_longer_than_the_input():
+    args = dict(strides=[8], ratios=[[4]], min_sizes=[60], max_sizes=[80])
+    clipped = SSDAnchorGenerator(**args, input_size=100, clip_sides=True)
+    # ratio 1/4: 120 x 30 becomes 100 x 30
+    wide = clipped.base_priors[0][2]
+    assert (wide[2:] - wide[:2]).tolist() == [100, 30]
+    with pytest.raises(ConfigError, match='clip_sides=True needs input_size'):
+        SSDAnchorGenerator(**args, clip_sides=True)

@@ -142,3 +142,35 @@ def test_norm_and_bias_in_the_towers():
     assert not hasattr(plain.cls_convs[0], 'gn') and plain.cls_convs[0].conv.bias is not None
     assert build().cls_convs[0].conv.bias is None
     assert build(conv_bias=True).cls_convs[0].conv.bias is not None
+
+
+@torch.no_grad()
+def test_scores_are_products_after_the_threshold_or_means_before_it():
+    """Class score 1/2 everywhere, centerness 1/5: 0.1 as mmdet has it, sqrt(0.1) = 0.316 else."""
+    maps = dict(cls_score=0.0, centerness=math.log(0.25))
+
+    def best(**test_cfg) -> Tensor:
+        head = build(test_cfg=test_cfg)
+        head.forward = lambda feats: dict(
+            cls_score=torch.full((2, 120, 3), maps['cls_score']),
+            bbox_pred=torch.ones(2, 120, 4),
+            centerness=torch.full((2, 120), maps['centerness']),
+        )
+        return head.predict(FEATS, [META, META])[0]['scores']
+
+    torch.testing.assert_close(best(score_thr=0.4)[0], torch.tensor(0.1))
+    torch.testing.assert_close(
+        best(score_thr=0.3, geometric_score=True)[0], torch.tensor(0.1).sqrt()
+    )
+    assert len(best(score_thr=0.4, geometric_score=True)) == 0
+
+
+def test_priors_and_coder_of_ones_own():
+    prior_generator = dict(type='MlvlPointGenerator', strides=[8, 16], offset=0.0)
+    head = build(
+        prior_generator=prior_generator,
+        norm_on_bbox=True,
+        bbox_coder=dict(type='DistancePointBBoxCoder', clip_border=False),
+    )
+    assert head.prior_generator.base_priors[0].tolist() == [[-4, -4, 4, 4]]
+    assert (head.bbox_coder.norm_on_bbox, head.bbox_coder.clip_border) == (True, False)
