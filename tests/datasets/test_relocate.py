@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmlite.config import load_config
 from mmlite.datasets import DetDataset, build_dataset, relocate
 from mmlite.datasets.demo import draw_demo_set
-from mmlite.datasets.relocate import _classes, dataset_dicts, skip_bad_images, use_demo_data
+from mmlite.datasets.relocate import dataset_dicts, demo_classes, skip_bad_images, use_demo_data
 from mmlite.datasets.voc import VOCDataset
 from mmlite.errors import ConfigError
 from tests.runs import CLASSES, TINY
@@ -98,7 +98,7 @@ def test_demo_data_need_class_names() -> None:
     with pytest.raises(ConfigError, match='says which classes it has'):
         use_demo_data(cfg)
     cfg.train_dataloader.dataset.dataset.datasets[0].metainfo = dict(classes=CLASSES)
-    assert _classes(cfg) == CLASSES
+    assert demo_classes(cfg) == CLASSES
 
 
 @pytest.mark.parametrize(('config', 'count'), [(SSD300, 4), (TINY, 3)])

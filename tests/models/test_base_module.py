@@ -48,7 +48,7 @@ def test_mistakes(tmp_path: Path) -> None:
     path, _ = saved(tmp_path)
     with pytest.raises(DataError, match=r"nothing in it begins with the prefix 'bakbone\.'"):
         drawn(dict(type='Pretrained', checkpoint=path, prefix='bakbone'), 'backbone')
-    with pytest.raises(ConfigError, match="takes no argument 'checkpont'. Did you mean 'checkp"):
+    with pytest.raises(ConfigError, match=r"takes no argument 'checkpont'\. Did you mean 'checkp"):
         drawn(dict(type='Pretrained', checkpont=path), 'backbone')
-    with pytest.raises(ConfigError, match="ResNet.init_cfg: Pretrained needs the argument 'check"):
+    with pytest.raises(ConfigError, match=r"ResNet\.init_cfg: Pretrained needs the argument 'c"):
         drawn(dict(type='Pretrained'), 'backbone')
