@@ -30,17 +30,20 @@ def init_detector(
 
     Args:
         config: a config file, or what `load_config` returned.
-        checkpoint: its weights; None leaves them undrawn.
+        checkpoint: its weights, all of them; None leaves them undrawn.
         device: where the detector lies.
 
     Returns:
         the detector in eval mode; `cfg` and `classes` (names, or None) are set on it.
+
+    Raises:
+        DataError: the checkpoint cannot be read, or is not of this model.
     """
     cfg = config if isinstance(config, Config) else load_config(config)
     detector = build_detector(cfg.model)
     meta: dict = {}
     if checkpoint is not None:
-        meta = load_checkpoint(detector, checkpoint).meta
+        meta = load_checkpoint(detector, checkpoint, min_share=1).meta
     detector.cfg = cfg
     detector.classes = (meta.get('dataset_meta') or {}).get('classes')
     return detector.to(device).eval()

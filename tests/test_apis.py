@@ -9,6 +9,8 @@ import torch
 
 from mmlite.apis import inference_detector, init_detector
 from mmlite.config import load_config
+from mmlite.errors import DataError
+from mmlite.models import build_detector
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs/ssd/ssd_demo.py'
 
@@ -40,3 +42,11 @@ def test_boxes_are_in_pixels_of_each_image(model) -> None:
     assert dets[1]['bboxes'].max() <= 500
     assert set(np.unique(dets[0]['labels'])) <= {1, 2, 3, 4, 5}
     assert (np.diff(dets[0]['scores']) <= 0).all()
+
+
+def test_half_a_model_is_no_detector(tmp_path: Path) -> None:
+    weights = build_detector(load_config(CONFIG).model).state_dict()
+    kept = {key: value for key, value in weights.items() if not key.startswith('bbox_head.cls')}
+    torch.save(dict(meta=dict(mmengine_version='0.10'), state_dict=kept), tmp_path / 'a.pth')
+    with pytest.raises(DataError, match=r'(?s)bbox_head\.cls_convs.*100% of the model'):
+        init_detector(CONFIG, tmp_path / 'a.pth')

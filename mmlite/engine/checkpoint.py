@@ -43,7 +43,7 @@ class LoadReport:
     """What `load_checkpoint` did with each key of the model and of the file."""
 
     path: str
-    layout: str = 'mmdet-3.x'  # one of mmlite.engine.layouts.LAYOUTS
+    layout: str = 'mmdet-3.x'  # see mmlite.engine.layouts.recognise
     loaded: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # in the model, not in the file
     unexpected: list[str] = field(default_factory=list)  # in the file, not in the model
@@ -95,7 +95,7 @@ def load_checkpoint(
     strict: bool = False,
     trusted: bool = False,
     layout: str | None = None,
-    allow_partial: bool = False,
+    min_share: float = FINE_TUNING_SHARE,
 ) -> LoadReport:
     """Loads the weights of a checkpoint into a model.
 
@@ -108,7 +108,7 @@ def load_checkpoint(
         strict: every key must be loaded.
         trusted: as `read_checkpoint`.
         layout: '1.x' or '3.x', where an SSD file does not say which mmdet wrote it.
-        allow_partial: load however little fits.
+        min_share: of the model's tensors, the share that must be loaded.
 
     Returns:
         what was loaded and what was not.
@@ -117,7 +117,6 @@ def load_checkpoint(
         DataError: the file cannot be read, too little of it fits the model, or `strict` is broken.
     """
     checkpoint = read_checkpoint(path, trusted)
-    min_share = 0 if allow_partial else FINE_TUNING_SHARE
     report = load_weights(model, checkpoint, str(path), strict, layout, min_share)
     meta = checkpoint.get('meta')
     report.meta = dict(meta) if isinstance(meta, Mapping) else {}

@@ -20,8 +20,6 @@ from mmlite.models import build_detector
 from mmlite.safe_config import check_registered_types_only, check_text_holds_values_only
 from mmlite.version import __version__
 
-TARGETS = ('mmlite', 'mmdet-3.x', 'mmdet-1.x', 'torchvision')
-
 # what only a training that goes on needs
 _TRAINING = ('optimizer', 'param_schedulers', 'message_hub', 'ema_state_dict')
 _VERSIONS = ('mmlite_version', 'mmengine_version', 'mmdet_version', 'mmcv_version')
@@ -42,7 +40,8 @@ def convert_checkpoint(
     Args:
         source: the checkpoint, of any layout that `load_checkpoint` knows.
         target: the file to write; with `publish` the start of its SHA-256 goes into the name.
-        to: one of TARGETS. 'mmlite' and 'mmdet-3.x' differ in nothing but their meta.
+        to: 'mmlite', 'mmdet-3.x', 'mmdet-1.x' or 'torchvision'; the first two differ in nothing but
+            their meta.
         config: of the model; left out where the checkpoint's meta holds it.
         publish: leave out the state of the optimiser and the logger.
         trusted, layout: as `load_checkpoint`.

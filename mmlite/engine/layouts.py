@@ -16,9 +16,6 @@ from torch import Tensor, nn
 
 from mmlite.errors import DataError
 
-# 'backbone': a classifier's weights, of which the backbone takes what it has
-LAYOUTS = ('mmdet-3.x', 'mmdet-2.x', 'mmdet-1.x', 'torchvision', 'backbone')
-
 _PARTS = ('backbone.', 'neck.', 'bbox_head.')
 _CLASS_LAYER = re.compile(r'bbox_head\.(retina_cls|conv_cls|cls_convs\.\d+\.0)\.(weight|bias)')
 # the background of a sigmoid head in torchvision's layout: a logit that no threshold lets through
@@ -32,7 +29,10 @@ def recognise(
     path: str,
     version: str | None = None,
 ) -> str:
-    """Returns which of LAYOUTS a file has.
+    """Returns the layout of a file.
+
+    It is 'mmdet-3.x', 'mmdet-2.x', 'mmdet-1.x', 'torchvision', or 'backbone' for a classifier, of
+    which the backbone takes what it has.
 
     Args:
         weights: its tensors.

@@ -134,6 +134,20 @@ def test_what_mmengine_writes_is_read(tmp_path: Path) -> None:
     assert read['message_hub']['runtime_info']['names'].tolist() == ['a', 'b']
 
 
+def test_files_from_before_torch_1_6_are_read(tmp_path: Path) -> None:
+    """mmcv wrote them so up to its end; the format is a pickle, not a zip file."""
+    weights = model().state_dict()
+    old = dict(state_dict=weights, meta=dict(mmdet_version='2.28.2', CLASSES=('cat', 'dog')))
+    torch.save(old, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    read = read_checkpoint(tmp_path / 'old.pth')
+    assert read['meta'] == old['meta']
+    assert all(torch.equal(read['state_dict'][key], value) for key, value in weights.items())
+    malice = dict(old, x=Malicious(tmp_path / 'pwned'))
+    torch.save(malice, tmp_path / 'bad.pth', _use_new_zipfile_serialization=False)
+    assert 'only tensors and plain data are read' in refusal(tmp_path / 'bad.pth')
+    assert not (tmp_path / 'pwned').exists()
+
+
 class GetAttr:
     """Asks for another attribute than the statistics of a HistoryBuffer."""
 
