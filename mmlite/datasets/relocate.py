@@ -34,7 +34,7 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
         raise ConfigError('no data set of the config has a data_root: it draws its data by itself')
     for _, dataset in dataset_dicts(cfg):
         dataset['data_root'] = root
-        if str(dataset.get('type')).removeprefix('mmdet.') in ('CocoDataset', 'CocoIdsDataset'):
+        if _is_coco(dataset):
             _fit_coco(dataset, root)
         elif _is_voc_part(root):
             dataset['data_prefix'] = dict(sub_data_root='')
@@ -130,6 +130,13 @@ def _fit_coco(dataset: dict, root: str) -> None:
         if os.path.isdir(os.path.join(root, folder)):
             dataset['data_prefix'] = dict(img=folder)
             break
+
+
+def _is_coco(dataset: dict) -> bool:
+    from mmlite.datasets.coco import CocoDataset
+    from mmlite.registry import DATASETS
+
+    return issubclass(DATASETS.find(dataset.get('type'), 'dataset'), CocoDataset)
 
 
 def _is_voc_part(root: str) -> bool:
