@@ -1,5 +1,5 @@
 # SSD300 as torchvision's SSD300_VGG16_Weights.COCO_V1 are trained: published box AP 25.1.
-# python tools/test.py configs/ssd/ssd300_coco_torchvision.py URL_OR_FILE_OF_THE_WEIGHTS
+# python tools/test.py configs/ssd/ssd300_coco_torchvision.py torchvision://ssd300_vgg16
 _base_ = [
     '../_base_/models/ssd300.py',
     '../_base_/datasets/coco_ids_ssd300.py',

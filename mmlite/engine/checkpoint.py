@@ -150,7 +150,7 @@ def load_weights(
             f'{path}: none of its {len(weights)} tensors fits the model. The file has '
             f'{_some(weights)}; the model has {_some(own)}'
         )
-    if strict and len(report.loaded) < max(len(own), len(weights)):
+    if strict and (report.missing or report.unexpected or report.wrong_shape):
         raise DataError(str(report))
     if report.share < min_share:
         raise DataError(

@@ -168,7 +168,7 @@ def _fetched(source: str) -> Path:
 
 
 def _url_of(source: str) -> str:
-    """Resolves `torchvision://NAME[.WEIGHTS]` (IMAGENET1K_V1) and `open-mmlab://NAME`."""
+    """Resolves `torchvision://NAME[.WEIGHTS]` (the oldest there are) and `open-mmlab://NAME`."""
     scheme, _, name = source.partition('://')
     if scheme == 'torchvision':
         from torchvision.models import get_model_weights, list_models
@@ -177,7 +177,7 @@ def _url_of(source: str) -> str:
         if model not in list_models():
             raise DataError(f'{source}: unknown model.{did_you_mean(model, list_models())}')
         known = get_model_weights(model).__members__
-        weights = weights or 'IMAGENET1K_V1'
+        weights = weights or next(iter(known))  # IMAGENET1K_V1, of detectors COCO_V1
         if weights not in known:
             raise DataError(f'{source}: no such weights; {model} has {", ".join(known)}')
         return known[weights].url

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmlite import registry
-from mmlite.errors import ConfigError
+from mmlite.errors import ConfigError, DataError
 from mmlite.overrides import walk
 
 LOOPS_OF = dict(train=('train', 'val'), test=('test',))
@@ -140,6 +140,22 @@ def check_head_against_data(model: nn.Module, dataset: Dataset, at: str) -> None
         f'{", ".join(classes)}. Set model.bbox_head.num_classes={len(classes)} (background is not '
         'counted)'
     )
+
+
+def check_can_be_resumed(checkpoint: Mapping, path: str) -> None:
+    """Refuses to resume from weights alone, as a published checkpoint or mmdet 2.x's holds them.
+
+    Raises:
+        DataError: says what is missing, and how to start a training from the weights.
+    """
+    meta = checkpoint.get('meta') or {}
+    missing = [name for name in ('optimizer', 'message_hub') if name not in checkpoint]
+    missing += [f'meta.{name}' for name in ('epoch', 'iter') if name not in meta]
+    if missing:
+        raise DataError(
+            f'{path} cannot be resumed: it has no {", ".join(missing)}. To start a training from '
+            f'its weights: --cfg-options load_from={path}'
+        )
 
 
 def check_checkpoint_classes(checkpoint: Mapping, classes: Sequence[str], path: str) -> None:

@@ -37,7 +37,7 @@ from mmlite.engine.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from mmlite.engine.checks import check_checkpoint_classes
+from mmlite.engine.checks import check_can_be_resumed, check_checkpoint_classes
 from mmlite.evaluation import build_metrics
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.registry import HOOKS, OPTIM_WRAPPERS, VISUALIZERS
@@ -277,6 +277,11 @@ class Runner(mmengine.runner.Runner):
     ) -> dict:
         """Loads the weights and returns the checkpoint; mmengine's `resume` calls this too."""
         checkpoint = read_checkpoint(filename, self._trust_checkpoint)
+        if isinstance(checkpoint.get('meta'), dict):
+            # mmengine's resume would run the text of a 2.x config in it
+            checkpoint['meta'] = {k: v for k, v in checkpoint['meta'].items() if k != 'config'}
+        if self._resume:
+            check_can_be_resumed(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         testing = isinstance(self._test_loop, mmengine.runner.BaseLoop)
         min_share = 1.0 if testing or self._resume else FINE_TUNING_SHARE

@@ -293,6 +293,10 @@ def test_a_failed_download_says_what_to_do(
     [
         ('torchvision://vgg16', 'https://download.pytorch.org/models/vgg16-397923af.pth'),
         (
+            'torchvision://fcos_resnet50_fpn',
+            'https://download.pytorch.org/models/fcos_resnet50_fpn_coco-99b0c9b7.pth',
+        ),
+        (
             'torchvision://resnet50.IMAGENET1K_V2',
             'https://download.pytorch.org/models/resnet50-11ad3fa6.pth',
         ),

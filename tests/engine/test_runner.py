@@ -3,8 +3,11 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
+from mmengine.logging import HistoryBuffer
 from torch import nn
 
 from mmlite.config import load_config
@@ -100,6 +103,44 @@ def test_the_histories_are_restored(whole: Path, resumed: Path) -> None:
     assert torch.equal(histories[0]['log_history'], histories[1]['log_history'])
     infos = [c['message_hub']['runtime_info'] for c in (one, other)]
     assert infos[0]['best_score'] == infos[1]['best_score']
+
+
+def test_a_run_of_mmengines_own_runner_is_resumed(
+    whole: Path, resumed: Path, tmp_path: Path
+) -> None:
+    """Its checkpoints hold history buffers, a ConfigDict and NumPy values."""
+    checkpoint = torch.load(resumed / 'epoch_1.pth', weights_only=True)
+    hub = checkpoint['message_hub']
+    hub['log_scalars'] = {
+        key: HistoryBuffer(item['log_history'].tolist(), item['count_history'].tolist())
+        for key, item in hub['log_scalars'].items()
+    }
+    del checkpoint['meta']['mmlite_version']
+    checkpoint['meta'] = ConfigDict(checkpoint['meta'], iter=np.int64(3))
+    (tmp_path / 'theirs').mkdir()
+    torch.save(checkpoint, tmp_path / 'theirs/epoch_1.pth')
+    cfg = tiny(tmp_path, resume=True, load_from=str(tmp_path / 'theirs/epoch_1.pth'))
+    build_runner(cfg).train()
+    assert equal(weights(tmp_path), weights(whole))
+
+
+def test_the_config_in_a_checkpoint_is_not_run(resumed: Path, tmp_path: Path) -> None:
+    """mmengine's resume executes `meta['config']`, where mmdet 2.x kept its config."""
+    checkpoint = torch.load(resumed / 'epoch_1.pth', weights_only=True)
+    victim = tmp_path / 'pwned'
+    checkpoint['meta']['config'] = f'import os\nos.mkdir({str(victim)!r})\n'
+    torch.save(checkpoint, tmp_path / 'bad.pth')
+    build_runner(tiny(tmp_path, resume=True, load_from=str(tmp_path / 'bad.pth'))).train()
+    assert not victim.exists()
+
+
+def test_weights_alone_cannot_be_resumed(resumed: Path, tmp_path: Path) -> None:
+    state_dict = weights(resumed, 'epoch_1.pth')
+    meta = dict(mmdet_version='2.28.2', epoch=1, iter=3)
+    torch.save(dict(state_dict=state_dict, meta=meta, optimizer={}), tmp_path / 'old.pth')
+    runner = build_runner(tiny(tmp_path, resume=True, load_from=str(tmp_path / 'old.pth')))
+    with pytest.raises(DataError, match=r'cannot be resumed: it has no message_hub.*load_from='):
+        runner.train()
 
 
 def test_without_a_seed_of_its_own_a_resumed_run_has_the_old_one(tmp_path: Path) -> None:
