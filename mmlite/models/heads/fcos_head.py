@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels, reduce_mean
 from mmlite.models.layers import Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
@@ -35,6 +36,9 @@ class FCOSHead(DenseHead):
         bbox_coder: config of the coder, which also gets `norm_on_bbox`.
         loss_cls, loss_bbox, loss_centerness: configs of the losses.
         train_cfg, test_cfg, init_cfg: as DenseHead.
+
+    Raises:
+        ConfigError: a MaxIoUAssigner, which old configs carry and mmdet ignores.
     """
 
     def __init__(
@@ -61,6 +65,11 @@ class FCOSHead(DenseHead):
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
+        if str((train_cfg or {}).get('assigner', {}).get('type')).endswith('MaxIoUAssigner'):
+            raise ConfigError(
+                'model.train_cfg.assigner: FCOS assigns by points, not by IoU. mmdet never read the '
+                'key for FCOS: leave it out'
+            )
         assigner = dict(
             type='FCOSAssigner',
             regress_ranges=regress_ranges,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmlite.errors import ConfigError
 from mmlite.models.heads import FCOSHead
 from mmlite.models.heads.fcos_head import centerness_target
 from mmlite.registry import HEADS
@@ -174,3 +175,9 @@ def test_priors_and_coder_of_ones_own():
     )
     assert head.prior_generator.base_priors[0].tolist() == [[-4, -4, 4, 4]]
     assert (head.bbox_coder.norm_on_bbox, head.bbox_coder.clip_border) == (True, False)
+
+
+def test_an_assigner_that_mmdet_ignores_is_refused():
+    assigner = dict(type='mmdet.MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)
+    with pytest.raises(ConfigError, match=r'train_cfg\.assigner: FCOS assigns by points'):
+        build(train_cfg=dict(assigner=assigner))
