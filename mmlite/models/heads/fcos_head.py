@@ -67,8 +67,8 @@ class FCOSHead(DenseHead):
     ) -> None:
         if str((train_cfg or {}).get('assigner', {}).get('type')).endswith('MaxIoUAssigner'):
             raise ConfigError(
-                'model.train_cfg.assigner: FCOS assigns by points, not by IoU, and mmdet never read '
-                'this key for it: leave it out'
+                'model.train_cfg.assigner: FCOS assigns by points, not by IoU, and mmdet never '
+                'read this key for it: leave it out'
             )
         assigner = dict(
             type='FCOSAssigner',
