@@ -15,7 +15,7 @@ from mmlite.parallel import to_tensor
 @pytest.fixture(autouse=True)
 def no_warnings():
     with warnings.catch_warnings():
-        warnings.simplefilter('error', UserWarning)  # torch's; not what others leave to the collector
+        warnings.simplefilter('error', UserWarning)  # torch's; no files of mmengine's
         yield
 
 
