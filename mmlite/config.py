@@ -83,7 +83,8 @@ def check_files(path: Path, included_by: tuple[Path, ...] = ()) -> list[str]:
         return [str(path)]
     try:
         tree = ast.parse(path.read_text(encoding='utf-8'))
-        bases = _bases(tree)
+        _check_style(tree, path)
+        bases = _bases(tree, path)
     except SyntaxError as error:
         place = f'{path}{whose}, line {error.lineno}'
         raise ConfigError(f'config {place}: {error.msg}: {(error.text or "").strip()}') from error
@@ -95,14 +96,32 @@ def check_files(path: Path, included_by: tuple[Path, ...] = ()) -> list[str]:
     return files
 
 
-def _bases(tree: ast.Module) -> list[str]:
-    """The files in `_base_`; one with a scope, such as 'mmdet::...', is mmengine's to resolve."""
+def _bases(tree: ast.Module, path: Path) -> list[str]:
+    """The files in `_base_`."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '_base_':
             value = ast.literal_eval(node.value)
             bases = [value] if isinstance(value, str) else value
-            return [base for base in bases if '::' not in base]
+            scoped = [base for base in bases if '::' in base]
+            if scoped:
+                raise ConfigError(
+                    f"config {path}: its _base_ '{scoped[0]}' is a file in a package: give its path "
+                    "instead. mmdet's wheel has its configs in mmdet/.mim/configs: pip download "
+                    '--no-deps mmdet==3.3.0'
+                )
+            return bases
     return []
+
+
+def _check_style(tree: ast.Module, path: Path) -> None:
+    """Refuses mmengine's newer style, in which bases are imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'read_base':
+            raise ConfigError(
+                f"config {path}, line {node.lineno}: read_base() is mmengine's newer style, and "
+                "_base_ = ['a.py', ...] is expected. mmdet has its configs in both: these are in "
+                'configs/, not in mmdet/configs/'
+            )
 
 
 def _place_of(error: BaseException, files: list[str]) -> str:

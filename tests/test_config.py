@@ -142,3 +142,16 @@ def test_custom_imports_register_a_class(modules: Path) -> None:
     path = write(modules, leaf="custom_imports = dict(imports=['plugin_of_this_test'])")
     assert isinstance(load_config(path), Config)
     assert sys.modules['plugin_of_this_test'].LOADED
+
+
+def test_bases_in_a_package_are_files_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / 'a.py').write_text("_base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'\n")
+    with pytest.raises(ConfigError, match=r"a\.py: its _base_ 'mmdet::ret.*mmdet/\.mim/configs"):
+        load_config(tmp_path / 'a.py')
+
+
+def test_the_newer_style_is_named(tmp_path: Path) -> None:
+    text = 'from mmengine.config import read_base\n\nwith read_base():\n    from .b import *\n'
+    (tmp_path / 'a.py').write_text(text)
+    with pytest.raises(ConfigError, match=r'a\.py, line 3: read_base\(\) is .*newer style'):
+        load_config(tmp_path / 'a.py')
