@@ -105,8 +105,8 @@ def _bases(tree: ast.Module, path: Path) -> list[str]:
             scoped = [base for base in bases if '::' in base]
             if scoped:
                 raise ConfigError(
-                    f"config {path}: its _base_ '{scoped[0]}' is a file in a package: give its path "
-                    "instead. mmdet's wheel has its configs in mmdet/.mim/configs: pip download "
+                    f"config {path}: its _base_ '{scoped[0]}' is a file in a package: give its "
+                    "path. mmdet's wheel has its configs in mmdet/.mim/configs: pip download "
                     '--no-deps mmdet==3.3.0'
                 )
             return bases

@@ -35,7 +35,11 @@ def check_config(cfg: Mapping, task: str) -> None:
     """
     for name in _NEEDED[task]:
         if not isinstance(cfg.get(name), (Mapping, list)):
-            raise ConfigError(f"the config has no '{name}', which the task '{task}' needs")
+            old = ' It looks like one of mmdet 1.x or 2.x: python tools/migrate_config.py OLD NEW'
+            raise ConfigError(
+                f"the config has no '{name}', which the task '{task}' needs."
+                f'{old if isinstance(cfg.get("data"), Mapping) else ""}'
+            )
     for loop in LOOPS_OF[task]:
         loader = cfg.get(f'{loop}_dataloader')
         if loader is not None and 'dataset' not in loader:

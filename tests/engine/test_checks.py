@@ -106,6 +106,12 @@ def test_testing_asks_for_other_sections() -> None:
     )
 
 
+def test_a_config_of_1x_or_2x_is_told_how_to_become_new() -> None:
+    cfg = load_config(TINY, ['train_dataloader=None', '+data=dict(imgs_per_gpu=2)'])
+    with pytest.raises(ConfigError, match=r"no 'train_dataloader'.*tools/migrate_config\.py"):
+        check_config(cfg, 'train')
+
+
 def test_images_are_normalised_once() -> None:
     step = dict(type='Normalize', mean=[0, 0, 0], std=[1, 1, 1])
     cfg = load_config(TINY)
