@@ -45,15 +45,8 @@ class Registry(roots.Registry):
             ArgumentError: an argument is unknown or missing.
         """
         path = at or _path_in_parents(cfg) or self.name
-        if not isinstance(cfg, dict) or 'type' not in cfg:
-            raise ConfigError(
-                f"{path}: a dict with the key 'type' is expected here (registry '{self.name}'), "
-                f'found {cfg!r:.200}'
-            )
-        args = {**(default_args or {}), **cfg}
-        args.pop('_scope_', None)
-        cls = self.find(args.pop('type'), path)
-        args = check_arguments(cls, args, path)
+        cls, own = self._class_and_arguments(cfg, path)
+        args = check_arguments(cls, {**(default_args or {}), **own}, path)
         token = _under_construction.set((*_under_construction.get(), (path, args)))
         try:
             return cls(**args)

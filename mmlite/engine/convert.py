@@ -103,10 +103,9 @@ def _checkpoint(
         'mmdet-3.x': dict(mmengine_version=mmengine.__version__),
         'mmdet-1.x': dict(mmdet_version='1.2.0'),
     }[to]
-    training = {key: source[key] for key in _TRAINING if key in source}
-    if publish or to != 'mmlite':
-        training = {}
-    return dict(meta={**kept, **versions}, state_dict=weights, **training)
+    training = _TRAINING if to == 'mmlite' and not publish else ()
+    kept_too = {key: source[key] for key in training if key in source}
+    return dict(meta={**kept, **versions}, state_dict=weights, **kept_too)
 
 
 def _verify(path: Path, fresh: nn.Module, weights: Mapping[str, Tensor]) -> None:

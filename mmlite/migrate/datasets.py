@@ -145,8 +145,14 @@ def common_root(ann_file: str, folder: str, data_root: str) -> str:
     return root if ann_file.startswith(root) and folder.startswith(root) else ''
 
 
-def innermost(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the first data set inside wrappers."""
-    while 'dataset' in dataset or 'datasets' in dataset:
-        dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
-    return dataset
+def innermost(dataset: Any) -> Mapping[str, Any]:
+    """Returns the first data set inside wrappers and lists."""
+    while True:
+        if isinstance(dataset, (list, tuple)):
+            dataset = dataset[0]
+        elif 'dataset' in dataset:
+            dataset = dataset['dataset']
+        elif 'datasets' in dataset:
+            dataset = dataset['datasets']
+        else:
+            return dataset

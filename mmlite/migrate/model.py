@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.runner.checkpoint import get_deprecated_model_names
 
 from mmlite.errors import ConfigError
+from mmlite.inert import INERT_TRAIN_CFG
 from mmlite.migrate.heads import migrate_head
 from mmlite.migrate.notes import Section
 from mmlite.migrate.parts import fit_part, fit_whole
@@ -26,8 +27,6 @@ _SSD_NECKS = {
         last_kernel_size=4,
     ),
 }
-# keys of train_cfg and the only values that mean anything to the three detectors
-_INERT = dict(sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1, debug=False)
 _TEST_KEYS = ('nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img')
 
 
@@ -154,8 +153,8 @@ def _train_cfg(train_cfg: Section) -> dict[str, Any]:
     for key in ('smoothl1_beta', 'neg_pos_ratio'):
         if key in train_cfg:
             new[key] = train_cfg.take(key)
-    for key, value in _INERT.items():
-        if key in train_cfg and train_cfg.get(key) == value:
+    for key, values in INERT_TRAIN_CFG.items():
+        if train_cfg.get(key) is not None and train_cfg.get(key) in values:
             new[key] = train_cfg.take(key)
     train_cfg.close('the model has one way of doing this')
     return new

@@ -11,6 +11,7 @@ import mmengine.config
 
 from mmlite.config import check_files
 from mmlite.errors import ConfigError, UserError
+from mmlite.migrate.datasets import innermost
 
 # found in 3.x only; a single one is enough
 _NEW_KEYS = (
@@ -119,7 +120,7 @@ def version_of(values: dict[str, Any]) -> str:
         return '2.x'
     if any(key in head for key in OLD_HEAD_KEYS):
         return '1.x'
-    train = _innermost(values['data'].get('train') or {})
+    train = innermost(values['data'].get('train') or {})
     classes = train.get('classes')
     known = (
         len(classes) if isinstance(classes, (list, tuple)) else _CLASSES_OF.get(train.get('type'))
@@ -128,16 +129,3 @@ def version_of(values: dict[str, Any]) -> str:
     if surplus in (0, 1):
         return '1.x' if surplus == 1 else '2.x'
     return '1.x' if 'imgs_per_gpu' in values['data'] else '2.x'
-
-
-def _innermost(dataset: Any) -> dict[str, Any]:
-    """The first data set inside wrappers and lists."""
-    while True:
-        if isinstance(dataset, (list, tuple)):
-            dataset = dataset[0]
-        elif 'dataset' in dataset:
-            dataset = dataset['dataset']
-        elif 'datasets' in dataset:
-            dataset = dataset['datasets']
-        else:
-            return dataset

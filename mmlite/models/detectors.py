@@ -6,18 +6,12 @@ import torch
 from torch import Tensor
 
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.inert import INERT_TRAIN_CFG
 from mmlite.models.base_module import BaseModule
 from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS, TASK_UTILS
 
 # train_cfg keys of mmdet 3.x that the heads read
 _TRAIN_KEYS = ('assigner', 'neg_pos_ratio', 'smoothl1_beta')
-# ... and those that only ever had one meaning here: other values would not do what they say
-_INERT_TRAIN_KEYS = dict(
-    sampler=[None, dict(type='PseudoSampler')],
-    allowed_border=[-1],
-    pos_weight=[-1],
-    debug=[False],
-)
 
 
 # mmdet's RetinaNet and FCOS are this class under other names
@@ -134,15 +128,15 @@ def _with_shapes(img: Tensor, img_metas: list[dict]) -> list[dict]:
 
 
 def _check_train_cfg(train_cfg: dict) -> None:
-    known = [*_TRAIN_KEYS, *_INERT_TRAIN_KEYS]
+    known = [*_TRAIN_KEYS, *INERT_TRAIN_CFG]
     for key, value in train_cfg.items():
         if key not in known:
             raise ConfigError(
                 f"model.train_cfg: no key '{key}'.{did_you_mean(key, known)} "
                 f'Known: {", ".join(known)}.'
             )
-        if key in _INERT_TRAIN_KEYS and value not in _INERT_TRAIN_KEYS[key]:
+        if key in INERT_TRAIN_CFG and value not in INERT_TRAIN_CFG[key]:
             raise ConfigError(
                 f'model.train_cfg.{key}: {value!r} is not supported; '
-                f'leave it out, or use {_INERT_TRAIN_KEYS[key][-1]!r}'
+                f'leave it out, or use {INERT_TRAIN_CFG[key][-1]!r}'
             )

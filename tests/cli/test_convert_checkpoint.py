@@ -13,7 +13,7 @@ from mmlite.config import load_config
 from mmlite.engine.checkpoint_file import write_checkpoint
 from mmlite.engine.layouts import from_own
 from mmlite.models import build_detector
-from tests.runs import CHECKOUT, cli
+from tests.runs import CHECKOUT, cli, equal
 
 RETINANET = CHECKOUT / 'tests/tiny_retinanet.py'
 SSD = CHECKOUT / 'tests/tiny_ssd.py'
@@ -38,10 +38,6 @@ def trained(path: Path, config: Path = SSD) -> tuple[Path, dict[str, Tensor]]:
 
 def read(path: Path) -> dict:
     return torch.load(path, weights_only=True)
-
-
-def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return set(one) == set(other) and all(torch.equal(one[key], other[key]) for key in one)
 
 
 @pytest.mark.parametrize(
