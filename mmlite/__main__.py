@@ -15,6 +15,7 @@ VERBS = (
     'model_info',
     'convert_checkpoint',
     'migrate_config',
+    'verify_resume',
 )
 
 

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one readable message, exit status 2, no traceback."""
+"""Errors that end a command with one readable message and no traceback."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ import difflib
 from collections.abc import Iterable
 
 
-class UserError(Exception):
-    """A mistake of the user's. The command lines print it and exit with status 2."""
+class ExpectedError(Exception):
+    """The command lines print the message and exit with `status`."""
+
+    status = 1
+
+
+class RunError(ExpectedError, RuntimeError):
+    """A run that ended before its time, through no mistake in what the user wrote."""
+
+
+class UserError(ExpectedError):
+    """A mistake of the user's."""
+
+    status = 2
 
 
 class ConfigError(UserError):

@@ -60,6 +60,8 @@ INERT: dict[str, dict[str, Any]] = dict(
     Expand=dict(seg_ignore_label=None),
     CocoMetric=dict(file_client_args=None, sort_categories=False, use_mp_eval=False),
     VOCMetric=dict(proposal_nums=(100, 300, 1000)),
+    CheckpointHook=dict(file_client_args=None, backend_args=None, published_keys=None),
+    EarlyStoppingHook=dict(strict=True),
     DetVisualizationHook=dict(backend_args=None),
     DetLocalVisualizer=dict(
         image=None,

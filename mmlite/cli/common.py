@@ -16,32 +16,32 @@ from mmengine.config import Config
 from mmlite.config import check_files, load_config
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import relocate, skip_bad_images, use_demo_data
-from mmlite.engine.hooks.invalid_loss import NonFiniteLossError
 from mmlite.engine.launch import leave_processes
-from mmlite.errors import ConfigError, UserError
+from mmlite.errors import ConfigError, ExpectedError
+from mmlite.files import refusing_full_disk
 from mmlite.safe_config import check_holds_values_only, check_registered_types_only
 
 Main = Callable[[argparse.Namespace], None]
 
 
 def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None = None) -> int:
-    """Parses, runs and returns the exit status: 0 done, 1 failed, 2 a mistake of the user's."""
+    """Parses, runs and returns the exit status.
+
+    0 done, 1 failed, 2 a mistake of the user's, 130 and 143 stopped by SIGINT and SIGTERM.
+    """
     args = parser.parse_args(argv)
     try:
-        main(args)
-    except UserError as error:
+        with refusing_full_disk():
+            main(args)
+    except ExpectedError as error:
         if args.traceback:
             traceback.print_exc()
         print(f'{parser.prog}: {without_worker_traceback(str(error))}', file=sys.stderr)
         if isinstance(error, MissingDataError):
             print(f'To try it now: {_with_demo_data(parser, argv)}', file=sys.stderr)
-        return 2
-    except NonFiniteLossError as error:
-        if args.traceback:
-            traceback.print_exc()
-        print(f'{parser.prog}: {error}', file=sys.stderr)
-        return 1
-    leave_processes()
+        return error.status
+    finally:
+        leave_processes()
     return 0
 
 

@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def demo(args: argparse.Namespace) -> None:
     """The steps of a user, one after the other: train, test, look."""
+    from mmlite.engine.checkpoint_file import last_checkpoint
     from mmlite.visualization import plot_curves
 
     work_dir = Path(args.work_dir)
@@ -39,7 +40,7 @@ def demo(args: argparse.Namespace) -> None:
     train_cli.train(train_cli.build_parser().parse_args([args.config, *common]))
     scalars = max(work_dir.glob('*/vis_data/scalars.json'))
     plot_curves(scalars, work_dir / 'curves.png')
-    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+    checkpoint = last_checkpoint(work_dir)
     show = ['--show-dir', str(work_dir / 'pictures'), '--show-score-thr', '0.5']
     test_cli.test(test_cli.build_parser().parse_args([args.config, checkpoint, *common, *show]))
     print(f'pictures of the detections: {work_dir / "pictures"}, sheet.jpg first')

@@ -15,6 +15,7 @@ from mmlite.cli.common import (
     train_from_scratch,
 )
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.files import write_text
 
 EXAMPLE = 'example: python tools/test.py configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown'
 HEADLINES = ('mAP', 'bbox_mAP')
@@ -95,7 +96,7 @@ def report(metrics: dict[str, float], out_json: str | None) -> None:
     if out_json:
         path = Path(out_json)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(metrics, indent=2) + '\n', encoding='utf-8')
+        write_text(path, json.dumps(metrics, indent=2) + '\n')
     headlines = [key for key in metrics if key.rsplit('/', 1)[-1] in HEADLINES]
     for key in [key for key in metrics if key not in headlines] + headlines:
         print(f'{key}: {metrics[key]:.4f}', flush=True)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from mmlite.files import DiskFullError, whole_file
 
 CACHE_VERSION = 1  # raise it when the arrays that a caller caches change their meaning
 
@@ -128,8 +129,10 @@ def cached(key: str, fingerprint: Arrays, compute: Callable[[], Arrays]) -> Arra
     arrays = _read(path, marks)
     if arrays is None:
         arrays = compute()
-        with contextlib.suppress(OSError):
-            _write_atomically(path, {**arrays, **marks})
+        with contextlib.suppress(OSError, DiskFullError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as file:
+                np.savez(file, **arrays, **marks)
     return arrays
 
 
@@ -141,18 +144,6 @@ def _read(path: Path, marks: Arrays) -> Arrays | None:
             return {name: stored[name] for name in stored.files if name not in marks}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-
-
-def _write_atomically(path: Path, arrays: Arrays) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix='.tmp')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _starts(counts: list[int] | np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ class DemoDataset(VOCDataset):
     Args:
         split: 'trainval' or 'test'.
         classes, num_train, num_test, size, seed: as `draw_demo_set`.
-        pipeline, filter_cfg, test_mode, skip_bad_images: as DetDataset.
+        pipeline, filter_cfg, indices, test_mode, skip_bad_images: as DetDataset.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class DemoDataset(VOCDataset):
         seed: int = 0,
         pipeline: list = (),
         filter_cfg: dict | None = None,
+        indices: int | Sequence[int | str] | None = None,
         test_mode: bool = False,
         skip_bad_images: bool = False,
     ) -> None:
@@ -40,6 +41,7 @@ class DemoDataset(VOCDataset):
             data_root=str(root),
             data_prefix=dict(sub_data_root=''),
             filter_cfg=filter_cfg,
+            indices=indices,
             pipeline=pipeline,
             test_mode=test_mode,
             skip_bad_images=skip_bad_images,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,7 @@ _DEFAULTS = dict(
     collate_fn=collate,
     pin_memory=False,
 )
+_GRACE = 60  # seconds that a worker goes on after SIGTERM
 _WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
@@ -61,19 +63,23 @@ class SeededBatchSampler:
         self.batch_size = batch_sampler.batch_size
         self.seed = seed
         self.rank, self.world_size = get_dist_info()
+        self.skipped = 0
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[list[SeededIndex]]:
         epoch = getattr(self.sampler, 'epoch', 0)  # an InfiniteSampler has one endless epoch
+        skipped, self.skipped = self.skipped, 0
         position = self.rank
-        for batch in self.batch_sampler:
-            seeded = []
-            for index in batch:
-                seeded.append(SeededIndex(index, derive_seed(self.seed, epoch, position)))
-                position += self.world_size
-            yield seeded
+        for number, batch in enumerate(self.batch_sampler):
+            places = range(position, position + len(batch) * self.world_size, self.world_size)
+            position = places.stop
+            if number >= skipped:
+                yield [
+                    SeededIndex(index, derive_seed(self.seed, epoch, place))
+                    for index, place in zip(batch, places, strict=True)
+                ]
 
 
 class SeededDataset:
@@ -110,6 +116,22 @@ def sample_seed(seed: int) -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.default_generator.set_state(states[2])
+
+
+def skip_batches(dataloader: DataLoader, number: int) -> None:
+    """Leaves out the first batches when `dataloader` is iterated the next time; loads none of them.
+
+    Raises:
+        ConfigError: it was not made by `build_dataloader`.
+    """
+    if number == 0:
+        return
+    if not isinstance(dataloader.batch_sampler, SeededBatchSampler):
+        raise ConfigError(
+            f'a training cannot go on after {number} batches of a {type(dataloader).__name__} of '
+            'your own: hand the Runner a dict for build_dataloader, or resume at an epoch'
+        )
+    dataloader.batch_sampler.skipped = number
 
 
 def build_dataset(cfg: dict, at: str = 'dataset') -> Any:
@@ -194,6 +216,14 @@ def _check_loader(cfg: dict, at: str) -> None:
 
 
 def init_worker(worker_id: int) -> None:
-    """Keeps a worker to one thread: as many workers as cores would otherwise fight for them."""
+    """Keeps a worker to one thread: as many workers as cores would otherwise fight for them.
+
+    Ctrl-C and batch systems signal all processes at once. When to stop is the main process's
+    business, which finishes its iteration and still needs its workers; they end when it does, or
+    some time later.
+    """
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    if hasattr(signal, 'alarm'):  # not on Windows
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE))

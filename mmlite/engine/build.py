@@ -14,9 +14,10 @@ from mmengine.logging import print_log
 from mmengine.runner import set_random_seed
 
 from mmlite.datasets import build_dataset
-from mmlite.engine.checkpoint import check_is_there, last_checkpoint, read_checkpoint
+from mmlite.engine.checkpoint import check_is_there, read_checkpoint
 from mmlite.engine.checks import LOOPS_OF, check_config, check_head_against_data
 from mmlite.engine.launch import join_processes
+from mmlite.engine.resume import find_resumable
 from mmlite.engine.runner import Runner
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
 from mmlite.models import build_detector
@@ -54,7 +55,7 @@ def build_runner(
     check_config(cfg, task)
     cfg = copy.deepcopy(cfg)
     merging = use_tta(cfg) if tta else None
-    resume, load_from = _resolved_checkpoint(cfg, task)
+    resume, load_from = _resolved_checkpoint(cfg, task, trust_checkpoint)
     # before the detector is built: a part without an init_cfg keeps the weights it is built with
     cfg.randomness = _resolved_randomness(cfg, load_from if resume else None, trust_checkpoint)
     set_random_seed(**cfg.randomness)
@@ -101,11 +102,11 @@ def build_runner(
     )
 
 
-def _resolved_checkpoint(cfg: Config, task: str) -> tuple[bool, str | None]:
+def _resolved_checkpoint(cfg: Config, task: str, trust_checkpoint: bool) -> tuple[bool, str | None]:
     """Returns whether to resume, and the checkpoint to resume from or to start from."""
     resume, path = task == 'train' and cfg.get('resume', False), cfg.get('load_from')
     if resume and path is None:
-        path = last_checkpoint(cfg.work_dir)
+        path = find_resumable(cfg.work_dir, trust_checkpoint)
         if path is None:
             print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
             resume = False

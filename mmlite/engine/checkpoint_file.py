@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -17,6 +17,7 @@ from mmengine.logging import HistoryBuffer, print_log
 from torch import Tensor
 
 from mmlite.errors import DataError, did_you_mean
+from mmlite.files import whole_file
 
 
 def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
         check_is_there(path)
         file = Path(path)
     try:
+        _check_sums(file)
         with torch.serialization.safe_globals(_inert_types()):
             checkpoint = torch.load(file, map_location='cpu', weights_only=not trusted)
     except Exception as error:  # a broken pickle raises nearly anything
@@ -47,6 +49,15 @@ def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
             f'checkpoint {file}: a dict of tensors is expected, found {type(checkpoint).__name__}'
         )
     return dict(checkpoint)
+
+
+def _check_sums(file: Path) -> None:
+    """torch reads a file with flipped bits without a word; its zip format has checksums."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f'wrong checksum of {damaged}')
 
 
 def _inert_types() -> list:
@@ -99,27 +110,27 @@ def check_is_there(path: str | Path) -> None:
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:
-    """Returns the checkpoint that `last_checkpoint` in a work dir names, None if it has none."""
+    """Returns the checkpoint that `last_checkpoint` in a work dir names, None if it has none.
+
+    mmlite writes its path from the work dir, mmengine an absolute one.
+    """
     note = Path(work_dir) / 'last_checkpoint'
     if not note.is_file():
         return None
-    named = Path(note.read_text().strip())
+    named = Path(work_dir) / note.read_text().strip()
     moved = Path(work_dir) / named.name  # the work dir was renamed or copied
     return str(moved if moved.is_file() else named)
 
 
 def write_checkpoint(checkpoint: Mapping[str, Any], path: str | Path) -> None:
-    """Writes a checkpoint so that `path` holds the old file or the whole new one, never half."""
-    path = Path(path)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            torch.save(plain(checkpoint), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes a checkpoint so that `path` holds the old file or the whole new one, never half.
+
+    Raises:
+        DiskFullError: there is no room for it.
+    """
+    content = plain(checkpoint)
+    with whole_file(path) as file:
+        torch.save(content, file)
 
 
 # what `weights_only` reads beside tensors and containers

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmlite import registry
-from mmlite.errors import ConfigError, DataError
+from mmlite.errors import ConfigError
 from mmlite.overrides import walk
 
 LOOPS_OF = dict(train=('train', 'val'), test=('test',))
@@ -62,7 +62,7 @@ def _parts(cfg: Mapping, task: str) -> Iterator[Part]:
         if cfg.get(f'{loop}_dataloader') is None:
             continue
         given = ('runner', 'dataloader', 'evaluator')
-        yield registry.LOOPS, _loop(cfg[f'{loop}_cfg'], loop), f'{loop}_cfg', given
+        yield registry.LOOPS, typed_loop(cfg[f'{loop}_cfg'], loop), f'{loop}_cfg', given
         if loop != 'train':
             for part, path in _listed(cfg[f'{loop}_evaluator'], f'{loop}_evaluator'):
                 yield registry.METRICS, part, path, ()
@@ -95,8 +95,8 @@ def _optimisation(cfg: Mapping) -> Iterator[Part]:
         yield registry.PARAM_SCHEDULERS, part, path, ('optimizer', 'param_name')
 
 
-def _loop(cfg: Any, loop: str) -> Any:
-    """mmengine takes a loop without `type`, and `by_epoch` in its place."""
+def typed_loop(cfg: Any, loop: str) -> Any:
+    """Returns the dict of a loop with a `type`; mmengine takes `by_epoch` in its place."""
     if not isinstance(cfg, Mapping) or 'type' in cfg:
         return cfg
     by_iter = loop == 'train' and not cfg.get('by_epoch', True)
@@ -144,22 +144,6 @@ def check_head_against_data(model: nn.Module, dataset: Dataset, at: str) -> None
         f'{", ".join(classes)}. Set model.bbox_head.num_classes={len(classes)} (background is not '
         'counted)'
     )
-
-
-def check_can_be_resumed(checkpoint: Mapping, path: str) -> None:
-    """Refuses to resume from weights alone, as a published checkpoint or mmdet 2.x's holds them.
-
-    Raises:
-        DataError: says what is missing, and how to start a training from the weights.
-    """
-    meta = checkpoint.get('meta') or {}
-    missing = [name for name in ('optimizer', 'message_hub') if name not in checkpoint]
-    missing += [f'meta.{name}' for name in ('epoch', 'iter') if name not in meta]
-    if missing:
-        raise DataError(
-            f'{path} cannot be resumed: it has no {", ".join(missing)}. To start a training from '
-            f'its weights: --cfg-options load_from={path}'
-        )
 
 
 def check_checkpoint_classes(checkpoint: Mapping, classes: Sequence[str], path: str) -> None:

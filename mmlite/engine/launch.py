@@ -52,6 +52,6 @@ def join_processes(launcher: str, dist_cfg: Mapping | None = None) -> None:
 
 
 def leave_processes() -> None:
-    """Closes the connection at the end of a run that went well."""
+    """Closes the connection at the end of a run, however it ended."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -5,6 +5,8 @@
 - Data loaders, metrics and hooks come from mmlite's registries, so errors name the config path.
 - Checkpoints are written whole or not at all, hold plain data only, and load with
   `weights_only=True` (mmengine 0.10.7's own cannot be resumed under torch 2.6 and later).
+- A training that is resumed goes on in the middle of an epoch with the random state it had.
+- Workers and hooks are let go however a run ends.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ import mmengine.runner
 import torch
 from mmengine.config import ConfigDict
 from mmengine.device import get_device
-from mmengine.dist import broadcast, master_only
+from mmengine.dist import all_gather_object, broadcast, is_main_process
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer, MMLogger
-from mmengine.model import is_model_wrapper
+from mmengine.model import convert_sync_batchnorm, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
@@ -37,13 +39,16 @@ from mmlite.engine.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from mmlite.engine.checks import check_can_be_resumed, check_checkpoint_classes
+from mmlite.engine.checks import check_checkpoint_classes, typed_loop
+from mmlite.engine.random_state import random_state, set_random_state
+from mmlite.engine.resume import check_can_be_resumed, resumed_position
+from mmlite.errors import ConfigError
 from mmlite.evaluation import build_metrics
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
-from mmlite.registry import HOOKS, OPTIM_WRAPPERS, VISUALIZERS
+from mmlite.registry import HOOKS, LOOPS, OPTIM_WRAPPERS, VISUALIZERS
 from mmlite.version import __version__
 
-LOOPS = ('train', 'val', 'test')
+STAGES = ('train', 'val', 'test')
 
 _timestamps: set[str] = set()  # of the runs of this process
 
@@ -81,6 +86,8 @@ class Runner(mmengine.runner.Runner):
         self._allow_partial = allow_partial
         self._trust_checkpoint = trust_checkpoint
         self._checkpoint_layout = checkpoint_layout
+        self._own_state: dict | None = None  # of this process, in the checkpoint that is resumed
+        self.resumed_from: Path | None = None
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -96,6 +103,34 @@ class Runner(mmengine.runner.Runner):
             self._timestamp = f'{second}_{number}'
         _timestamps.add(self._timestamp)
 
+    # ---- running --------------------------------------------------------------------------
+
+    def train(self) -> nn.Module:
+        """Trains, with validation where the config has it, and returns the wrapped model."""
+        try:
+            return super().train()
+        finally:
+            self.close()
+
+    def test(self) -> dict[str, float]:
+        """Tests and returns the metrics."""
+        try:
+            return super().test()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the loaders' workers and what hooks hold on to; the GPU's cache is given back."""
+        for hook in self.hooks:
+            if hasattr(hook, 'close'):
+                hook.close()
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            if isinstance(loop, mmengine.runner.BaseLoop):
+                end_workers(loop.dataloader)
+        self.visualizer.close()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+
     # ---- building -------------------------------------------------------------------------
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
@@ -104,7 +139,11 @@ class Runner(mmengine.runner.Runner):
             return model
         device = get_device()
         if not self.distributed:
-            return MMDataParallel(model.to(device), device_ids=[device])
+            # as a BatchNorm it runs on a CPU too, and there is nobody to share statistics with
+            return MMDataParallel(revert_sync_batchnorm(model).to(device), device_ids=[device])
+        if self.cfg.get('sync_bn'):
+            model = convert_sync_batchnorm(model, self.cfg.sync_bn)
+        check_sync_bn(model, device)
         return MMDistributedDataParallel(
             model.to(device),
             find_unused_parameters=self.cfg.get('find_unused_parameters', False),
@@ -116,7 +155,7 @@ class Runner(mmengine.runner.Runner):
         """Builds mmlite's data loader; the ranks differ by their position in the epoch."""
         if isinstance(dataloader, DataLoader):
             return dataloader
-        loaders = {f'{loop}_dataloader': getattr(self, f'_{loop}_dataloader') for loop in LOOPS}
+        loaders = {f'{loop}_dataloader': getattr(self, f'_{loop}_dataloader') for loop in STAGES}
         # mmengine copies the dict on its way here; the data set in it stays the same
         at = next(
             name
@@ -131,6 +170,13 @@ class Runner(mmengine.runner.Runner):
             return evaluator
         at = 'val_evaluator' if evaluator is self._val_evaluator else 'test_evaluator'
         return Evaluator(build_metrics(evaluator, at) + self._extra_metrics)
+
+    def build_train_loop(self, loop: dict | mmengine.runner.BaseLoop) -> mmengine.runner.BaseLoop:
+        """Builds one of mmlite's loops, which can be resumed anywhere."""
+        if isinstance(loop, dict):
+            loop = typed_loop(loop, 'train')
+            loop = dict(loop, type=LOOPS.find(loop['type'], 'train_cfg'))
+        return super().build_train_loop(loop)
 
     def build_val_loop(self, loop: dict) -> mmengine.runner.BaseLoop:
         return _with_ground_truth(super().build_val_loop(loop))
@@ -202,7 +248,7 @@ class Runner(mmengine.runner.Runner):
         )
         environment = '\n'.join(f'  {key}: {value}' for key, value in collect_env().items())
         self._log_to_file(f'Environment:\n{environment}\nConfig:\n{self.cfg.pretty_text}')
-        for loop in LOOPS:
+        for loop in STAGES:
             loader = getattr(self, f'_{loop}_dataloader')
             if isinstance(loader, dict):  # its data set spoke when there was no log file yet
                 self._log_to_file(getattr(loader['dataset'], 'summary', ''))
@@ -225,7 +271,6 @@ class Runner(mmengine.runner.Runner):
 
     # ---- checkpoints ----------------------------------------------------------------------
 
-    @master_only
     def save_checkpoint(
         self,
         out_dir: str,
@@ -237,18 +282,24 @@ class Runner(mmengine.runner.Runner):
         by_epoch: bool = True,
         backend_args: dict | None = None,
     ) -> None:
-        """Writes a checkpoint; the arguments are those CheckpointHook passes.
+        """Writes a checkpoint; all processes have to call this, the first of them writes.
 
-        The keys are mmengine's: meta, state_dict, message_hub, optimizer, param_schedulers.
+        The keys are mmengine's: meta, state_dict, message_hub, optimizer, param_schedulers. One
+        that can be resumed also has `process_states`: of each process the random state, and the
+        gradients that the optimiser has not used yet. The arguments are mmengine's.
+
+        Args:
+            meta: where the run stands, from `position` of the training loop. Left out, the epoch
+                (or iteration) that is just ending counts as done.
         """
-        # hooks save before the loop counts the epoch or the iteration that has just ended
-        counters = dict(
-            epoch=self.epoch + 1 if by_epoch else self.epoch,
-            iter=self.iter if by_epoch else self.iter + 1,
-        )
+        states = all_gather_object(self._process_state()) if save_optimizer else None
+        if not is_main_process():
+            return
+        position = dict(epochs=1) if by_epoch else dict(iters=1)
         checkpoint = dict(
             meta={
-                **counters,
+                **self.train_loop.position(**position),
+                'total_batch_size': self.total_batch_size,
                 'cfg': self.cfg.pretty_text,
                 'seed': self.seed,
                 'experiment_name': self.experiment_name,
@@ -261,12 +312,59 @@ class Runner(mmengine.runner.Runner):
             state_dict=_unwrapped(self.model).state_dict(),
             message_hub=_plain_message_hub(self.message_hub.state_dict()),
         )
-        if save_optimizer:
+        if states is not None:
+            checkpoint['process_states'] = states
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
         if save_param_scheduler and self.param_schedulers is not None:
             checkpoint['param_schedulers'] = [s.state_dict() for s in self.param_schedulers]
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         write_checkpoint(checkpoint, Path(out_dir) / filename)
+
+    @property
+    def total_batch_size(self) -> int:
+        """Images in a training batch, of all processes together."""
+        return self.world_size * self.train_dataloader.batch_sampler.batch_size
+
+    def _process_state(self) -> dict:
+        gradients = {}
+        if not self.optim_wrapper.should_update():  # in the middle of accumulating them
+            named = _unwrapped(self.model).named_parameters()
+            gradients = {n: plain(p.grad) for n, p in named if p.grad is not None}
+        return dict(random=random_state(), gradients=gradients)
+
+    def resume(self, filename: str) -> None:
+        """Puts everything into the state that a checkpoint holds; `train` calls this."""
+        checkpoint = self.load_checkpoint(filename)
+        by_epoch = isinstance(self.train_loop, mmengine.runner.EpochBasedTrainLoop)
+        per_epoch = len(self.train_dataloader) if by_epoch else None
+        position = resumed_position(checkpoint['meta'], self.total_batch_size, per_epoch)
+        self.train_loop.resume(position)
+        self.message_hub.load_state_dict(checkpoint['message_hub'])
+        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        for scheduler, state in zip(
+            self.param_schedulers or [], checkpoint.get('param_schedulers', []), strict=True
+        ):
+            scheduler.load_state_dict(state)
+        states = checkpoint.get('process_states', [])
+        if self.rank < len(states):
+            self._own_state = states[self.rank]
+            self._restore_gradients(self._own_state['gradients'])
+        self.resumed_from = Path(filename)
+        self.logger.info(
+            f'resumed epoch: {self.epoch}, iter: {self.iter}, '
+            f'batches of the epoch that are done: {self.train_loop.done_in_epoch}'
+        )
+
+    def _restore_gradients(self, gradients: dict[str, torch.Tensor]) -> None:
+        parameters = dict(_unwrapped(self.model).named_parameters())
+        for name, gradient in gradients.items():
+            parameters[name].grad = gradient.to(parameters[name])
+
+    def restore_random_state(self) -> None:
+        """Draws go on where the resumed run had stopped; the loop calls this before its first."""
+        if self._own_state is not None:
+            set_random_state(self._own_state['random'])
+            self._own_state = None
 
     def load_checkpoint(
         self,
@@ -310,6 +408,28 @@ def _with_ground_truth(loop: mmengine.runner.BaseLoop) -> mmengine.runner.BaseLo
         if hasattr(metric, 'set_dataset'):
             metric.set_dataset(loop.dataloader.dataset)
     return loop
+
+
+def end_workers(dataloader: DataLoader) -> None:
+    """Ends the worker processes of a loader that keeps them, or that an error left alone."""
+    iterator = getattr(dataloader, '_iterator', None)  # the only way there is in torch
+    if iterator is not None:
+        iterator._shutdown_workers()
+        dataloader._iterator = None
+
+
+def check_sync_bn(model: nn.Module, device: str) -> None:
+    """Refuses SyncBN in several processes on CPUs, which torch does not have.
+
+    Raises:
+        ConfigError: names the first such layer.
+    """
+    layers = [name for name, m in model.named_modules() if isinstance(m, nn.SyncBatchNorm)]
+    if layers and device == 'cpu':
+        raise ConfigError(
+            f'{layers[0]} is a SyncBN, which needs a GPU for each process: on CPUs train in one '
+            "process, or take norm_cfg=dict(type='GN', num_groups=32)"
+        )
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:

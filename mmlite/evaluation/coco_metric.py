@@ -15,6 +15,7 @@ from mmlite.errors import ConfigError, did_you_mean
 from mmlite.evaluation.coco import AREA_RANGES, IOU_THRS, MAX_DETS, CocoTables, coco_tables
 from mmlite.evaluation.report import coco_class_table, coco_table
 from mmlite.evaluation.results_metric import ResultsMetric
+from mmlite.files import write_text
 from mmlite.registry import METRICS
 
 AP_DETS = 100  # detections of an image that count for the average precision, as COCO has it
@@ -195,10 +196,7 @@ def write_coco_results(results: Sequence[Sequence[np.ndarray]], dataset: Any, pa
         for x1, y1, x2, y2, score in dets.tolist()
     ]
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    temporary = f'{path}.tmp'
-    with open(temporary, 'w', encoding='utf-8') as file:
-        json.dump(rows, file)
-    os.replace(temporary, path)
+    write_text(path, json.dumps(rows))
 
 
 def _check_ranges(area_ranges: Mapping | None) -> dict[str, tuple[float, float]]:

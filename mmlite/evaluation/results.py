@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mmlite.errors import ConfigError, DataError
+from mmlite.files import whole_file
 
 SUFFIXES = ('.pkl', '.pickle')
 
@@ -67,13 +68,8 @@ def save_results(results: list[list[np.ndarray]], path: str | os.PathLike) -> No
     """Pickles `results`; the file appears whole or, if the run is stopped, not at all."""
     path = check_results_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        with unfinished.open('wb') as file:
-            pickle.dump(results, file, protocol=4)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        pickle.dump(results, file, protocol=4)
 
 
 def load_results(

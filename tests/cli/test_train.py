@@ -52,7 +52,7 @@ def test_a_training_from_another_folder(trained) -> None:
     names = {path.name for path in work_dir.iterdir()}
     assert {'tiny_ssd.py', 'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint'} <= names
     assert [name for name in names if re.fullmatch(r'best_pascal_voc_mAP_epoch_[12]\.pth', name)]
-    assert (work_dir / 'last_checkpoint').read_text() == str(work_dir / 'epoch_2.pth')
+    assert (work_dir / 'last_checkpoint').read_text() == 'epoch_2.pth'  # the folder may move
     assert load_config(work_dir / 'tiny_ssd.py').train_cfg.max_epochs == 2
 
 

@@ -49,7 +49,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_checkpoint_holds_what_a_run_needs(whole: Path) -> None:
     checkpoint = torch.load(whole / 'epoch_2.pth', weights_only=True)
     assert checkpoint.keys() == {
-        *('meta', 'state_dict', 'message_hub', 'optimizer', 'param_schedulers'),
+        *('meta', 'state_dict', 'message_hub', 'optimizer', 'param_schedulers', 'process_states'),
     }
     meta = checkpoint['meta']
     assert (meta['epoch'], meta['iter'], meta['seed']) == (2, 6, 1)  # 12 images, 4 in a batch

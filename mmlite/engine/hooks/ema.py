@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmengine import hooks
+from mmengine.runner import Runner
 
 from mmlite.errors import ConfigError
 from mmlite.registry import HOOKS
@@ -50,3 +51,17 @@ class EMAHook(hooks.EMAHook):
             update_buffers=update_buffers,
             **own,
         )
+        self._in_model = False  # whether the model holds the average just now
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Puts the average into `state_dict`, and the weights in training beside it.
+
+        A run that is told to stop while it validates saves when they have changed places already.
+        """
+        checkpoint['ema_state_dict'] = self.ema_model.state_dict()
+        if not self._in_model:
+            self._swap_ema_state_dict(checkpoint)
+
+    def _swap_ema_parameters(self) -> None:
+        super()._swap_ema_parameters()
+        self._in_model = not self._in_model

@@ -7,10 +7,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mmlite.errors import RunError
 from mmlite.registry import HOOKS
 
 
-class NonFiniteLossError(RuntimeError):
+class NonFiniteLossError(RunError):
     """A loss is NaN or infinite; the message names the losses, the iteration and the images."""
 
 

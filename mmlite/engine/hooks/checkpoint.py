@@ -1,0 +1,283 @@
+"""When a run saves itself: at epochs, every so many iterations, when it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.dist import get_world_size, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmlite.engine.stop_signals import StoppedBySignal, StopSignals
+from mmlite.errors import ConfigError, did_you_mean
+from mmlite.files import remove_unfinished, write_text
+from mmlite.registry import HOOKS
+
+_GREATER = ('acc', 'top', 'AR@', 'auc', 'precision', 'mAP', 'mDice', 'mIoU', 'mAcc', 'aAcc')
+_LESS = ('loss',)
+_KEPT_SNAPSHOTS = 2  # the last one, and the one before it should the last be unreadable
+
+
+@HOOKS.register_module()
+class CheckpointHook(Hook):
+    """Saves checkpoints that a run can go on from, and the best weights.
+
+    The arguments are those of mmengine's hook of this name, and `snapshot_interval`. A file is
+    written whole, then `last_checkpoint` names it, and only then an older one is removed.
+
+    Args:
+        interval: epochs (or iterations) between two checkpoints; -1 for none but the last.
+        by_epoch: count epochs: `epoch_N.pth`; else iterations: `iter_N.pth`.
+        save_optimizer, save_param_scheduler: without them a run cannot be resumed.
+        out_dir: a folder beside the work dir, in which a folder of the work dir's name is made.
+        max_keep_ckpts: older checkpoints than the last so many are removed; -1 keeps all.
+        save_last: save after the last epoch or iteration, whatever the interval.
+        save_best: metrics whose best checkpoint is kept: a name, a list, or 'auto' for the first
+            there is.
+        rule: 'greater' or 'less' is better, for all metrics or for each; None goes by the name.
+        greater_keys, less_keys: parts of names of which more or less is better.
+        filename_tmpl: in place of `epoch_{}.pth` or `iter_{}.pth`.
+        save_begin: no checkpoint before so many epochs or iterations.
+        snapshot_interval: iterations between two snapshots `iter_N.pth` for a run that may be
+            killed; the last two are kept. None for none.
+
+    Raises:
+        ConfigError: a rule is unknown, or there are not as many as metrics.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(
+        self,
+        interval: int = -1,
+        by_epoch: bool = True,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        out_dir: str | None = None,
+        max_keep_ckpts: int = -1,
+        save_last: bool = True,
+        save_best: str | Sequence[str] | None = None,
+        rule: str | Sequence[str] | None = None,
+        greater_keys: str | Sequence[str] = _GREATER,
+        less_keys: str | Sequence[str] = _LESS,
+        filename_tmpl: str | None = None,
+        save_begin: int = 0,
+        snapshot_interval: int | None = None,
+    ) -> None:
+        self.interval = interval
+        self.by_epoch = by_epoch
+        self.parts = dict(save_optimizer=save_optimizer, save_param_scheduler=save_param_scheduler)
+        self.out_dir = out_dir
+        self.max_keep_ckpts = max_keep_ckpts
+        self.save_last = save_last
+        self.save_best = _as_list(save_best)
+        self.rules = _rules(self.save_best, rule, _as_list(greater_keys), _as_list(less_keys))
+        self.filename_tmpl = filename_tmpl or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
+        self.save_begin = save_begin
+        self.snapshot_interval = snapshot_interval
+        self._signals = StopSignals()
+        self._saved: tuple[int, str] = (-1, '')  # after which iteration, and under which name
+
+    # ---- when -----------------------------------------------------------------------------
+
+    def before_train(self, runner: Runner) -> None:
+        folder = Path(runner.work_dir)
+        if self.out_dir is not None:
+            folder = Path(self.out_dir) / folder.resolve().name
+        self._folder = folder
+        if is_main_process():
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_unfinished(folder)
+        runner.logger.info(f'Checkpoints will be saved to {folder}.')
+        resumed = runner.resumed_from
+        if resumed is not None and resumed.resolve().parent == folder.resolve():
+            self._saved = (runner.iter, resumed.name)
+        self._signals.listen()
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        done = runner.iter + 1
+        position = runner.train_loop.position(iters=1)
+        stop = self._signals.received_by_any()
+        if not self.by_epoch and self._is_due(done, runner.max_iters):
+            runner.logger.info(f'Saving checkpoint at {done} iterations')
+            self._save(runner, self.filename_tmpl.format(done), position)
+        elif stop or (self.snapshot_interval and done % self.snapshot_interval == 0):
+            self._save_snapshot(runner, position)
+        if stop:
+            raise StoppedBySignal(stop, done, str(self._folder / self._saved[1]))
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        done = runner.epoch + 1
+        if self.by_epoch and self._is_due(done, runner.max_epochs):
+            runner.logger.info(f'Saving checkpoint at {done} epochs')
+            name = self.filename_tmpl.format(done)
+            self._save(runner, name, runner.train_loop.position(epochs=1))
+
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: list[dict]
+    ) -> None:
+        """Leaves in the middle of a validation; it comes first when the run is resumed.
+
+        Several processes leave after it: they may have different numbers of batches.
+        """
+        if get_world_size() == 1 and self._signals.received_here():
+            self._stop(runner, self._signals.received_here(), runner.train_loop.position())
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
+        position = dict(runner.train_loop.position(), last_val_iter=runner.iter)
+        surpassed = self._save_best(runner, metrics, position)
+        after, name = self._saved
+        if after == runner.iter:  # now with this validation in it, so that it is not done again
+            self._write(runner, name, position)
+        for old in surpassed:
+            self._remove(old)
+        stop = self._signals.received_by_any()
+        if stop:
+            self._stop(runner, stop, position)
+
+    def _stop(self, runner: Runner, number: int, position: dict[str, int]) -> None:
+        if self._saved[0] != runner.iter:
+            self._save_snapshot(runner, position)
+        raise StoppedBySignal(number, runner.iter, str(self._folder / self._saved[1]))
+
+    def close(self) -> None:
+        """Gives the signals back; the Runner calls this however a training ends."""
+        self._signals.forget()
+
+    def _is_due(self, done: int, last: int) -> bool:
+        if done == last and self.save_last:
+            return True
+        return self.interval > 0 and done >= self.save_begin and done % self.interval == 0
+
+    # ---- how ------------------------------------------------------------------------------
+
+    def _save(self, runner: Runner, name: str, position: dict[str, int]) -> None:
+        """Saves a checkpoint, and removes the one that is too many."""
+        self._save_and_rotate(runner, name, position, 'kept_checkpoints', self.max_keep_ckpts)
+
+    def _save_snapshot(self, runner: Runner, position: dict[str, int]) -> None:
+        name = f'iter_{position["iter"]}.pth'
+        self._save_and_rotate(runner, name, position, 'kept_snapshots', _KEPT_SNAPSHOTS)
+
+    def _save_and_rotate(
+        self, runner: Runner, name: str, position: dict[str, int], list_name: str, limit: int
+    ) -> None:
+        kept = [old for old in self._info(runner, list_name, []) if old != name] + [name]
+        kept, too_many = (kept[-limit:], kept[:-limit]) if limit > 0 else (kept, [])
+        runner.message_hub.update_info(list_name, kept)
+        self._write(runner, name, position)
+        self._saved = (position['iter'], name)
+        for old in too_many:
+            self._remove(old)
+
+    def _write(self, runner: Runner, name: str, position: dict[str, int]) -> None:
+        runner.save_checkpoint(str(self._folder), name, meta=position, **self.parts)
+        if is_main_process():
+            written = os.path.relpath(self._folder / name, runner.work_dir)
+            write_text(Path(runner.work_dir) / 'last_checkpoint', Path(written).as_posix())
+
+    def _remove(self, name: str) -> None:
+        if is_main_process():
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _save_best(
+        self, runner: Runner, metrics: dict[str, float], position: dict[str, int]
+    ) -> list[str]:
+        """Saves the weights where a metric is better than ever; returns the files it replaces."""
+        if not metrics:
+            return []
+        if self.save_best == ['auto']:
+            first = next(iter(metrics))
+            self.save_best = [first]
+            self.rules = _rules([first], self.rules[0], _GREATER, _LESS)
+        surpassed = []
+        unit, step = ('epoch', runner.epoch) if self.by_epoch else ('iter', runner.iter)
+        for metric, rule in zip(self.save_best, self.rules, strict=True):
+            score = _score(metrics, metric)
+            suffix = f'_{metric}' if len(self.save_best) > 1 else ''
+            best = self._info(runner, f'best_score{suffix}', None)
+            if score is None or (best is not None and not _is_better(score, best, rule)):
+                continue
+            name = f'best_{metric}_{self.filename_tmpl.format(step)}'.replace('/', '_')
+            old = self._info(runner, f'best_ckpt{suffix}', None)
+            if old is not None and Path(old).name != name:
+                surpassed.append(Path(old).name)
+            runner.message_hub.update_info(f'best_score{suffix}', score)
+            runner.message_hub.update_info(f'best_ckpt{suffix}', name)
+            runner.save_checkpoint(
+                str(self._folder),
+                name,
+                save_optimizer=False,
+                save_param_scheduler=False,
+                meta=position,
+            )
+            runner.logger.info(
+                f'The best checkpoint with {score:0.4f} {metric} at {step} {unit} is saved to '
+                f'{name}.'
+            )
+        return surpassed
+
+    @staticmethod
+    def _info(runner: Runner, key: str, default: object) -> object:
+        return runner.message_hub.runtime_info.get(key, default)
+
+
+def _as_list(value: str | Sequence[str] | None) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _rules(
+    metrics: list[str],
+    rule: str | Sequence[str] | None,
+    greater_keys: Sequence[str],
+    less_keys: Sequence[str],
+) -> list[str | None]:
+    """Returns 'greater' or 'less' for each metric; None for 'auto' where nothing is given."""
+    given = list(rule) if isinstance(rule, (list, tuple)) else [rule]
+    if len(given) == 1:
+        given *= len(metrics)
+    if len(given) != len(metrics):
+        raise ConfigError(f'CheckpointHook: {len(given)} rules for the metrics {metrics}')
+    rules = []
+    for metric, one in zip(metrics, given, strict=True):
+        if one not in ('greater', 'less', None):
+            raise ConfigError(
+                f"CheckpointHook.rule: 'greater' or 'less' is expected, found {one!r}"
+            )
+        if one is None and metric != 'auto':
+            one = _rule_of(metric, greater_keys, less_keys)
+        rules.append(one)
+    return rules
+
+
+def _rule_of(metric: str, greater_keys: Sequence[str], less_keys: Sequence[str]) -> str:
+    for rule, keys in (('greater', greater_keys), ('less', less_keys)):
+        if any(key.lower() in metric.lower() for key in keys):
+            return rule
+    raise ConfigError(
+        f"CheckpointHook.save_best: whether more or less of '{metric}' is better cannot be told by "
+        "its name; set rule='greater' or rule='less'"
+    )
+
+
+def _score(metrics: dict[str, float], metric: str) -> float | None:
+    if metric not in metrics:
+        raise ConfigError(
+            f"CheckpointHook.save_best: there is no metric '{metric}'."
+            f'{did_you_mean(metric, metrics)} There are: {", ".join(metrics)}'
+        )
+    return metrics[metric]
+
+
+def _is_better(score: float, best: float, rule: str) -> bool:
+    return score > best if rule == 'greater' else score < best

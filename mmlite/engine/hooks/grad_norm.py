@@ -1,0 +1,88 @@
+"""How large the gradients of each part of the detector are."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from functools import partial
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmlite.registry import HOOKS
+
+
+@HOOKS.register_module()
+class GradNormHook(Hook):
+    """Logs the L2 norms of the gradients: `grad_norm/backbone`, ..., and `grad_norm/all`.
+
+    They are those of a step of the optimiser, so of all accumulated iterations and of all
+    processes, before clipping and without the scale of mixed precision; a step that the scaler
+    refuses, for gradients that overflowed, is left out. As for losses, a log line has the mean
+    over the log processor's window.
+
+    Args:
+        interval: iterations between two measurements; where gradients are accumulated the next
+            step is measured.
+    """
+
+    def __init__(self, interval: int = 10) -> None:
+        self.interval = interval
+
+    def before_train(self, runner: Runner) -> None:
+        names = [name for name, p in runner.model.module.named_parameters() if p.requires_grad]
+        parts = dict.fromkeys([*map(_part, names), 'all'])
+        # mmengine's window counts values, and here one stands for `interval` iterations
+        processor = runner.log_processor
+        shown = dict(method_name='mean', window_size=max(1, processor.window_size // self.interval))
+        processor.custom_cfg = [
+            *(dict(data_src=f'grad_norm/{part}', **shown) for part in parts),
+            *processor.custom_cfg,  # the user's come last and win
+        ]
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
+        if self.every_n_train_iters(runner, self.interval):
+            # mmengine clips, steps and clears the gradients in one go: hooks come too late
+            runner.optim_wrapper.backward = partial(self._backward, runner)
+
+    def _backward(self, runner: Runner, loss: Tensor, **kwargs: object) -> None:
+        """Stands in for the optimiser wrapper's method until the gradients are complete."""
+        wrapper = runner.optim_wrapper
+        type(wrapper).backward(wrapper, loss, **kwargs)
+        if wrapper.should_update():
+            del wrapper.backward  # its own is found again
+            self._measure(runner)
+
+    def _measure(self, runner: Runner) -> None:
+        scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+        is_scaled = scaler is not None and scaler.is_enabled()
+        norms = grad_norms(runner.model.module, scaler.get_scale() if is_scaled else 1.0)
+        if math.isfinite(norms['all']) or not is_scaled:
+            for part, norm in norms.items():
+                runner.message_hub.update_scalar(f'train/grad_norm/{part}', norm)
+
+
+def grad_norms(model: nn.Module, scale: float = 1.0) -> dict[str, float]:
+    """Returns the L2 norm of the gradients of each child of a model, and of 'all'.
+
+    Args:
+        model: after a backward pass; parameters without a gradient do not count.
+        scale: factor that the gradients were made with.
+    """
+    by_part: dict[str, list[Tensor]] = defaultdict(list)
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            norm = torch.linalg.vector_norm(parameter.grad, dtype=torch.float32)
+            by_part[_part(name)].append(norm)
+    norms = {part: torch.stack(each).norm() for part, each in by_part.items()}
+    norms['all'] = torch.stack(list(norms.values())).norm()
+    values = torch.stack(list(norms.values())) / scale
+    return dict(zip(norms, values.tolist(), strict=True))  # one copy from the device
+
+
+def _part(parameter_name: str) -> str:
+    return parameter_name.split('.')[0]

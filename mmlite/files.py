@@ -1,0 +1,90 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mmlite.errors import RunError
+
+# no room on the disk, none in the quota, and beyond the size limit of a file
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DiskFullError(RunError):
+    """A file could not be written for want of room; the message names it."""
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Opens a file for writing so that `path` holds the old content or all of the new one.
+
+    It is written under another name, flushed to the disk and then renamed. Whatever goes wrong
+    in between, the process killed or the machine without power, leaves `path` as it was.
+
+    Raises:
+        DiskFullError: there is no room for it.
+    """
+    path = Path(path)
+    temporary = path.with_name(f'{temporary_prefix(path)}{os.getpid()}')
+    try:
+        with refusing_full_disk(path), open(temporary, 'wb') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a UTF-8 file, whole or not at all.
+
+    Raises:
+        DiskFullError: there is no room for it.
+    """
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
+def temporary_prefix(path: Path) -> str:
+    """What the name of an unfinished file begins with; the process's number follows."""
+    return f'.{path.name}.unfinished.'
+
+
+def remove_unfinished(folder: str | Path) -> None:
+    """Removes what killed processes left of files that they were writing in this folder."""
+    for left in Path(folder).glob('.*.unfinished.*'):
+        left.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def refusing_full_disk(path: str | Path | None = None) -> Iterator[None]:
+    """Turns the error of a disk without room into a DiskFullError that names the file."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch's writer wraps the OSError
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(error, DiskFullError) or getattr(cause, 'errno', None) not in _FULL:
+            raise
+        raise DiskFullError(
+            f'{path or cause.filename or "a file"} cannot be written: {cause.strerror}. What is '
+            'there already, checkpoints above all, is whole'
+        ) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Without it a crash of the machine could undo the renaming."""
+    if os.name == 'nt':  # Windows opens no folders
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
