@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,6 +95,24 @@ class SeededDataset:
         return samples
 
 
+class ReleasableLoader(DataLoader):
+    """A DataLoader whose workers can be ended, also while an error holds on to its iterator."""
+
+    _running: weakref.ref | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = super().__iter__()
+        self._running = weakref.ref(iterator)
+        return iterator
+
+    def end_workers(self) -> None:
+        """Ends the worker processes of the last iteration, if there are any left."""
+        iterator = self._running and self._running()
+        if hasattr(iterator, '_shutdown_workers'):  # the only way there is in torch
+            iterator._shutdown_workers()
+        self._iterator = None  # of persistent workers: the next iteration starts new ones
+
+
 def derive_seed(*numbers: int) -> int:
     """Returns a 32-bit seed; seeds of neighbouring numbers have nothing in common."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
@@ -166,7 +185,7 @@ def build_dataloader(
         dataset = build_dataset(dataset, f'{at}.dataset')
     # without workers torch refuses what only they could heed; mmdet's configs set it all the same
     worker_options = {key: cfg[key] for key in _WORKER_OPTIONS if key in cfg and num_workers}
-    return DataLoader(
+    return ReleasableLoader(
         dataset,
         batch_sampler=SeededBatchSampler(_build_batch_sampler(cfg, dataset, seed, at), seed),
         num_workers=num_workers,

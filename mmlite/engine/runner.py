@@ -32,6 +32,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlite.datasets import build_dataloader
+from mmlite.datasets.loader import ReleasableLoader
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
     load_weights,
@@ -125,8 +126,8 @@ class Runner(mmengine.runner.Runner):
             if hasattr(hook, 'close'):
                 hook.close()
         for loop in (self._train_loop, self._val_loop, self._test_loop):
-            if isinstance(loop, mmengine.runner.BaseLoop):
-                end_workers(loop.dataloader)
+            if isinstance(getattr(loop, 'dataloader', None), ReleasableLoader):
+                loop.dataloader.end_workers()
         self.visualizer.close()
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
@@ -408,14 +409,6 @@ def _with_ground_truth(loop: mmengine.runner.BaseLoop) -> mmengine.runner.BaseLo
         if hasattr(metric, 'set_dataset'):
             metric.set_dataset(loop.dataloader.dataset)
     return loop
-
-
-def end_workers(dataloader: DataLoader) -> None:
-    """Ends the worker processes of a loader that keeps them, or that an error left alone."""
-    iterator = getattr(dataloader, '_iterator', None)  # the only way there is in torch
-    if iterator is not None:
-        iterator._shutdown_workers()
-        dataloader._iterator = None
 
 
 def check_sync_bn(model: nn.Module, device: str) -> None:

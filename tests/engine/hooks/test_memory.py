@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 import multiprocessing
 import subprocess
 import sys
@@ -40,9 +41,10 @@ def child() -> Iterator[multiprocessing.Process]:
 @NEEDS_PROC
 def test_memory_that_is_taken_counts() -> None:
     before = host_memory()
-    taken = np.ones(64 * 2**20, np.uint8)
-    assert host_memory() - before == pytest.approx(64, abs=8)
-    assert len(taken)
+    with mmap.mmap(-1, 64 * 2**20) as taken:  # an array might get memory that is there already
+        taken.write(b'1' * len(taken))
+        assert host_memory() - before > 60
+    assert host_memory() - before < 60
 
 
 @NEEDS_PROC
