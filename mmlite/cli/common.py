@@ -92,6 +92,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='several processes'
     )
+    add(
+        '--gpu-ids',
+        nargs='+',
+        type=int,
+        metavar='N',
+        help='GPUs for this one process; several processes are faster (tools/dist_train.sh)',
+    )
     add('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     add('--skip-bad-images', action='store_true', help='go on in testing where an image is broken')
     add('--debug', action='store_true', help='load in the main process, so that breakpoints work')
@@ -146,6 +153,7 @@ def config_from(args: argparse.Namespace) -> Config:
                 cfg[section].num_workers = 0
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     cfg.launcher = args.launcher
+    cfg.gpu_ids = args.gpu_ids
     return cfg
 
 

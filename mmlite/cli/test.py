@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         '--tta', action='store_true', help="test mirrored too, or as the config's tta_pipeline says"
     )
+    add('--amp', action='store_true', help='in half precision: bfloat16, on older GPUs float16')
     add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
     add('--show', action='store_true', help='show these pictures in a window, a key for the next')
     add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
@@ -49,6 +50,8 @@ def test(args: argparse.Namespace) -> None:
     cfg = config_from(args)
     train_from_scratch(cfg)  # all weights come from the checkpoint
     cfg.load_from = args.checkpoint
+    if args.amp:
+        cfg.test_cfg.fp16 = True  # the name of any half precision in mmengine's loops
 
     from mmlite.engine.build import build_runner
     from mmlite.evaluation import KeptResults, save_results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from mmengine.config import Config
@@ -35,11 +36,15 @@ def build_parser() -> argparse.ArgumentParser:
     add('--resume-from', dest='resume', metavar='CHECKPOINT', help='--resume, as 2.x spells it')
     add('--auto-resume', dest='resume', action='store_const', const='auto', help='bare --resume')
     add('--from-scratch', action='store_true', help='do without pretrained weights')
-    add('--amp', action='store_true', help='automatic mixed precision')
+    add('--amp', action='store_true', help='mixed precision: bfloat16, on older GPUs float16')
     add('--auto-scale-lr', action='store_true', help='scale the learning rate to the batch size')
     add('--no-validate', action='store_true', help='train only')
     add('--seed', type=int, help='of everything that is drawn')
-    add('--deterministic', action='store_true', help='only deterministic GPU kernels')
+    add(
+        '--deterministic',
+        action='store_true',
+        help='equal runs bit for bit; on a GPU, operations that cannot be are named',
+    )
     return parser
 
 
@@ -79,6 +84,8 @@ def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     if args.no_validate:
         cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    if args.deterministic:  # cuBLAS reads this when the GPU is first used
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     if args.seed is not None or args.deterministic:
         randomness = dict(cfg.get('randomness') or {}, deterministic=args.deterministic)
         if args.seed is not None:

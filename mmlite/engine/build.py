@@ -11,14 +11,13 @@ from mmengine.config import Config
 from mmengine.dist import sync_random_seed
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from mmengine.runner import set_random_seed
 
 from mmlite.datasets import build_dataset
 from mmlite.engine.checkpoint import check_is_there, read_checkpoint
 from mmlite.engine.checks import LOOPS_OF, check_config, check_head_against_data
-from mmlite.engine.launch import join_processes
+from mmlite.engine.launch import check_gpu_ids, join_processes
 from mmlite.engine.resume import find_resumable
-from mmlite.engine.runner import Runner
+from mmlite.engine.runner import Runner, set_randomness
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
 from mmlite.models import build_detector
 
@@ -52,13 +51,14 @@ def build_runner(
     env_cfg = cfg.get('env_cfg') or {}
     # first of all: loggers look whether they speak for the first process when they are made
     join_processes(cfg.get('launcher', 'none'), env_cfg.get('dist_cfg'))
+    check_gpu_ids(cfg.get('gpu_ids'), cfg.get('launcher', 'none'))
     check_config(cfg, task)
     cfg = copy.deepcopy(cfg)
     merging = use_tta(cfg) if tta else None
     resume, load_from = _resolved_checkpoint(cfg, task, trust_checkpoint)
     # before the detector is built: a part without an init_cfg keeps the weights it is built with
     cfg.randomness = _resolved_randomness(cfg, load_from if resume else None, trust_checkpoint)
-    set_random_seed(**cfg.randomness)
+    set_randomness(**cfg.randomness)
     detector = build_detector(cfg.model)
     parts: dict[str, Any] = {}
     for loop in LOOPS_OF[task]:

@@ -12,6 +12,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +28,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.model import convert_sync_batchnorm, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper
+from mmengine.runner import set_random_seed
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -33,6 +36,7 @@ from torch.utils.data import DataLoader
 
 from mmlite.datasets import build_dataloader
 from mmlite.datasets.loader import ReleasableLoader
+from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
     load_weights,
@@ -98,6 +102,7 @@ class Runner(mmengine.runner.Runner):
         in the second of its start.
         """
         super().setup_env(env_cfg)
+        use_half_dtype()
         second, number = self._timestamp, 1
         while self._timestamp in _timestamps:
             number += 1
@@ -132,6 +137,13 @@ class Runner(mmengine.runner.Runner):
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
 
+    def set_randomness(
+        self, seed: int, diff_rank_seed: bool = False, deterministic: bool = False
+    ) -> None:
+        """Seeds all generators; see `set_randomness` of this module."""
+        self._deterministic = deterministic
+        self._seed = set_randomness(seed, diff_rank_seed, deterministic)
+
     # ---- building -------------------------------------------------------------------------
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
@@ -141,9 +153,13 @@ class Runner(mmengine.runner.Runner):
         device = get_device()
         if not self.distributed:
             # as a BatchNorm it runs on a CPU too, and there is nobody to share statistics with
-            return MMDataParallel(revert_sync_batchnorm(model).to(device), device_ids=[device])
-        if self.cfg.get('sync_bn'):
-            model = convert_sync_batchnorm(model, self.cfg.sync_bn)
+            gpus = self.cfg.get('gpu_ids') or [device]
+            return MMDataParallel(revert_sync_batchnorm(model), device_ids=gpus)
+        sync_bn = self.cfg.get('sync_bn')
+        if sync_bn not in (None, 'torch'):
+            raise ConfigError(f"sync_bn: 'torch' is expected, found {sync_bn!r}")
+        if sync_bn:
+            model = convert_sync_batchnorm(model, sync_bn)
         check_sync_bn(model, device)
         return MMDistributedDataParallel(
             model.to(device),
@@ -219,6 +235,48 @@ class Runner(mmengine.runner.Runner):
             cls = OPTIM_WRAPPERS.find(optim_wrapper['type'], 'optim_wrapper')
             optim_wrapper = ConfigDict(optim_wrapper, type=cls)
         return super().build_optim_wrapper(optim_wrapper)
+
+    def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
+        """Says for how many images a step is and for how many the learning rate is meant.
+
+        Where they differ it scales the rate with `auto_scale_lr.enable` (Goyal et al. 2017,
+        section 2.1), and warns without.
+        """
+        settings = auto_scale_lr or {}
+        base = settings.get('base_batch_size')
+        accumulated = optim_wrapper._accumulative_counts
+        size = self.total_batch_size * accumulated
+        self.logger.info(
+            f'A step is for {size} images: {self.total_batch_size // self.world_size} in a batch x '
+            f'{self.world_size} processes x {accumulated} accumulated; the learning rate is meant '
+            f'for {base or "an unknown number of"} images'
+        )
+        if base in (None, size):
+            return
+        rate = optim_wrapper.optimizer.param_groups[0]['lr']
+        scaled = rate * size / base
+        if settings.get('enable'):
+            for group in optim_wrapper.optimizer.param_groups:
+                group['lr'] *= size / base
+            self.logger.info(f'The learning rate is scaled from {rate:g} to {scaled:g}')
+        else:
+            self.logger.warning(
+                f'LEARNING RATE: {rate:g} is meant for {base} images a step, and here it is '
+                f'{size}. Add --auto-scale-lr (it becomes {scaled:g}), or keep it knowingly with '
+                f'--cfg-options auto_scale_lr.base_batch_size={size}'
+            )
+
+    def _maybe_compile(self, target: str) -> None:
+        """Compiles the parts that convolve; targets, losses and NMS change shape all the time."""
+        options = self.cfg.get('compile')
+        if not options:
+            return
+        check_compiler()
+        model = _unwrapped(self.model)
+        for part in (model.backbone, model.neck, model.bbox_head):
+            if part is not None:
+                part.compile(**({} if options is True else options))
+        self.logger.info('Backbone, neck and head are compiled; the first iterations take longer')
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         """Builds the visualizer of a config, one for each run.
@@ -409,6 +467,31 @@ def _with_ground_truth(loop: mmengine.runner.BaseLoop) -> mmengine.runner.BaseLo
         if hasattr(metric, 'set_dataset'):
             metric.set_dataset(loop.dataloader.dataset)
     return loop
+
+
+def set_randomness(seed: int, diff_rank_seed: bool = False, deterministic: bool = False) -> int:
+    """Seeds all generators and returns the seed.
+
+    Args:
+        seed: of Python, NumPy and torch.
+        diff_rank_seed: add the number of the process.
+        deterministic: two runs are equal bit for bit on a CPU. On a GPU, torch warns of each
+            operation for which it has no such kernel, by its name.
+    """
+    seed = set_random_seed(seed, deterministic, diff_rank_seed)
+    # mmengine would have torch raise at the first such operation, and never switch it off again
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    return seed
+
+
+def check_compiler() -> None:
+    """Raises ConfigError where torch.compile lacks the C++ compiler that it needs on a CPU."""
+    compilers = [os.environ.get('CXX', 'g++'), 'clang++', 'cl']
+    if not torch.cuda.is_available() and not any(map(shutil.which, compilers)):
+        raise ConfigError(
+            'compile: on a CPU torch.compile needs a C++ compiler, and there is no g++ here: '
+            'install one, or remove the key'
+        )
 
 
 def check_sync_bn(model: nn.Module, device: str) -> None:

@@ -1,7 +1,7 @@
 """Box losses: a scalar, the sum over the positive priors, over `avg_factor`.
 
 Each says with `on_decoded` whether it compares boxes in pixels or encoded deltas, and may weigh
-each box. All compute in float32.
+each box. The head hands them float32, also in mixed precision.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class BoxLoss(nn.Module):
             avg_factor: scalar.
             weight: (P,); None for 1.
         """
-        loss = self.per_box(pred.float(), target)
+        loss = self.per_box(pred, target)
         loss = loss if weight is None else loss * weight
         return self.loss_weight * loss.sum() / avg_factor
 

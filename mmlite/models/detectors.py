@@ -26,6 +26,8 @@ class SingleStageDetector(BaseModule):
         train_cfg: assignment and sampling, handed to the head.
         test_cfg: post-processing, handed to the head.
         init_cfg: an initialiser of mmengine for all parts.
+        channels_last: keep feature maps as (N, H, W, C) in memory: convolutions run several times
+            as fast on a CPU, and faster on a GPU in half precision.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class SingleStageDetector(BaseModule):
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
+        channels_last: bool = True,
     ) -> None:
         super().__init__(init_cfg)
         _check_train_cfg(train_cfg or {})
@@ -46,8 +49,8 @@ class SingleStageDetector(BaseModule):
         self.backbone = BACKBONES.build(backbone)
         self.neck = NECKS.build(neck) if neck is not None else None
         self.bbox_head = HEADS.build(bbox_head, dict(train_cfg=train_cfg, test_cfg=test_cfg))
-        # convolutions run several times as fast in this layout, on a CPU as on a GPU
-        self.to(memory_format=torch.channels_last)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.to(memory_format=self.memory_format)
 
     def forward(
         self,
@@ -107,7 +110,7 @@ class SingleStageDetector(BaseModule):
                 f'{width}x{height} (w x h): set Resize(scale=({size}, {size}), keep_ratio=False) '
                 'in the pipelines, or take the config of the other size'
             )
-        feats = self.backbone(img.contiguous(memory_format=torch.channels_last))
+        feats = self.backbone(img.contiguous(memory_format=self.memory_format))
         return self.neck(feats) if self.neck is not None else list(feats)
 
     def train_step(self, *_args) -> None:

@@ -4,7 +4,7 @@ Each also knows what it needs of the head: `num_outputs(C)` logits per prior, an
 -> (..., C) probabilities of the object classes. The shift between background 0 and the object
 classes 1..C lives here and nowhere else in a head.
 
-All compute in float32: half precision is too coarse to sum over thousands of priors.
+The head hands them float32, also in mixed precision.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class HardNegativeCrossEntropyLoss(nn.Module):
             labels: (N, R): -1 ignore, 0 background, 1..C.
             avg_factor: scalar.
         """
-        logits = cls_score.float().transpose(1, 2)
+        logits = cls_score.transpose(1, 2)
         loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction='none')
         pos = labels > 0
         background_loss = torch.where(labels == 0, loss.detach(), -1)
@@ -56,7 +56,7 @@ class HardNegativeCrossEntropyLoss(nn.Module):
     @staticmethod
     def scores(cls_score: Tensor) -> Tensor:
         """(..., C + 1) logits -> (..., C) probabilities."""
-        return cls_score.float().softmax(dim=-1)[..., 1:]
+        return cls_score.softmax(dim=-1)[..., 1:]
 
 
 @LOSSES.register_module()
@@ -94,7 +94,6 @@ class FocalLoss(nn.Module):
             labels: (N, R): -1 ignore, 0 background, 1..C.
             avg_factor: scalar.
         """
-        cls_score = cls_score.float()
         targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
         loss = sigmoid_focal_loss(cls_score, targets, self.alpha, self.gamma).sum(dim=-1)
         return self.loss_weight * loss[labels >= 0].sum() / avg_factor
@@ -106,7 +105,7 @@ class FocalLoss(nn.Module):
     @staticmethod
     def scores(cls_score: Tensor) -> Tensor:
         """(..., C) logits -> (..., C) probabilities, each class for itself."""
-        return cls_score.float().sigmoid()
+        return cls_score.sigmoid()
 
 
 @LOSSES.register_module()
@@ -132,7 +131,6 @@ class CrossEntropyLoss(nn.Module):
                 of the shape of `cls_score`, any shape, such as centerness.
             avg_factor: scalar.
         """
-        cls_score = cls_score.float()
         if not self.use_sigmoid:
             logits = cls_score.transpose(1, 2)
             loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction='sum')
@@ -149,7 +147,6 @@ class CrossEntropyLoss(nn.Module):
 
     def scores(self, cls_score: Tensor) -> Tensor:
         """Logits -> (..., C) probabilities of the object classes."""
-        cls_score = cls_score.float()
         return cls_score.sigmoid() if self.use_sigmoid else cls_score.softmax(dim=-1)[..., 1:]
 
 

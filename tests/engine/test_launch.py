@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmlite.engine.launch import join_processes, leave_processes
+from mmlite.engine.launch import (
+    check_gpu_ids,
+    first_host,
+    join_processes,
+    leave_processes,
+    slurm_variables,
+)
 from mmlite.errors import ConfigError
 
 
@@ -51,3 +57,38 @@ def test_without_a_gpu_the_backend_is_gloo(monkeypatch: pytest.MonkeyPatch) -> N
     finally:
         leave_processes()
     assert not torch.distributed.is_initialized()
+
+
+SRUN = dict(SLURM_PROCID='3', SLURM_NTASKS='8', SLURM_LOCALID='1', SLURM_NODELIST='gpu[07-09,12]')
+
+
+def test_what_torchrun_would_set_follows_from_srun() -> None:
+    assert slurm_variables(dict(SRUN, SLURM_JOB_ID='123456')) == dict(
+        RANK='3', WORLD_SIZE='8', LOCAL_RANK='1', MASTER_ADDR='gpu07', MASTER_PORT='33456'
+    )  # 10000 + 123456 % 50000
+    given = slurm_variables(dict(SRUN, MASTER_ADDR='10.0.0.1', MASTER_PORT='29500'))
+    assert (given['MASTER_ADDR'], given['MASTER_PORT']) == ('10.0.0.1', '29500')
+
+
+@pytest.mark.parametrize(
+    ('node_list', 'first'),
+    [
+        ('gpu1', 'gpu1'),
+        ('gpu1,gpu2', 'gpu1'),
+        ('gpu[3,5]', 'gpu3'),
+        ('a,gpu[1-2]', 'a'),
+        ('r-2n[01-4]', 'r-2n01'),
+    ],
+)
+def test_the_first_of_a_list_of_nodes(node_list: str, first: str) -> None:
+    assert first_host(node_list) == first
+
+
+def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    check_gpu_ids(None, 'pytorch')
+    check_gpu_ids([0, 1], 'none')
+    with pytest.raises(ConfigError, match='there is no GPU 2: 2 are seen'):
+        check_gpu_ids([1, 2], 'none')
+    with pytest.raises(ConfigError, match='of several each takes a GPU by itself'):
+        check_gpu_ids([0], 'pytorch')

@@ -108,21 +108,24 @@ class DenseHead(BaseModule):
         if self.assigner is None:
             raise ConfigError("model.train_cfg: training needs the key 'assigner'")
         outs, priors, num_per_level = self.forward_with_priors(feats)
-        labels, matched = self.get_targets(
-            priors, num_per_level, feats, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore
-        )
-        return self.loss_terms(outs, priors, labels, matched)
+        with torch.autocast(feats[0].device.type, enabled=False):
+            labels, matched = self.get_targets(
+                priors, num_per_level, feats, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore
+            )
+            return self.loss_terms(outs, priors, labels, matched)
 
     def forward_with_priors(
         self, feats: Sequence[Tensor]
     ) -> tuple[dict[str, Tensor], Tensor, list[int]]:
         """Returns what `forward` does, the priors (R, 4), and their number in each level.
 
+        Mixed precision ends here: what follows is float32 at least.
+
         Raises:
             ConfigError: the feature maps or the predictions do not fit the priors.
         """
         priors, num_per_level = self.prior_generator(featmap_sizes(feats), feats[0])
-        outs = self(feats)
+        outs = {key: at_least_float32(out) for key, out in self(feats).items()}
         if len(priors) != outs['cls_score'].shape[1]:
             raise ConfigError(
                 f'{type(self).__name__} predicts {outs["cls_score"].shape[1]} boxes an image, '
@@ -187,7 +190,7 @@ class DenseHead(BaseModule):
 
         Which of the two the loss says; `pos` is (N, R) bool.
         """
-        bbox_pred = outs['bbox_pred'][pos].float()
+        bbox_pred = outs['bbox_pred'][pos]
         pos_priors = priors.expand(len(pos), -1, -1)[pos]
         if self.loss_bbox.on_decoded:
             return self.bbox_coder.decode(pos_priors, bbox_pred), matched[pos]
@@ -213,7 +216,7 @@ class DenseHead(BaseModule):
         return [
             self.detect(
                 scores[i],
-                outs['bbox_pred'][i].float(),
+                outs['bbox_pred'][i],
                 None if factor is None else factor[i],
                 priors,
                 num_per_level,
@@ -263,6 +266,11 @@ def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
 
 def featmap_sizes(feats: Sequence[Tensor]) -> list[tuple[int, int]]:
     return [tuple(feat.shape[-2:]) for feat in feats]
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Half precision is too coarse to sum over thousands of priors, or for boxes in pixels."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def reduce_mean(value: Tensor) -> Tensor:

@@ -138,7 +138,7 @@ class FCOSHead(DenseHead):
 
     def score_factor(self, outs: dict[str, Tensor]) -> Tensor:
         """The centerness (N, R) in [0, 1]."""
-        return outs['centerness'].float().sigmoid()
+        return outs['centerness'].sigmoid()
 
 
 def centerness_target(priors: Tensor, bboxes: Tensor) -> Tensor:
