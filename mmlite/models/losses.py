@@ -135,7 +135,8 @@ class CrossEntropyLoss(nn.Module):
             logits = cls_score.transpose(1, 2)
             loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction='sum')
         elif labels.is_floating_point():
-            loss = F.binary_cross_entropy_with_logits(cls_score, labels, reduction='sum')
+            targets = labels.type_as(cls_score)
+            loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='sum')
         else:
             targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
             loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')

@@ -46,6 +46,18 @@ def test_the_last_line_holds_the_map_of_the_last_validation(trained, tested) -> 
     assert last_map(trained[1]) > 0  # two epochs learn next to nothing, but not nothing
 
 
+def test_in_half_precision_little_changes(trained, tested) -> None:
+    half = cli('test', TINY, trained[1] / 'epoch_2.pth', '--amp')
+    assert half.status == 0, half.err
+    figures = [float(ended.out.split()[-1]) for ended in (half, tested[0])]
+    assert figures[0] == pytest.approx(figures[1], abs=0.02)
+    assert table_rows(half.out) != table_rows(tested[0].out)
+
+
+def table_rows(out: str) -> str:
+    return '\n'.join(line for line in out.splitlines() if line.startswith('| '))
+
+
 def test_results_and_metrics_in_files(trained, tested) -> None:
     _, folder = tested
     results = pickle.loads((folder / 'out/results.pkl').read_bytes())
