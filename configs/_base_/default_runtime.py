@@ -6,7 +6,13 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        interval=1,
+        max_keep_ckpts=3,
+        save_best='auto',
+        snapshot_interval=1000,  # iterations; what a run loses at most when it is killed
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)

@@ -213,6 +213,8 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 ) -> None:
     warned: list[str] = []
     monkeypatch.setattr('mmlite.engine.resume.print_log', lambda text, *_: warned.append(text))
+    for name in ('iter_5.pth', 'iter_6.pth'):  # of a run that has not come to its end
+        shutil.copy(work_dir / 'epoch_1.pth', work_dir / name)
     for number, name in enumerate(('epoch_1.pth', 'iter_5.pth', 'iter_6.pth', 'epoch_2.pth')):
         os.utime(work_dir / name, (number, number))
     assert find_resumable(work_dir) == str(work_dir / 'epoch_2.pth')

@@ -41,7 +41,7 @@ class CheckpointHook(Hook):
         filename_tmpl: in place of `epoch_{}.pth` or `iter_{}.pth`.
         save_begin: no checkpoint before so many epochs or iterations.
         snapshot_interval: iterations between two snapshots `iter_N.pth` for a run that may be
-            killed; the last two are kept. None for none.
+            killed; the last two are kept, until the training has come to its end. None for none.
 
     Raises:
         ConfigError: a rule is unknown, or there are not as many as metrics.
@@ -142,6 +142,12 @@ class CheckpointHook(Hook):
         stop = self._signals.received_by_any()
         if stop:
             self._stop(runner, stop, position)
+
+    def after_train(self, runner: Runner) -> None:
+        """Removes the snapshots of a training that has come to its end."""
+        for name in self._info(runner, 'kept_snapshots', []):
+            if name != self._saved[1]:
+                self._remove(name)
 
     def _stop(self, runner: Runner, number: int, position: dict[str, int]) -> None:
         if self._saved[0] != runner.iter:

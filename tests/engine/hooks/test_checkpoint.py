@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from mmlite.engine.build import build_runner
 from mmlite.engine.checkpoint_file import last_checkpoint
@@ -51,8 +52,22 @@ def test_a_resumed_run_goes_on_counting(tmp_path: Path) -> None:
 
 
 def test_two_snapshots_are_kept(tmp_path: Path) -> None:
-    runner_of(tmp_path, epochs=3, snapshot_interval=2, max_keep_ckpts=1).train()
-    assert names(tmp_path) == ['epoch_3.pth', 'iter_6.pth', 'iter_8.pth']  # 2 4 6 8 of 9
+    seen = []
+
+    class Look(Hook):
+        def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+            seen.append([name for name in names(tmp_path) if 'iter' in name])
+
+    runner = runner_of(tmp_path, epochs=3, snapshot_interval=2, max_keep_ckpts=1)
+    runner.register_hook(Look(), 'LOWEST')
+    runner.train()
+    assert [seen[i] for i in (0, 1, 5, 8)] == [
+        [],
+        ['iter_2.pth'],
+        ['iter_4.pth', 'iter_6.pth'],
+        ['iter_6.pth', 'iter_8.pth'],
+    ]
+    assert names(tmp_path) == ['epoch_3.pth']  # at the end they have done their duty
 
 
 def test_the_first_epochs_may_be_left_out(tmp_path: Path) -> None:
