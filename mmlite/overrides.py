@@ -18,7 +18,7 @@ SECTIONS = (
     'param_scheduler', 'train_cfg', 'val_cfg', 'test_cfg', 'val_evaluator', 'test_evaluator',
     'default_hooks', 'custom_hooks', 'custom_imports', 'env_cfg', 'visualizer', 'log_processor',
     'log_level', 'load_from', 'resume', 'randomness', 'default_scope', 'work_dir',
-    'auto_scale_lr', 'experiment_name', 'find_unused_parameters',
+    'auto_scale_lr', 'experiment_name', 'find_unused_parameters', 'sync_bn', 'compile', 'gpu_ids',
 )  # fmt: skip
 
 

@@ -3,6 +3,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import urllib.error
 from pathlib import Path
 
@@ -363,3 +366,34 @@ def test_weights_that_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.Monk
 def test_demo_data_is_no_news_to_a_config_that_draws_its_own() -> None:
     args = build_parser().parse_args([str(TINY), '--demo-data'])
     assert config_from(args).train_dataloader.dataset.type == 'DemoDataset'
+
+
+# ---- told to stop -------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')
+@pytest.mark.parametrize(('number', 'status'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_batch_system_signals_all_processes(number: int, status: int) -> None:
+    """The workers too; the training still ends its iteration, and saves."""
+    options = ['train_dataloader.num_workers=2', 'train_cfg.max_epochs=500']
+    words = [sys.executable, CHECKOUT / 'tools/train.py', TINY, '--no-validate', '--work-dir', 'w']
+    process = subprocess.Popen(
+        [*map(str, words), '--cfg-options', *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+    )
+    for line in process.stdout:
+        if 'Epoch(train)' in line:
+            break
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    assert err.startswith(f'train: stopped by {signal.Signals(number).name} after iteration')
+    assert 'Traceback' not in err
+    saved = Path('w', Path('w/last_checkpoint').read_text())
+    ended = train('--resume', '--no-validate', '--work-dir', 'w', *ONE_EPOCH)
+    assert ended.status == 0, ended.err
+    assert str(saved) in err
