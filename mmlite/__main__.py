@@ -16,6 +16,7 @@ VERBS = (
     'convert_checkpoint',
     'migrate_config',
     'verify_resume',
+    'replay',
 )
 
 
