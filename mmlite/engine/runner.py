@@ -50,6 +50,7 @@ from mmlite.engine.resume import check_can_be_resumed, resumed_position
 from mmlite.errors import ConfigError
 from mmlite.evaluation import build_metrics
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
+from mmlite.parallel.distributed import average_in_rank_order
 from mmlite.registry import HOOKS, LOOPS, OPTIM_WRAPPERS, VISUALIZERS
 from mmlite.version import __version__
 
@@ -161,10 +162,13 @@ class Runner(mmengine.runner.Runner):
         if sync_bn:
             model = convert_sync_batchnorm(model, sync_bn)
         check_sync_bn(model, device)
-        return MMDistributedDataParallel(
+        model = MMDistributedDataParallel(
             model.to(device),
             find_unused_parameters=self.cfg.get('find_unused_parameters', False),
         )
+        if self.deterministic and self.world_size > 2:  # of two numbers the order is the same
+            model.register_comm_hook(None, average_in_rank_order)
+        return model
 
     def build_dataloader(
         self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
