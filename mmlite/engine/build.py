@@ -16,8 +16,9 @@ from mmlite.datasets import build_dataset
 from mmlite.engine.checkpoint import check_is_there, read_checkpoint
 from mmlite.engine.checks import LOOPS_OF, check_config, check_head_against_data
 from mmlite.engine.launch import check_gpu_ids, join_processes
+from mmlite.engine.random_state import seed_generators
 from mmlite.engine.resume import find_resumable
-from mmlite.engine.runner import Runner, set_randomness
+from mmlite.engine.runner import Runner
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
 from mmlite.models import build_detector
 
@@ -58,7 +59,7 @@ def build_runner(
     resume, load_from = _resolved_checkpoint(cfg, task, trust_checkpoint)
     # before the detector is built: a part without an init_cfg keeps the weights it is built with
     cfg.randomness = _resolved_randomness(cfg, load_from if resume else None, trust_checkpoint)
-    set_randomness(**cfg.randomness)
+    seed_generators(**cfg.randomness)
     detector = build_detector(cfg.model)
     parts: dict[str, Any] = {}
     for loop in LOOPS_OF[task]:

@@ -1,4 +1,4 @@
-"""The state of all random number generators, as plain data that a checkpoint can hold."""
+"""The random number generators: their seed, and their state as a checkpoint can hold it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.runner import set_random_seed
+
+
+def seed_generators(seed: int, diff_rank_seed: bool = False, deterministic: bool = False) -> int:
+    """Seeds all generators and returns the seed.
+
+    Args:
+        seed: of Python, NumPy and torch.
+        diff_rank_seed: add the number of the process.
+        deterministic: two runs are equal bit for bit on a CPU. On a GPU, torch warns of each
+            operation for which it has no such kernel, by its name.
+    """
+    seed = set_random_seed(seed, deterministic, diff_rank_seed)
+    # mmengine has torch raise at the first such operation, and never switches this off again
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.backends.cudnn.deterministic = deterministic
+    return seed
 
 
 def random_state() -> dict[str, Any]:

@@ -12,8 +12,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,14 +19,12 @@ from pathlib import Path
 import mmengine.runner
 import torch
 from mmengine.config import ConfigDict
-from mmengine.device import get_device
 from mmengine.dist import all_gather_object, broadcast, is_main_process
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
-from mmengine.logging import HistoryBuffer, MMLogger
-from mmengine.model import convert_sync_batchnorm, is_model_wrapper, revert_sync_batchnorm
+from mmengine.logging import MMLogger
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
-from mmengine.runner import set_random_seed
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -40,17 +36,22 @@ from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
     load_weights,
-    plain,
     read_checkpoint,
     write_checkpoint,
 )
 from mmlite.engine.checks import check_checkpoint_classes, typed_loop
-from mmlite.engine.random_state import random_state, set_random_state
+from mmlite.engine.learning_rate import fit_to_batch
+from mmlite.engine.prepare_model import compile_parts, for_one_process, for_several_processes
+from mmlite.engine.random_state import seed_generators, set_random_state
 from mmlite.engine.resume import check_can_be_resumed, resumed_position
-from mmlite.errors import ConfigError
+from mmlite.engine.run_state import (
+    message_hub_state,
+    plain_message_hub,
+    process_state,
+    put_gradients_back,
+    put_optimisation_back,
+)
 from mmlite.evaluation import build_metrics
-from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
-from mmlite.parallel.distributed import average_in_rank_order
 from mmlite.registry import HOOKS, LOOPS, OPTIM_WRAPPERS, VISUALIZERS
 from mmlite.version import __version__
 
@@ -141,9 +142,9 @@ class Runner(mmengine.runner.Runner):
     def set_randomness(
         self, seed: int, diff_rank_seed: bool = False, deterministic: bool = False
     ) -> None:
-        """Seeds all generators; see `set_randomness` of this module."""
+        """Seeds all generators, see `seed_generators`."""
         self._deterministic = deterministic
-        self._seed = set_randomness(seed, diff_rank_seed, deterministic)
+        self._seed = seed_generators(seed, diff_rank_seed, deterministic)
 
     # ---- building -------------------------------------------------------------------------
 
@@ -151,24 +152,14 @@ class Runner(mmengine.runner.Runner):
         """Wraps the detector; a model that is wrapped already is left alone."""
         if is_model_wrapper(model):
             return model
-        device = get_device()
         if not self.distributed:
-            # as a BatchNorm it runs on a CPU too, and there is nobody to share statistics with
-            gpus = self.cfg.get('gpu_ids') or [device]
-            return MMDataParallel(revert_sync_batchnorm(model), device_ids=gpus)
-        sync_bn = self.cfg.get('sync_bn')
-        if sync_bn not in (None, 'torch'):
-            raise ConfigError(f"sync_bn: 'torch' is expected, found {sync_bn!r}")
-        if sync_bn:
-            model = convert_sync_batchnorm(model, sync_bn)
-        check_sync_bn(model, device)
-        model = MMDistributedDataParallel(
-            model.to(device),
-            find_unused_parameters=self.cfg.get('find_unused_parameters', False),
+            return for_one_process(model, self.cfg.get('gpu_ids'))
+        return for_several_processes(
+            model,
+            self.cfg.get('sync_bn'),
+            self.cfg.get('find_unused_parameters', False),
+            self.deterministic,
         )
-        if self.deterministic and self.world_size > 2:  # of two numbers the order is the same
-            model.register_comm_hook(None, average_in_rank_order)
-        return model
 
     def build_dataloader(
         self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
@@ -241,46 +232,15 @@ class Runner(mmengine.runner.Runner):
         return super().build_optim_wrapper(optim_wrapper)
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
-        """Says for how many images a step is and for how many the learning rate is meant.
-
-        Where they differ it scales the rate with `auto_scale_lr.enable` (Goyal et al. 2017,
-        section 2.1), and warns without.
-        """
-        settings = auto_scale_lr or {}
-        base = settings.get('base_batch_size')
-        accumulated = optim_wrapper._accumulative_counts
-        size = self.total_batch_size * accumulated
-        self.logger.info(
-            f'A step is for {size} images: {self.total_batch_size // self.world_size} in a batch x '
-            f'{self.world_size} processes x {accumulated} accumulated; the learning rate is meant '
-            f'for {base or "an unknown number of"} images'
-        )
-        if base in (None, size):
-            return
-        rate = optim_wrapper.optimizer.param_groups[0]['lr']
-        scaled = rate * size / base
-        if settings.get('enable'):
-            for group in optim_wrapper.optimizer.param_groups:
-                group['lr'] *= size / base
-            self.logger.info(f'The learning rate is scaled from {rate:g} to {scaled:g}')
-        else:
-            self.logger.warning(
-                f'LEARNING RATE: {rate:g} is meant for {base} images a step, and here it is '
-                f'{size}. Add --auto-scale-lr (it becomes {scaled:g}), or keep it knowingly with '
-                f'--cfg-options auto_scale_lr.base_batch_size={size}'
-            )
+        """Compares the batch with the one that the learning rate is meant for."""
+        batch_size = self.train_dataloader.batch_sampler.batch_size
+        fit_to_batch(optim_wrapper, auto_scale_lr or {}, batch_size, self.world_size, self.logger)
 
     def _maybe_compile(self, target: str) -> None:
-        """Compiles the parts that convolve; targets, losses and NMS change shape all the time."""
-        options = self.cfg.get('compile')
-        if not options:
-            return
-        check_compiler()
-        model = _unwrapped(self.model)
-        for part in (model.backbone, model.neck, model.bbox_head):
-            if part is not None:
-                part.compile(**({} if options is True else options))
-        self.logger.info('Backbone, neck and head are compiled; the first iterations take longer')
+        """Compiles parts of the detector where the config says so."""
+        if self.cfg.get('compile'):
+            compile_parts(_unwrapped(self.model), self.cfg.compile)
+            self.logger.info('Backbone, neck and head are compiled; the first steps take longer')
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         """Builds the visualizer of a config, one for each run.
@@ -355,7 +315,10 @@ class Runner(mmengine.runner.Runner):
             meta: where the run stands, from `position` of the training loop. Left out, the epoch
                 (or iteration) that is just ending counts as done.
         """
-        states = all_gather_object(self._process_state()) if save_optimizer else None
+        states = None
+        if save_optimizer:
+            own = process_state(_unwrapped(self.model), self.optim_wrapper)
+            states = all_gather_object(own)
         if not is_main_process():
             return
         position = dict(epochs=1) if by_epoch else dict(iters=1)
@@ -373,7 +336,7 @@ class Runner(mmengine.runner.Runner):
                 **(meta or {}),
             },
             state_dict=_unwrapped(self.model).state_dict(),
-            message_hub=_plain_message_hub(self.message_hub.state_dict()),
+            message_hub=plain_message_hub(self.message_hub.state_dict()),
         )
         if states is not None:
             checkpoint['process_states'] = states
@@ -388,13 +351,6 @@ class Runner(mmengine.runner.Runner):
         """Images in a training batch, of all processes together."""
         return self.world_size * self.train_dataloader.batch_sampler.batch_size
 
-    def _process_state(self) -> dict:
-        gradients = {}
-        if not self.optim_wrapper.should_update():  # in the middle of accumulating them
-            named = _unwrapped(self.model).named_parameters()
-            gradients = {n: plain(p.grad) for n, p in named if p.grad is not None}
-        return dict(random=random_state(), gradients=gradients)
-
     def resume(self, filename: str) -> None:
         """Puts everything into the state that a checkpoint holds; `train` calls this."""
         checkpoint = self.load_checkpoint(filename)
@@ -403,25 +359,16 @@ class Runner(mmengine.runner.Runner):
         position = resumed_position(checkpoint['meta'], self.total_batch_size, per_epoch)
         self.train_loop.resume(position)
         self.message_hub.load_state_dict(checkpoint['message_hub'])
-        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
-        for scheduler, state in zip(
-            self.param_schedulers or [], checkpoint.get('param_schedulers', []), strict=True
-        ):
-            scheduler.load_state_dict(state)
+        put_optimisation_back(self.optim_wrapper, self.param_schedulers or [], checkpoint, filename)
         states = checkpoint.get('process_states', [])
         if self.rank < len(states):
             self._own_state = states[self.rank]
-            self._restore_gradients(self._own_state['gradients'])
+            put_gradients_back(_unwrapped(self.model), self._own_state['gradients'])
         self.resumed_from = Path(filename)
         self.logger.info(
             f'resumed epoch: {self.epoch}, iter: {self.iter}, '
             f'batches of the epoch that are done: {self.train_loop.done_in_epoch}'
         )
-
-    def _restore_gradients(self, gradients: dict[str, torch.Tensor]) -> None:
-        parameters = dict(_unwrapped(self.model).named_parameters())
-        for name, gradient in gradients.items():
-            parameters[name].grad = gradient.to(parameters[name])
 
     def restore_random_state(self) -> None:
         """Draws go on where the resumed run had stopped; the loop calls this before its first."""
@@ -436,11 +383,8 @@ class Runner(mmengine.runner.Runner):
         strict: bool = False,
         revise_keys: list | None = None,
     ) -> dict:
-        """Loads the weights and returns the checkpoint; mmengine's `resume` calls this too."""
+        """Loads the weights and returns the checkpoint; `resume` calls this too."""
         checkpoint = read_checkpoint(filename, self._trust_checkpoint)
-        if isinstance(checkpoint.get('meta'), dict):
-            # mmengine's resume would run the text of a 2.x config in it
-            checkpoint['meta'] = {k: v for k, v in checkpoint['meta'].items() if k != 'config'}
         if self._resume:
             check_can_be_resumed(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
@@ -460,7 +404,7 @@ class Runner(mmengine.runner.Runner):
                 checkpoint, self.test_dataloader.dataset.metainfo['classes'], filename
             )
         if 'message_hub' in checkpoint:
-            checkpoint['message_hub'] = _message_hub_state(checkpoint['message_hub'])
+            checkpoint['message_hub'] = message_hub_state(checkpoint['message_hub'])
         self._has_loaded = True
         return checkpoint
 
@@ -473,69 +417,5 @@ def _with_ground_truth(loop: mmengine.runner.BaseLoop) -> mmengine.runner.BaseLo
     return loop
 
 
-def set_randomness(seed: int, diff_rank_seed: bool = False, deterministic: bool = False) -> int:
-    """Seeds all generators and returns the seed.
-
-    Args:
-        seed: of Python, NumPy and torch.
-        diff_rank_seed: add the number of the process.
-        deterministic: two runs are equal bit for bit on a CPU. On a GPU, torch warns of each
-            operation for which it has no such kernel, by its name.
-    """
-    seed = set_random_seed(seed, deterministic, diff_rank_seed)
-    # mmengine would have torch raise at the first such operation, and never switch it off again
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
-    return seed
-
-
-def check_compiler() -> None:
-    """Raises ConfigError where torch.compile lacks the C++ compiler that it needs on a CPU."""
-    compilers = [os.environ.get('CXX', 'g++'), 'clang++', 'cl']
-    if not torch.cuda.is_available() and not any(map(shutil.which, compilers)):
-        raise ConfigError(
-            'compile: on a CPU torch.compile needs a C++ compiler, and there is no g++ here: '
-            'install one, or remove the key'
-        )
-
-
-def check_sync_bn(model: nn.Module, device: str) -> None:
-    """Refuses SyncBN in several processes on CPUs, which torch does not have.
-
-    Raises:
-        ConfigError: names the first such layer.
-    """
-    layers = [name for name, m in model.named_modules() if isinstance(m, nn.SyncBatchNorm)]
-    if layers and device == 'cpu':
-        raise ConfigError(
-            f'{layers[0]} is a SyncBN, which needs a GPU for each process: on CPUs train in one '
-            "process, or take norm_cfg=dict(type='GN', num_groups=32)"
-        )
-
-
 def _unwrapped(model: nn.Module) -> nn.Module:
     return model.module if is_model_wrapper(model) else model
-
-
-def _plain_message_hub(state: dict) -> dict:
-    """A HistoryBuffer is a class, which `weights_only` refuses: its numbers are kept instead."""
-    scalars = {
-        key: dict(
-            zip(('log_history', 'count_history'), map(torch.as_tensor, buffer.data), strict=True),
-            max_length=buffer.max_length,
-        )
-        for key, buffer in state['log_scalars'].items()
-    }
-    return dict(state, log_scalars=scalars, runtime_info=plain(dict(state['runtime_info'])))
-
-
-def _message_hub_state(saved: dict) -> dict:
-    """The inverse of `_plain_message_hub`."""
-    scalars = {
-        key: item
-        if isinstance(item, HistoryBuffer)  # of mmengine's own Runner, in a trusted file
-        else HistoryBuffer(
-            item['log_history'].numpy(), item['count_history'].numpy(), item['max_length']
-        )
-        for key, item in saved['log_scalars'].items()
-    }
-    return dict(saved, log_scalars=scalars)

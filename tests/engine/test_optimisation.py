@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmlite.engine.build import build_runner
-from mmlite.engine.runner import set_randomness
+from mmlite.engine.random_state import seed_generators
 from mmlite.errors import ConfigError
 from tests.runs import Watch, equal, log, tiny
 
@@ -142,7 +142,7 @@ def two_threads():
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(threads)
-    set_randomness(0)
+    seed_generators(0)
 
 
 def test_two_deterministic_runs_are_equal(tmp_path: Path, two_threads: None) -> None:
@@ -153,7 +153,8 @@ def test_two_deterministic_runs_are_equal(tmp_path: Path, two_threads: None) -> 
 
 
 def test_determinism_warns_and_ends_with_its_run() -> None:
-    set_randomness(0, deterministic=True)
+    seed_generators(0, deterministic=True)
     assert torch.is_deterministic_algorithms_warn_only_enabled()  # it names the operation
-    set_randomness(0)
+    seed_generators(0)
     assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.deterministic

@@ -17,6 +17,7 @@ from mmlite.engine.loops import endless_batches
 from mmlite.engine.resume import find_resumable, resumed_position
 from mmlite.engine.runner import Runner
 from mmlite.engine.stop_signals import StoppedBySignal
+from mmlite.errors import DataError
 from mmlite.registry import HEADS
 from tests.runs import equal, log, scalars, tiny, weights
 
@@ -269,3 +270,25 @@ def test_who_counts_iterations_keeps_their_number() -> None:
 
 def test_a_file_of_mmengines_says_less() -> None:
     assert resumed_position(dict(epoch=1, iter=3), 4, 3) == dict(epoch=1, iter=3)
+
+
+# ---- another config -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(param_scheduler=None), 'it has 2 parameter schedulers, the config 0'),
+        (
+            dict(optim_wrapper__paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))),
+            'the config has another optimiser',
+        ),
+    ],
+)
+def test_what_was_saved_must_fit_the_config(
+    work_dir: Path, tmp_path: Path, change: dict, message: str
+) -> None:
+    path = str(work_dir / 'epoch_1.pth')
+    runner = build_runner(tiny(tmp_path / 'w', **{**HARD, **change}, resume=True, load_from=path))
+    with pytest.raises(DataError, match=message):
+        runner.train()

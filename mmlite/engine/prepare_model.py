@@ -1,0 +1,82 @@
+"""What happens to a detector before it trains: its wrapper, SyncBN, torch.compile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import get_world_size
+from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
+from torch import nn
+
+from mmlite.errors import ConfigError
+from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
+from mmlite.parallel.distributed import average_in_rank_order
+
+
+def for_one_process(model: nn.Module, gpu_ids: list[int] | None = None) -> MMDataParallel:
+    """Wraps a detector for this process alone, on its device or on these GPUs.
+
+    SyncBN becomes BatchNorm, which runs on a CPU too: there is nobody to share statistics with.
+    """
+    return MMDataParallel(revert_sync_batchnorm(model), device_ids=gpu_ids or [get_device()])
+
+
+def for_several_processes(
+    model: nn.Module,
+    sync_bn: str | None = None,
+    find_unused_parameters: bool = False,
+    deterministic: bool = False,
+) -> MMDistributedDataParallel:
+    """Wraps a detector for one of several processes.
+
+    Args:
+        model: the detector.
+        sync_bn: 'torch' makes each BatchNorm a SyncBN.
+        find_unused_parameters: some take no part in a step.
+        deterministic: equal gradients give equal bits, however many processes there are.
+
+    Raises:
+        ConfigError: SyncBN on CPUs, which torch does not have.
+    """
+    if sync_bn not in (None, 'torch'):
+        raise ConfigError(f"sync_bn: 'torch' is expected, found {sync_bn!r}")
+    if sync_bn:
+        model = convert_sync_batchnorm(model, sync_bn)
+    device = get_device()
+    layers = [name for name, m in model.named_modules() if isinstance(m, nn.SyncBatchNorm)]
+    if layers and device == 'cpu':
+        raise ConfigError(
+            f'{layers[0]} is a SyncBN, which needs a GPU for each process: on CPUs train in one '
+            "process, or take norm_cfg=dict(type='GN', num_groups=32)"
+        )
+    wrapped = MMDistributedDataParallel(
+        model.to(device), find_unused_parameters=find_unused_parameters
+    )
+    if deterministic and get_world_size() > 2:  # of two numbers the order is the same
+        wrapped.register_comm_hook(None, average_in_rank_order)
+    return wrapped
+
+
+def compile_parts(detector: nn.Module, options: bool | Mapping) -> None:
+    """Compiles the parts that convolve; targets, losses and NMS change shape all the time.
+
+    Args:
+        detector: without its wrapper.
+        options: of torch.compile, or True for its own.
+
+    Raises:
+        ConfigError: it needs a C++ compiler on a CPU, and there is none.
+    """
+    compilers = [os.environ.get('CXX', 'g++'), 'clang++', 'cl']
+    if not torch.cuda.is_available() and not any(map(shutil.which, compilers)):
+        raise ConfigError(
+            'compile: on a CPU torch.compile needs a C++ compiler, and there is no g++ here: '
+            'install one, or remove the key'
+        )
+    for part in (detector.backbone, detector.neck, detector.bbox_head):
+        if part is not None:
+            part.compile(**({} if options is True else options))
