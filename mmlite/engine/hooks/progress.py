@@ -30,7 +30,8 @@ class ProgressHook(Hook):
             self._start('training', runner.max_iters - runner.iter)
         else:
             title = f'epoch {runner.epoch + 1}/{runner.max_epochs}'
-            self._start(title, len(runner.train_dataloader))
+            done = runner.train_loop.done_in_epoch  # by the run that is resumed
+            self._start(title, len(runner.train_dataloader) - done)
 
     def before_val_epoch(self, runner: Runner) -> None:
         self._start('validation', len(runner.val_dataloader))

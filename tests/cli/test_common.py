@@ -1,0 +1,52 @@
+"""How a command ends, whatever happens in it."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+
+import pytest
+
+from mmlite.cli.common import run
+from mmlite.engine.stop_signals import StoppedBySignal
+from mmlite.errors import ConfigError, RunError
+
+
+def ended(error: Exception, capsys: pytest.CaptureFixture) -> tuple[int, str]:
+    """Status and message of a command in which this happens."""
+    parser = argparse.ArgumentParser(prog='verb')
+    parser.add_argument('--traceback', action='store_true')
+
+    def main(args: argparse.Namespace) -> None:
+        raise error
+
+    return run(parser, main, []), capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('error', 'status', 'message'),
+    [
+        (ConfigError('a key'), 2, 'verb: a key\n'),
+        (RunError('a loss'), 1, 'verb: a loss\n'),
+        (StoppedBySignal(15, 7, 'iter_7.pth'), 143, 'verb: stopped by SIGTERM after iteration 7;'),
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), '/w/scalars.json'),
+            1,
+            'verb: /w/scalars.json cannot be written: No space left on device. ',
+        ),
+    ],
+)
+def test_what_is_expected_has_one_message(
+    error: Exception, status: int, message: str, capsys: pytest.CaptureFixture
+) -> None:
+    found, err = ended(error, capsys)
+    assert found == status
+    assert err.startswith(message)
+    assert 'Traceback' not in err
+
+
+@pytest.mark.parametrize('error', [ZeroDivisionError(), OSError(errno.EIO, 'broken')])
+def test_what_is_not_keeps_its_traceback(error: Exception, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(type(error)):
+        ended(error, capsys)
