@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from types import SimpleNamespace
 
 import pytest
 from mmengine.logging import MMLogger
@@ -31,3 +32,12 @@ def test_the_log_goes_past_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         hook._stop()
     assert stream_of_the_log() is sys.stdout is before
+
+
+def test_a_resumed_epoch_counts_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook, started = ProgressHook(), []
+    monkeypatch.setattr(hook, '_start', lambda *given: started.append(given))
+    loop = SimpleNamespace(done_in_epoch=4)
+    runner = SimpleNamespace(train_loop=loop, epoch=1, max_epochs=3, train_dataloader=range(10))
+    hook.before_train_epoch(runner)
+    assert started == [('epoch 2/3', 6)]
