@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -116,3 +117,6 @@ def leave_processes() -> None:
     """Closes the connection at the end of a run, however it ended."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        # The model's wrapper may still hold the group. Gloo's threads end with it, and one that
+        # lets go of a tensor when Python is gone already aborts the process.
+        gc.collect()
