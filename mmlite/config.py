@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import json
 import os
+import platform
 import traceback
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import mmengine.config
+import yaml
 
 from mmlite.config_text import config_text
 from mmlite.errors import ConfigError, UserError, did_you_mean
 from mmlite.overrides import override, walk
+
+# a few references to each other (&a, *a) in a file of YAML stand for more than there is memory for
+_MOST_VALUES = 200_000
 
 
 class Config(mmengine.config.Config):
@@ -54,7 +61,7 @@ def _read(path: Path) -> Config:
         raise
     except ImportError as error:
         raise _import_error(error, path, files) from error
-    except Exception as error:  # the file is a program: anything can come out of it
+    except (Exception, SystemExit) as error:  # the file is a program: anything can come out of it
         place = _place_of(error, files) or str(path)
         raise ConfigError(f'config {place}: {type(error).__name__}: {error}') from error
     _name_classes(cfg)
@@ -77,18 +84,19 @@ def check_files(path: Path, included_by: tuple[Path, ...] = ()) -> list[str]:
     if path.resolve() in [includer.resolve() for includer in included_by]:
         raise ConfigError(f'config {included_by[-1]}: its _base_ {path} includes it in turn')
     if not path.is_file():
-        near = [p.name for p in path.parent.glob('*.*')] if path.parent.is_dir() else []
-        raise ConfigError(f'config {path}{whose}: no such file.{did_you_mean(path.name, near)}')
-    if path.suffix != '.py':
-        return [str(path)]
+        raise ConfigError(f'config {path}{whose}: {_why_no_file(path)}')
     try:
-        tree = ast.parse(path.read_text(encoding='utf-8'))
-        _check_style(tree, path)
-        bases = _bases(tree, path)
+        if path.suffix == '.py':
+            tree = ast.parse(path.read_text(encoding='utf-8'))
+            _check_style(tree, path)
+            bases = _bases(tree, path)
+        else:
+            bases = _base_list(plain_content(path).get('_base_', []), path)
     except SyntaxError as error:
-        place = f'{path}{whose}, line {error.lineno}'
-        raise ConfigError(f'config {place}: {error.msg}: {(error.text or "").strip()}') from error
-    except ValueError as error:
+        place = f'{path}{whose}, line {error.lineno or 1}'
+        text = (error.text or '').strip()[:80]
+        raise ConfigError(f'config {place}: {error.msg}: {text}') from error
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f'config {path}{whose}: {error}') from error
     files = [str(path)]
     for base in bases:
@@ -96,21 +104,73 @@ def check_files(path: Path, included_by: tuple[Path, ...] = ()) -> list[str]:
     return files
 
 
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        files = sorted(p.name for p in path.glob('*.py'))
+        has = f' It has {", ".join(files[:3])}.' if files else ''
+        return f'it is a folder, and a file is expected.{has}'
+    windows = next((i for i, part in enumerate(path.parts) if PureWindowsPath(part).drive), None)
+    if os.name != 'nt' and windows is not None:
+        found = '/'.join(path.parts[windows:])
+        return (
+            f'{found} is a path of Windows, and this is {platform.system()}. A path from the '
+            "folder of the config, such as './base.py', works on both"
+        )
+    near = [p.name for p in path.parent.glob('*.*')] if path.parent.is_dir() else []
+    return f'no such file.{did_you_mean(path.name, near)}'
+
+
+def plain_content(path: Path) -> dict:
+    """Reads a config that is no Python file, and runs nothing: YAML can ask for calls.
+
+    Raises:
+        ConfigError: it is broken, asks for a call, or holds no keys and values.
+    """
+    text = path.read_text(encoding='utf-8')
+    if path.suffix not in ('.json', '.yaml', '.yml'):
+        raise ConfigError(f'config {path}: a file .py, .json, .yaml or .yml is expected')
+    try:
+        content = json.loads(text) if path.suffix == '.json' else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+        raise ConfigError(f'config {path}: {reason}') from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f'config {path}: keys and values are expected, found {type(content).__name__}'
+        )
+    if sum(1 for _ in itertools.islice(walk(content), _MOST_VALUES + 1)) > _MOST_VALUES:
+        raise ConfigError(f'config {path}: its references come to more than {_MOST_VALUES} values')
+    return content
+
+
 def _bases(tree: ast.Module, path: Path) -> list[str]:
     """The files in `_base_`."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '_base_':
-            value = ast.literal_eval(node.value)
-            bases = [value] if isinstance(value, str) else value
-            scoped = [base for base in bases if '::' in base]
-            if scoped:
+            try:
+                return _base_list(ast.literal_eval(node.value), path)
+            except ValueError:
                 raise ConfigError(
-                    f"config {path}: its _base_ '{scoped[0]}' is a file in a package: give its "
-                    "path. mmdet's wheel has its configs in mmdet/.mim/configs: pip download "
-                    '--no-deps mmdet==3.3.0'
-                )
-            return bases
+                    f'config {path}, line {node.lineno}: _base_ is read before the file runs: a '
+                    f'path or a list of paths is expected, found {ast.unparse(node.value):.80}'
+                ) from None
     return []
+
+
+def _base_list(value: Any, path: Path) -> list[str]:
+    bases = [value] if isinstance(value, str) else value
+    if not isinstance(bases, (list, tuple)) or not all(isinstance(base, str) for base in bases):
+        raise ConfigError(
+            f'config {path}: _base_: a path or a list of paths is expected, found {value!r}'
+        )
+    scoped = [base for base in bases if '::' in base]
+    if scoped:
+        raise ConfigError(
+            f"config {path}: its _base_ '{scoped[0]}' is a file in a package: give its "
+            "path. mmdet's wheel has its configs in mmdet/.mim/configs: pip download "
+            '--no-deps mmdet==3.3.0'
+        )
+    return list(bases)
 
 
 def _check_style(tree: ast.Module, path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mmlite.errors import RunError
+from mmlite.errors import ConfigError, RunError
 
 # no room on the disk, none in the quota, and beyond the size limit of a file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -28,11 +28,14 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 
     Raises:
         DiskFullError: there is no room for it.
+        ConfigError: a folder stands in its place, or there is no permission.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ConfigError(f'{path} is a folder, and a file is to be written there: move it away')
     temporary = path.with_name(f'{temporary_prefix(path)}{os.getpid()}')
     try:
-        with refusing_full_disk(path), open(temporary, 'wb') as file:
+        with refusing_full_disk(path), _opened(temporary, path) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -41,6 +44,15 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _opened(temporary: Path, path: Path) -> BinaryIO:
+    try:
+        return open(temporary, 'wb')
+    except PermissionError as error:
+        raise ConfigError(
+            f'{path} cannot be written: {error.strerror} in the folder {path.parent}'
+        ) from error
 
 
 def write_text(path: str | Path, text: str) -> None:

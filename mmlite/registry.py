@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from mmengine import registry as roots
 
-from mmlite.errors import ArgumentError, ConfigError, UnknownTypeError, did_you_mean
+from mmlite.argument_types import mistyped
+from mmlite.errors import (
+    ArgumentError,
+    ConfigError,
+    ExpectedError,
+    UnknownTypeError,
+    did_you_mean,
+)
 from mmlite.inert import without_inert
 
 # (config path, arguments) of the objects under construction, the outermost first: their parts
@@ -42,7 +50,7 @@ class Registry(roots.Registry):
         Raises:
             ConfigError: `cfg` is no dict with a `type`.
             UnknownTypeError: the `type` is not registered here.
-            ArgumentError: an argument is unknown or missing.
+            ArgumentError: an argument is unknown or missing, or of a wrong kind.
         """
         path = at or _path_in_parents(cfg) or self.name
         cls, own = self._class_and_arguments(cfg, path)
@@ -50,6 +58,10 @@ class Registry(roots.Registry):
         token = _under_construction.set((*_under_construction.get(), (path, args)))
         try:
             return cls(**args)
+        except (TypeError, ValueError, AssertionError) as error:
+            if isinstance(error, ExpectedError) or not _is_of_known_code(error):
+                raise
+            raise ConfigError(f'{path}: {_name(cls)}: {error}') from error
         finally:
             _under_construction.reset(token)
 
@@ -126,13 +138,13 @@ def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] =
     `given` names arguments that are not in `args` yet, but will be there.
 
     Raises:
-        ArgumentError: `cls(**args)` would not fit the signature of `cls`.
+        ArgumentError: `cls(**args)` would not fit the signature of `cls`, or its annotations.
     """
     parameters = parameters_of(cls)
     if parameters is None:
         return args
     args = without_inert(cls, args, parameters, path)
-    name = getattr(cls, '__name__', str(cls))
+    name = _name(cls)
     unknown = [key for key in args if key not in parameters]
     if unknown:
         takes = ', '.join(key for key in parameters if key not in given)
@@ -147,7 +159,25 @@ def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] =
     ]
     if missing:
         raise ArgumentError(f"{path}: {name} needs the argument '{missing[0]}'.")
+    wrong = mistyped(cls, args)
+    if wrong is not None:
+        key, expected = wrong
+        raise ArgumentError(f'{path}.{key}: {expected} is expected, found {args[key]!r:.80}')
     return args
+
+
+def _name(cls: Callable) -> str:
+    return getattr(cls, '__name__', str(cls))
+
+
+def _is_of_known_code(error: BaseException) -> bool:
+    """Whether an error passed through no code but that of this project and what it stands on.
+
+    It then speaks of the arguments; what fails in a class of the user's keeps its traceback.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = {str(frame.f_globals.get('__name__')).split('.')[0] for frame in frames}
+    return packages <= {'mmlite', 'mmengine', 'torch', 'torchvision', 'numpy', 'inspect', 'logging'}
 
 
 def parameters_of(cls: Callable) -> dict[str, inspect.Parameter] | None:
@@ -191,7 +221,10 @@ def _path_in_parents(cfg: Any) -> str:
     The outermost comes first: a detector hands `train_cfg` on to its head, but the file has it
     under `model`.
     """
-    for parent_path, parent_args in _under_construction.get():
+    parents = _under_construction.get()
+    if not isinstance(cfg, (dict, list)):  # None and numbers stand in many places
+        return parents[-1][0] if parents else ''
+    for parent_path, parent_args in parents:
         inside = _search(parent_args, cfg)
         if inside:
             return f'{parent_path}{inside}'

@@ -6,7 +6,11 @@ import pytest
 
 from mmlite.config import check_files, load_config
 from mmlite.errors import ConfigError
-from mmlite.safe_config import check_holds_values_only, check_registered_types_only
+from mmlite.safe_config import (
+    check_holds_values_only,
+    check_registered_types_only,
+    check_text_holds_values_only,
+)
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 
@@ -29,6 +33,14 @@ def test_our_own_configs_pass(file: Path) -> None:
         'x = ().__class__.__base__',
         "x = f'{1}'",
         "custom_imports = dict(imports=['os'])",
+        'dict = eval',
+        'x = eval',
+        'x = _base_.__class__',
+        "x = '{{$HOME:}}'",
+        'x = {{ fileDirname }}',
+        "x = '{{_base_.a}}'",
+        "x = 'x' * 3",
+        'x = [*([0] * 3)] * 3',
     ],
 )
 def test_code_is_refused_with_its_line(tmp_path: Path, code: str) -> None:
@@ -43,6 +55,36 @@ def test_a_base_is_checked_too(tmp_path: Path) -> None:
     (tmp_path / 'c.py').write_text("_base_ = 'base.py'\n")
     with pytest.raises(ConfigError, match=r'base\.py, line 1'):
         check_holds_values_only(check_files(tmp_path / 'c.py'))
+
+
+def test_what_grows_is_refused(tmp_path: Path) -> None:
+    line = 'a = [a, a, a, a, a, a, a, a, a, a]\n'
+    check_text_holds_values_only('a = 1\n' + line * 4, 'few')
+    with pytest.raises(ConfigError, match=r'many, line 7: a safe config holds up to 200000 values'):
+        check_text_holds_values_only('a = 1\n' + line * 9, 'many')
+    (tmp_path / 'base.py').write_text('a = 1\n' + line * 4)  # 10,000 values
+    (tmp_path / 'c.py').write_text("_base_ = 'base.py'\nb = [" + '_base_.a, ' * 20 + ']')
+    with pytest.raises(ConfigError, match=r'c\.py, line 2: a safe config holds up to'):
+        check_holds_values_only(check_files(tmp_path / 'c.py'))
+
+
+def test_values_of_a_base_pass(tmp_path: Path) -> None:
+    (tmp_path / 'base.py').write_text('a = dict(lr=0.01 * 2)')
+    (tmp_path / 'c.py').write_text("_base_ = 'base.py'\nb = {{_base_.a.lr}}\nc = _base_.a.lr")
+    check_holds_values_only(check_files(tmp_path / 'c.py'))
+    cfg = load_config(tmp_path / 'c.py')
+    assert (cfg.b, cfg.c) == (0.02, 0.02)
+
+
+def test_yaml_and_json_run_nothing_and_their_bases_are_checked(tmp_path: Path) -> None:
+    (tmp_path / 'base.py').write_text('import os')
+    for name, text in {'c.yaml': '_base_: base.py', 'c.json': '{"_base_": "base.py"}'}.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ConfigError, match=r'base\.py, line 1'):
+            check_holds_values_only(check_files(tmp_path / name))
+    (tmp_path / 'd.yaml').write_text('custom_imports: {imports: [os]}')
+    with pytest.raises(ConfigError, match='custom_imports'):
+        check_holds_values_only(check_files(tmp_path / 'd.yaml'))
 
 
 def test_a_dotted_type_is_refused_with_its_path() -> None:

@@ -15,11 +15,12 @@ from mmengine.config import Config
 
 from mmlite.config import check_files, load_config
 from mmlite.datasets.paths import MissingDataError
-from mmlite.datasets.relocate import relocate, skip_bad_images, use_demo_data
-from mmlite.engine.launch import leave_processes
+from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
+from mmlite.engine.launch import explaining_lost_processes, leave_processes
 from mmlite.errors import ConfigError, ExpectedError
 from mmlite.files import refusing_full_disk
 from mmlite.safe_config import check_holds_values_only, check_registered_types_only
+from mmlite.torchvision_ops import explaining_torchvision
 
 Main = Callable[[argparse.Namespace], None]
 
@@ -31,7 +32,7 @@ def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None 
     """
     args = parser.parse_args(argv)
     try:
-        with refusing_full_disk():
+        with refusing_full_disk(), explaining_torchvision(), explaining_lost_processes():
             main(args)
     except ExpectedError as error:
         if args.traceback:
@@ -100,7 +101,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         help='GPUs for this one process; several processes are faster (tools/dist_train.sh)',
     )
     add('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
-    add('--skip-bad-images', action='store_true', help='go on in testing where an image is broken')
+    add('--skip-bad-images', action='store_true', help='leave bad items out in testing, and say so')
+    add(
+        '--max-bad',
+        type=float,
+        metavar='SHARE',
+        help='share of bad images or annotations above which a run stops (0.01)',
+    )
     add('--debug', action='store_true', help='load in the main process, so that breakpoints work')
     add(
         '--safe-config',
@@ -147,6 +154,8 @@ def config_from(args: argparse.Namespace) -> Config:
         print(f'The embedded set is used: {use_demo_data(cfg) or "the config draws it by itself"}')
     if args.skip_bad_images:
         skip_bad_images(cfg)
+    if args.max_bad is not None:
+        allow_bad_items(cfg, args.max_bad)
     if args.debug:
         for section in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             if cfg.get(section):

@@ -18,7 +18,7 @@ import numpy as np
 
 from mmlite.files import DiskFullError, whole_file
 
-CACHE_VERSION = 1  # raise it when the arrays that a caller caches change their meaning
+CACHE_VERSION = 2  # raise it when the arrays that a caller caches change their meaning
 
 Arrays = dict[str, np.ndarray]
 

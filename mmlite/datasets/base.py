@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import cv2
 import numpy as np
 from mmengine.logging import print_log
 
 from mmlite.datasets.annotations import FlatRecords, pack_records
+from mmlite.datasets.bad_items import check_max_bad, first_reasons, too_many
 from mmlite.datasets.class_names import check_metainfo, compare_classes, counts_text, near_names
-from mmlite.datasets.loader import SeededDataset
-from mmlite.datasets.paths import missing_data, resolve_data_root
-from mmlite.datasets.transforms import Compose
-from mmlite.datasets.transforms.loading import ImageError
+from mmlite.datasets.image_files import image_errors
+from mmlite.datasets.paths import check_inside, missing_data, resolve_data_root
+from mmlite.datasets.samples import SampleSource
+from mmlite.datasets.transforms import Compose, LoadImageFromFile
 from mmlite.errors import ConfigError, DataError, did_you_mean
 
 FILTERS = ('filter_empty_gt', 'min_size', 'bbox_min_size')
 
-_reported: set[str] = set()  # unreadable files are logged once per process
 
-
-class DetDataset(SeededDataset):
+class DetDataset(SampleSource):
     """A data set for detection: records in flat arrays, samples through a pipeline.
 
     Args:
@@ -44,9 +40,9 @@ class DetDataset(SeededDataset):
             file names (without their folder), in this order.
         pipeline: transforms, or their dicts.
         test_mode: keeps every image and box, in order, and raises an error for a bad image.
-        skip_bad_images: in test mode, puts a black image in the place of an unreadable one. It
-            is marked `bad_image` in img_metas: dropped altogether it would be missing in the
-            metric's count, as if the data set were smaller.
+        skip_bad_images: in test mode, puts a black image in the place of a bad item. It is marked
+            `bad_image` in img_metas; metrics leave it out, and say how many images they cover.
+        max_bad: share of the images that may be bad in training, see `bad_items.py`.
         max_refetch: in training, how many other images are tried in the place of one that cannot
             be read or that the pipeline refuses.
         backend_args: None; remote storage is not supported.
@@ -70,6 +66,7 @@ class DetDataset(SeededDataset):
         pipeline: list = (),
         test_mode: bool = False,
         skip_bad_images: bool = False,
+        max_bad: float = 0.01,
         max_refetch: int = 1000,
         backend_args: None = None,
     ) -> None:
@@ -83,16 +80,21 @@ class DetDataset(SeededDataset):
         self.data_prefix = dict(data_prefix or {})
         self.test_mode = test_mode
         self.skip_bad_images = skip_bad_images
+        self.max_bad = check_max_bad(max_bad, self.title)
         self.max_refetch = max_refetch
         self.filter_cfg = _check_filters(dict(filter_cfg or {}), self.title)
         self.metainfo: dict = check_metainfo({**self.METAINFO, **(metainfo or {})}, self.title)
         self.pipeline = Compose(pipeline)
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
+        self.bad_items: dict[str, str] = {}  # image file -> why it cannot be used
+        records = pack_records(self.load_records())
         # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
-        self._truth, self._records = self._clean(pack_records(self.load_records()))
+        self._truth, self._records = self._clean(records)
         if indices is not None:
             self._take(indices)
+        self.num_listed = len(records) if indices is None else len(self)
+        self._find_bad_items()
         self._log_summary()
 
     def load_records(self) -> list[dict]:
@@ -100,7 +102,8 @@ class DetDataset(SeededDataset):
 
         Its keys: filename (absolute), width, height (px; 0 where unknown), and ann, a dict of
         bboxes (g, 4) float32 xyxy in original pixels, labels (g,) int64 1..C and difficult (g,)
-        bool (not to be found, but no mistake either: difficult in VOC, crowds in COCO).
+        bool (not to be found, but no mistake either: difficult in VOC, crowds in COCO). Where the
+        annotation of one image cannot be used, it writes why into `self.bad_items`.
         """
         raise NotImplementedError(f'{type(self).__name__} must define load_records()')
 
@@ -155,7 +158,12 @@ class DetDataset(SeededDataset):
         Returns:
             bboxes (g, 4) float32 xyxy in original pixels, labels (g,) int64 1..C, and of the
             difficult ones bboxes_ignore (k, 4), labels_ignore (k,).
+
+        Raises:
+            BadItemError: in test mode: the item is bad, and bad ones are not skipped.
         """
+        if self.test_mode and not self.skip_bad_images:
+            self._refuse_bad(i)
         return _split(self._truth, i)
 
     def get_coco_info(self, i: int) -> dict[str, np.ndarray]:
@@ -164,7 +172,12 @@ class DetDataset(SeededDataset):
         Returns:
             xywh (g, 4) float64 (x1, y1, w, h in original pixels), labels (g,) 1..C, areas (g,)
             float64 in square pixels and crowd (g,) bool: not to be found, but no mistake either.
+
+        Raises:
+            BadItemError: as of `get_ann_info`.
         """
+        if self.test_mode and not self.skip_bad_images:
+            self._refuse_bad(i)
         rows = self._truth.rows(i)
         bboxes = self._truth.bboxes[rows].astype(np.float64)
         sides = bboxes[:, 2:] - bboxes[:, :2]
@@ -191,70 +204,31 @@ class DetDataset(SeededDataset):
             ann=_split(self._records, i),
         )
 
-    def __getitem__(self, i: int) -> dict:
-        if not -len(self) <= i < len(self):
-            raise IndexError(f'{self.title} has {len(self)} images, none with index {i}')
-        return self.get_sample(i % len(self))
+    def _find_bad_items(self) -> None:
+        """Counts the items known to be bad before any is loaded; in training refuses too many."""
+        names = [self.filename(i) for i in range(len(self))]
+        found = self.bad_items
+        # not a subclass, which may read from elsewhere
+        if any(type(step) is LoadImageFromFile for step in self.pipeline.transforms):
+            found = image_errors(names, f'{self._path("")}\0{self.title}') | found
+        self.bad_items = {name: found[name] for name in names if name in found}
+        refusal = None if self.test_mode else too_many(self, self.bad_items)
+        if refusal:
+            raise DataError(f'{self.title}: {refusal}.')
+        reasons = first_reasons(self.bad_items, self.bad_items)
+        self._note(len(self.bad_items), f'of them bad and skipped: {reasons}')
 
-    def get_sample(self, i: int, offset: int = 0) -> dict:
-        """Returns what the pipeline makes of image i; its img_id is i + offset.
-
-        `offset` is where a wrapper counts the images of this data set from.
-
-        Raises:
-            ImageError: in test mode: the image cannot be read.
-            DataError: in training: no image of many tried could be used.
-        """
-        if self.test_mode:
-            return self._test_sample(i, offset)
-        unreadable: list[str] = []
-        for _ in range(self.max_refetch + 1):
-            try:
-                sample = self._through_pipeline(i, offset)
-            except ImageError as error:
-                sample = None
-                unreadable.append(self.filename(i))
-                _report(error, self.filename(i))
-            if sample is not None:
-                return _mark(sample, skipped_files=unreadable) if unreadable else sample
-            i = np.random.randint(len(self))
-        raise DataError(
-            f'{self.title}: {self.max_refetch + 1} samples in a row could not be used: '
-            f'{len(unreadable)} were of images that cannot be read {sorted(set(unreadable))[:3]}, '
-            f'and the pipeline refused the others (FilterAnnotations does that to images '
-            'without boxes).'
-        )
-
-    def _test_sample(self, i: int, offset: int) -> dict:
-        try:
-            sample = self._through_pipeline(i, offset)
-        except ImageError as error:
-            if not self.skip_bad_images:
-                raise
-            _report(error, self.filename(i))
-            return self._black_sample(i, offset)
-        if sample is None:
+    def _refuse_none_usable(self, errors: Sequence[str]) -> None:
+        """Refuses a data set none of whose annotation files can be used; '' stands for no error."""
+        if all(errors):
             raise DataError(
-                f"{self.title}: the pipeline refused '{self.filename(i)}'. In testing every image "
-                'counts: leave filters such as FilterAnnotations out of its pipeline.'
+                f'{self.title}: none of its {len(errors)} annotation files can be used. '
+                f'The first: {first_reasons(errors, {})}'
             )
-        return sample
 
-    def _black_sample(self, i: int, offset: int) -> dict:
-        """Sends a black image of the record's size through the pipeline in the place of image i."""
-        info = self.get_data_info(i)
-        size = max(info['height'], 1), max(info['width'], 1)
-        # as a file, so that any loading transform of a pipeline serves, a plugin's too
-        with tempfile.TemporaryDirectory() as folder:
-            black = os.path.join(folder, 'black.png')
-            cv2.imencode('.png', np.zeros((*size, 3), np.uint8))[1].tofile(black)
-            sample = self.pipeline({**info, 'filename': black, 'img_id': i + offset})
-        return _mark(sample, bad_image=True, filename=info['filename'], img_path=info['filename'])
-
-    def _through_pipeline(self, i: int, offset: int) -> dict | None:
-        info = self.get_data_info(i)
-        info['img_id'] += offset
-        return self.pipeline(info)
+    def _check_inside(self, paths: Sequence[str], source: str, *folders: str) -> None:
+        """Refuses paths of an annotation file that leave the data root and these folders."""
+        check_inside(paths, [*([self._path('')] if self.data_root else []), *folders], source)
 
     def _clean(self, records: FlatRecords) -> tuple[FlatRecords, FlatRecords]:
         """Returns the records as annotated, and as the pipeline gets them, of the images kept."""
@@ -287,7 +261,8 @@ class DetDataset(SeededDataset):
         """Returns the indices of the images that `filter_cfg` leaves in."""
         sides = records.sizes.min(axis=1)
         small = (sides > 0) & (sides < self.filter_cfg.get('min_size', 0))
-        empty = ~small & (np.diff(records.starts) == 0)
+        bad = np.array([records.filename(i) in self.bad_items for i in range(len(records))], bool)
+        empty = ~small & (np.diff(records.starts) == 0) & ~bad  # of those the boxes are unknown
         self._note(small.sum(), 'images left out by min_size')
         if self.filter_cfg.get('filter_empty_gt', False):
             self._note(empty.sum(), 'images left out that have no boxes')
@@ -381,16 +356,3 @@ def _split(records: FlatRecords, i: int) -> dict[str, np.ndarray]:
         bboxes_ignore=bboxes[ignore],
         labels_ignore=labels[ignore],
     )
-
-
-def _mark(sample: dict, **marks: Any) -> dict:
-    """Writes marks into the sample's img_metas, or beside its keys where nothing is packed yet."""
-    for version in sample.get('versions', [sample]):
-        getattr(version.get('img_metas'), 'data', version).update(marks)
-    return sample
-
-
-def _report(error: ImageError, filename: str) -> None:
-    if filename not in _reported:
-        _reported.add(filename)
-        print_log(f'Skipped: {error}', logger='current', level=logging.WARNING)

@@ -74,6 +74,8 @@ class CocoDataset(DetDataset):
         source = load_coco_json(self.ann_path)
         if not len(source['image_ids']):
             raise DataError(f'{self.ann_path}: images is empty')
+        paths = [os.path.join(img_dir, name) for name in source['file_names'].tolist()]
+        self._check_inside(paths, self.ann_path, img_dir)
         names = source['category_names'].tolist()
         if self.classes is None:
             self.metainfo['classes'] = tuple(names)

@@ -12,6 +12,8 @@ import numpy as np
 from mmlite.datasets.annotations import Arrays, cached
 from mmlite.errors import DataError
 
+HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
+
 
 def load_coco_json(path: str) -> Arrays:
     """Reads an annotation file, or takes it from the cache if it has not changed.
@@ -46,7 +48,9 @@ def read_json(path: str) -> dict[str, Any]:
             f'{path}:{error.lineno}: not well-formed JSON: {error.msg} (column {error.colno}). '
             'A file that ends too early was not downloaded or written to its end.'
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise DataError(f'{path}: cannot be read as JSON: lists in lists without end') from None
+    except (OSError, ValueError) as error:  # no such file, no text, a number without end
         raise DataError(f'{path}: cannot be read as JSON: {error}') from None
     if not isinstance(content, dict):
         raise DataError(f'{path}: an object is expected, found a {type(content).__name__}')
@@ -67,7 +71,7 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
             f'{path}: categories have the name {sorted(twice)[0]!r} more than once, and classes '
             'are told apart by their names'
         )
-    listed = [entry for entry in annotations if entry.get('image_id') in image_ids]
+    listed = [entry for entry in annotations if _id(entry, 'image_id') in image_ids]
     listed.sort(key=lambda entry: image_ids[entry['image_id']])
     ann_ids = _unique_ids(listed, 'annotations', path)
     bboxes = _bboxes(listed, path)
@@ -107,27 +111,36 @@ def _unique_ids(entries: list[dict], what: str, path: str) -> dict[Any, int]:
     inds: dict[Any, int] = {}
     for i, entry in enumerate(entries):
         key = entry.get('id')
-        if not isinstance(key, (int, str)):
+        if not isinstance(key, (int, str)) or isinstance(key, bool):
             raise DataError(f'{path}: {what}[{i}]: a number or text is expected as id: {key!r}')
         if inds.setdefault(key, i) != i:
             raise DataError(f'{path}: {what}[{inds[key]}] and {what}[{i}] share the id {key!r}')
     return inds
 
 
+def _id(entry: dict, key: str) -> Any:
+    """Returns an id that an entry refers to; None for what can be no id, such as a list."""
+    return entry.get(key) if isinstance(entry.get(key), (int, str)) else None
+
+
 def _text(entry: dict, key: str, what: str, path: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value:
         raise DataError(f'{path}: {what} with id {entry.get("id")!r}: no {key}, found {value!r}')
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise DataError(f'{path}: {what}: {key} {value!r} is no text in Unicode') from None
     return value
 
 
 def _side(value: Any) -> int:
-    return int(value) if isinstance(value, (int, float)) and value > 0 else 0
+    return int(value) if isinstance(value, (int, float)) and 0 < value < HUGE else 0
 
 
 def _category(entry: dict, category_ids: dict, path: str) -> int:
     key = entry.get('category_id')
-    if key not in category_ids:
+    if _id(entry, 'category_id') not in category_ids:
         raise DataError(
             f'{path}: annotation {entry["id"]!r} has the category_id {key!r}, which categories do '
             f'not list; they have {", ".join(map(repr, list(category_ids)[:20]))}'
@@ -139,9 +152,9 @@ def _bboxes(entries: list[dict], path: str) -> np.ndarray:
     bboxes = [entry.get('bbox') for entry in entries]
     try:
         array = np.array(bboxes, np.float64).reshape(-1, 4)
-        if len(array) == len(entries) and np.isfinite(array).all():
+        if len(array) == len(entries) and (np.abs(array) < HUGE).all():
             return array
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     for entry, bbox in zip(entries, bboxes, strict=True):
         if not _are_numbers(bbox, 4):
@@ -168,7 +181,7 @@ def _are_numbers(values: Any, count: int) -> bool:
     return (
         isinstance(values, list)
         and len(values) == count
-        and all(isinstance(value, (int, float)) and np.isfinite(value) for value in values)
+        and all(isinstance(value, (int, float)) and abs(value) < HUGE**2 for value in values)
     )
 
 

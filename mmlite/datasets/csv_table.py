@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 from collections import Counter
 from typing import ClassVar
@@ -17,6 +16,7 @@ from mmlite.registry import DATASETS
 
 COLUMNS = ('filename', 'xmin', 'ymin', 'xmax', 'ymax', 'class')
 SIZE_COLUMNS = ('width', 'height')
+HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
 
 
 @DATASETS.register_module()
@@ -47,6 +47,7 @@ class CsvDataset(DetDataset):
         others = sum(count for name, count in counts.items() if name not in labels)
         self._note(others, 'objects of other classes left out')
         paths = [os.path.join(folder, name) for name in objects]
+        self._check_inside(paths, table, folder)
         sizes = self._sizes(objects, paths, table)
         records = []
         for path, rows, (width, height) in zip(paths, objects.values(), sizes, strict=True):
@@ -75,6 +76,13 @@ def read_table(path: str) -> dict[str, list[tuple]]:
     Raises:
         DataError: the header lacks a column, or a row is wrong; names the line.
     """
+    try:
+        return _read_rows(path)
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f'{path}: cannot be read as a table: {error}') from None
+
+
+def _read_rows(path: str) -> dict[str, list[tuple]]:
     with open(path, encoding='utf-8-sig', newline='') as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         header = [name.strip() for name in reader.fieldnames or ()]
@@ -105,7 +113,7 @@ def _filename(row: dict, at: str) -> str:
 def _parse(row: dict, at: str) -> tuple:
     words = [(row[column] or '').strip() for column in COLUMNS[1:]]
     size = _numbers([(row.get(column) or '').strip() for column in SIZE_COLUMNS])
-    size = tuple(map(int, size)) if size else None
+    size = tuple(map(int, size)) if size and 1 <= min(size) <= max(size) < HUGE else None
     if not any(words):
         return ('', 0, 0, 0, 0, size)
     box = _numbers(words[:4])
@@ -122,4 +130,4 @@ def _numbers(words: list[str]) -> list[float] | None:
         numbers = [float(word) for word in words]
     except ValueError:
         return None
-    return numbers if all(map(math.isfinite, numbers)) else None
+    return numbers if all(abs(number) < HUGE for number in numbers) else None

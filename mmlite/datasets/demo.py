@@ -19,7 +19,7 @@ from numpy.random import Generator
 from mmlite.datasets.annotations import cache_dir
 from mmlite.datasets.demo_scenes import MIN_SIDE, DrawnObject, Scene
 from mmlite.datasets.demo_shapes import MAX_CLASSES, shape_of_each
-from mmlite.datasets.voc import parse_xml
+from mmlite.datasets.voc_xml import parse_xml
 from mmlite.errors import DataError
 
 DRAWING_VERSION = 3  # raise it when the drawing changes: older sets are then drawn anew

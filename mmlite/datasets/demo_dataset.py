@@ -16,7 +16,8 @@ class DemoDataset(VOCDataset):
     Args:
         split: 'trainval' or 'test'.
         classes, num_train, num_test, size, seed: as `draw_demo_set`.
-        pipeline, filter_cfg, indices, test_mode, skip_bad_images: as DetDataset.
+        pipeline, filter_cfg, indices, test_mode, skip_bad_images, max_bad: as
+            DetDataset.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class DemoDataset(VOCDataset):
         indices: int | Sequence[int | str] | None = None,
         test_mode: bool = False,
         skip_bad_images: bool = False,
+        max_bad: float = 0.01,
     ) -> None:
         root = demo_root(classes, num_train, num_test, size, seed)
         draw_demo_set(root, classes, num_train, num_test, size, seed)
@@ -45,4 +47,5 @@ class DemoDataset(VOCDataset):
             pipeline=pipeline,
             test_mode=test_mode,
             skip_bad_images=skip_bad_images,
+            max_bad=max_bad,
         )

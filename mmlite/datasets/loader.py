@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import random
-import signal
 import weakref
 from collections.abc import Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import BatchSampler, DataLoader
 
+from mmlite.datasets.workers import ShareBatch, Workers, init_worker
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.parallel import collate
 from mmlite.registry import DATA_SAMPLERS, DATASETS
@@ -32,7 +31,6 @@ _DEFAULTS = dict(
     collate_fn=collate,
     pin_memory=False,
 )
-_GRACE = 60  # seconds that a worker goes on after SIGTERM
 _WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
@@ -96,9 +94,23 @@ class SeededDataset:
 
 
 class ReleasableLoader(DataLoader):
-    """A DataLoader whose workers can be ended, also while an error holds on to its iterator."""
+    """A DataLoader whose workers can be ended, also while an error holds on to its iterator.
+
+    Args: torch's, and
+        at: its place in the config, for messages.
+    """
 
     _running: weakref.ref | None = None
+
+    def __init__(self, *args: Any, at: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.at = at
+
+    def _get_iterator(self) -> Any:
+        if self.num_workers == 0:
+            return super()._get_iterator()
+        self.check_worker_number_rationality()
+        return Workers(self)
 
     def __iter__(self) -> Iterator[Any]:
         iterator = super().__iter__()
@@ -189,11 +201,12 @@ def build_dataloader(
         dataset,
         batch_sampler=SeededBatchSampler(_build_batch_sampler(cfg, dataset, seed, at), seed),
         num_workers=num_workers,
-        collate_fn=cfg['collate_fn'],
+        collate_fn=ShareBatch(cfg['collate_fn']) if num_workers else cfg['collate_fn'],
         pin_memory=cfg['pin_memory'] and torch.cuda.is_available(),
         worker_init_fn=init_worker,
         # a generator of its own: the loader then draws nothing from the global one
         generator=torch.Generator().manual_seed(seed),
+        at=at,
         **worker_options,
     )
 
@@ -220,7 +233,7 @@ def _check_loader(cfg: dict, at: str) -> None:
                 f'{", ".join(known)}.'
             )
     for key in ('dataset', 'sampler'):
-        if key not in cfg:
+        if cfg.get(key) is None:
             raise ConfigError(f"{at}: the key '{key}' is missing.")
     for key, smallest in (('batch_size', 1), ('num_workers', 0)):
         if type(cfg[key]) is not int or cfg[key] < smallest:
@@ -232,17 +245,3 @@ def _check_loader(cfg: dict, at: str) -> None:
             f'{at}.collate_fn: a function is expected, found {cfg["collate_fn"]!r}. Leave the key '
             'out for mmlite.parallel.collate, which stacks and pads images.'
         )
-
-
-def init_worker(worker_id: int) -> None:
-    """Keeps a worker to one thread: as many workers as cores would otherwise fight for them.
-
-    Ctrl-C and batch systems signal all processes at once. When to stop is the main process's
-    business, which finishes its iteration and still needs its workers; they end when it does, or
-    some time later.
-    """
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    if hasattr(signal, 'alarm'):  # not on Windows
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.errors import DataError, did_you_mean
@@ -23,6 +24,23 @@ def resolve_data_root(root: str) -> str:
     here = os.path.abspath(root)
     in_checkout = os.path.abspath(CHECKOUT / root)
     return in_checkout if os.path.exists(in_checkout) and not os.path.exists(here) else here
+
+
+def check_inside(paths: Sequence[str], roots: Sequence[str], source: str) -> None:
+    """Refuses paths that an annotation file holds and that leave the folders of the data.
+
+    Links are not followed: what they point at is up to whoever put them there.
+
+    Raises:
+        DataError: a path lies in none of `roots`; `source` is the file that holds it.
+    """
+    inside = tuple(os.path.join(os.path.abspath(root), '') for root in roots)
+    for path in paths:
+        if not os.path.abspath(path).startswith(inside):
+            raise DataError(
+                f"{source}: the path '{path}' leaves the data root: '{roots[0]}'. Annotations may "
+                'name files inside it only'
+            )
 
 
 def missing_data(title: str, path: str, how_to_get: str) -> MissingDataError:

@@ -1,4 +1,4 @@
-"""Points the data sets of a config at another folder: `--data-root`, `--demo-data`."""
+"""What flags do to the data sets of a config: --data-root, --demo-data, --max-bad, ..."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmlite.datasets.bad_items import check_max_bad
 from mmlite.errors import ConfigError
 from mmlite.overrides import walk
 
@@ -50,11 +51,33 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
 
 
 def skip_bad_images(cfg: Config) -> None:
-    """Lets testing go on where an image cannot be read; training does so anyway."""
+    """Lets testing go on where an item is bad; training and its validation do so anyway."""
+    for _, dataset in _checked_dataset_dicts(cfg):
+        dataset['skip_bad_images'] = True
+
+
+def allow_bad_items(cfg: Config, share: float) -> None:
+    """Sets the share of the images that may be bad, `max_bad`, of every data set.
+
+    Raises:
+        ConfigError: it is no share.
+    """
+    check_max_bad(share, '--max-bad')
+    for _, dataset in _checked_dataset_dicts(cfg):
+        dataset['max_bad'] = share
+
+
+def _checked_dataset_dicts(cfg: Config) -> Iterator[tuple[str, dict]]:
+    """Yields (config path, dict) of every DetDataset, also of those that draw themselves."""
+    from mmlite.datasets.base import DetDataset
+    from mmlite.registry import DATASETS
+
     for loader in LOADERS:
-        for _, node in walk(cfg.get(loader), loader):
+        for path, node in walk(cfg.get(loader), loader):
             if isinstance(node, dict) and ('data_root' in node or 'pipeline' in node):
-                node['skip_bad_images'] = True
+                cls = DATASETS.find(node.get('type'), path)
+                if isinstance(cls, type) and issubclass(cls, DetDataset):
+                    yield path, node
 
 
 def use_demo_data(cfg: Config) -> Path | None:

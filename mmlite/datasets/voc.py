@@ -1,19 +1,18 @@
-"""VOCDataset: the devkit's layout (JPEGImages, Annotations, ImageSets/Main), its XML files."""
+"""VOCDataset: the devkit's layout (JPEGImages, Annotations, ImageSets/Main)."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, NamedTuple
-from xml.etree.ElementTree import Element, ParseError
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
-from defusedxml.ElementTree import parse
 
-from mmlite.datasets.annotations import Arrays, cached
+from mmlite.datasets.annotations import Arrays
 from mmlite.datasets.base import DetDataset
-from mmlite.datasets.image_files import IMAGE_ENDINGS, file_stat, image_sizes
+from mmlite.datasets.image_files import IMAGE_ENDINGS, image_sizes
+from mmlite.datasets.voc_xml import count_names, load_xml_files, scan
 from mmlite.errors import DataError
 from mmlite.registry import DATASETS
 
@@ -58,6 +57,7 @@ class VOCDataset(DetDataset):
         pipeline: list = (),
         test_mode: bool = False,
         skip_bad_images: bool = False,
+        max_bad: float = 0.01,
         max_refetch: int = 1000,
         backend_args: None = None,
     ) -> None:
@@ -73,6 +73,7 @@ class VOCDataset(DetDataset):
             pipeline,
             test_mode,
             skip_bad_images,
+            max_bad,
             max_refetch,
             backend_args,
         )
@@ -86,14 +87,19 @@ class VOCDataset(DetDataset):
         ids = read_image_ids(list_file) if list_file else all_ids
         if not ids:
             raise DataError(f'{self.title}: {list_file or ann_dir} names no image')
-        xml = load_xml_files(ann_dir, ids, self.title, cache_as=list_file)
+        outlined = [os.path.join(ann_dir, i) for i in ids]
+        self._check_inside(outlined, list_file or ann_dir, ann_dir)
+        xml = load_xml_files(ann_dir, ids, cache_as=list_file)
+        self._refuse_none_usable(xml['errors'].tolist())
         found = count_names(xml)
         if self.classes is None:
             # of the whole folder: train.txt and val.txt must number the classes alike
-            found |= count_names(load_xml_files(ann_dir, all_ids, self.title, cache_as=''))
+            found |= count_names(load_xml_files(ann_dir, all_ids, cache_as=''))
         labels_by_name = self.settle_classes(found)
         filenames, missing = find_images(img_dir, ids, xml['image_names'].tolist(), self.title)
         self._note(missing, 'images are not there')
+        bad = zip(filenames, xml['errors'].tolist(), strict=True)
+        self.bad_items |= {filename: error for filename, error in bad if error}
         sizes = check_sizes(xml, filenames, cache_as=f'{img_dir}\0{list_file}')
         return self._make_records(xml, labels_by_name, filenames, sizes)
 
@@ -149,102 +155,6 @@ def read_image_ids(list_file: str) -> list[str]:
     return ids
 
 
-class XmlFile(NamedTuple):
-    """One annotation file: (w, h) in pixels, 0 where unknown; the image's name as written; per
-    object its name, difficult flag and box, xyxy in pixels counted from 0."""
-
-    size: tuple[int, int]
-    image_name: str
-    names: list[str]
-    difficult: list[bool]
-    bboxes: list[list[int]]
-
-
-def parse_xml(path: str) -> XmlFile:
-    """Parses a VOC annotation file.
-
-    Raises:
-        DataError: it cannot be read, is not well-formed, or an object lacks its name or box.
-    """
-    try:
-        root = parse(path).getroot()
-    except ParseError as error:
-        raise DataError(f'{path}:{error.position[0]}: not well-formed XML: {error}') from None
-    except (OSError, ValueError, LookupError) as error:  # defusedxml's are ValueErrors
-        raise DataError(f'{path}: cannot be read as XML: {error!r}') from None
-    if root.tag != 'annotation':
-        raise DataError(f'{path}: the root element is <{root.tag}>, and <annotation> is expected')
-    objects = [_parse_object(path, i, obj) for i, obj in enumerate(root.findall('object'), 1)]
-    return XmlFile(
-        (_parse_side(root.findtext('size/width')), _parse_side(root.findtext('size/height'))),
-        (root.findtext('filename') or '').strip(),
-        [name for name, _, _ in objects],
-        [difficult for _, difficult, _ in objects],
-        [bbox for _, _, bbox in objects],
-    )
-
-
-def _parse_object(path: str, number: int, obj: Element) -> tuple[str, bool, list[int]]:
-    name = (obj.findtext('name') or '').strip()
-    corners = [obj.findtext(f'bndbox/{key}') for key in ('xmin', 'ymin', 'xmax', 'ymax')]
-    difficult = (obj.findtext('difficult') or '').strip() or '0'
-    try:
-        # the devkit counts pixels from 1; fractions are cut off before, as mmdet does
-        bbox = [int(float(corner)) - 1 for corner in corners]
-        if name:
-            return name, int(difficult) != 0, bbox
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise DataError(
-        f'{path}: object {number} needs a name and a bndbox of four numbers; found name {name!r}, '
-        f'xmin, ymin, xmax, ymax {corners} and difficult {difficult!r}'
-    )
-
-
-def _parse_side(text: str | None) -> int:
-    try:
-        return max(int(float(text)), 0)
-    except (TypeError, ValueError, OverflowError):
-        return 0  # check_sizes looks into the image
-
-
-def load_xml_files(ann_dir: str, ids: list[str], title: str, cache_as: str) -> Arrays:
-    """Parses ann_dir/ID.xml for n ids, or takes them from the cache if none of them changed.
-
-    Returns:
-        sizes (n, 2) int32 as written (w, h), image_names (n,) as written; of the G objects of
-        all classes image_inds (G,) int64, bboxes (G, 4) float32, difficult (G,) bool and
-        name_inds (G,) int64, the index of its class name in name_table.
-    """
-    names = [f'{i}.xml' for i in ids]
-    entries = dict(_scan(ann_dir, names))
-    missing = [name for name in names if name not in entries]
-    if missing:
-        raise DataError(
-            f"{title}: {len(missing)} of {len(names)} images have no annotation in '{ann_dir}': "
-            f'{", ".join(missing[:3])}{" ..." if len(missing) > 3 else ""}'
-        )
-    files = [entries[name] for name in names]
-    fingerprint = dict(names=np.array(names), stats=np.array([file_stat(file) for file in files]))
-    key = f'xml\0{ann_dir}\0{cache_as}'
-    return cached(key, fingerprint, lambda: _flatten([file.path for file in files]))
-
-
-def _flatten(paths: list[str]) -> Arrays:
-    files = [parse_xml(path) for path in paths]
-    names = [name for file in files for name in file.names]
-    name_table, name_inds = np.unique(np.array(names, str), return_inverse=True)
-    return dict(
-        sizes=np.array([file.size for file in files], np.int32).reshape(-1, 2),
-        image_names=np.array([file.image_name for file in files], str),
-        image_inds=np.repeat(np.arange(len(files)), [len(file.names) for file in files]),
-        bboxes=np.array([b for file in files for b in file.bboxes], np.float32).reshape(-1, 4),
-        difficult=np.array([d for file in files for d in file.difficult], bool),
-        name_inds=name_inds,
-        name_table=name_table,
-    )
-
-
 def find_images(
     img_dir: str, ids: list[str], written: list[str], title: str
 ) -> tuple[list[str], int]:
@@ -261,7 +171,7 @@ def find_images(
         DataError: none is there.
     """
     by_stem: dict[str, dict[str, str]] = {}
-    for name, entry in _scan(img_dir, ids):
+    for name, entry in scan(img_dir, ids):
         stem, ending = os.path.splitext(name)
         by_stem.setdefault(stem, {})[ending.lower()] = entry.path
     filenames = []
@@ -295,18 +205,3 @@ def check_sizes(xml: Arrays, filenames: list[str], cache_as: str) -> np.ndarray:
         read = image_sizes([filenames[i] for i in inds], cache_as)
         sizes[inds] = np.where(read > 0, read, sizes[inds])
     return sizes
-
-
-def _scan(folder: str, names: Iterable[str]) -> Iterator[tuple[str, os.DirEntry]]:
-    """Yields the files of `folder` and of the subfolders that `names` lie in, by relative name."""
-    for subfolder in sorted({os.path.dirname(name) for name in names}):
-        if os.path.isdir(os.path.join(folder, subfolder)):
-            with os.scandir(os.path.join(folder, subfolder)) as entries:
-                for entry in entries:
-                    yield f'{subfolder}/{entry.name}'.lstrip('/'), entry
-
-
-def count_names(xml: Arrays) -> dict[str, int]:
-    """Returns the number of objects by class name."""
-    counts = np.bincount(xml['name_inds'], minlength=len(xml['name_table']))
-    return dict(zip(xml['name_table'].tolist(), counts.tolist(), strict=True))

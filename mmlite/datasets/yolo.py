@@ -43,6 +43,9 @@ class YoloDataset(DetDataset):
         names = self._names()
         cache_as = f'{self._path("")}\0{self.ann_file}\0{self.data_prefix}'
         found = load_label_files(paths, cache_as)
+        errors = found['errors'].tolist()
+        self._refuse_none_usable(errors)
+        self.bad_items |= {path: why for path, why in zip(paths, errors, strict=True) if why}
         _check_numbers(found, names, paths)
         counts = np.bincount(found['classes'], minlength=len(names)).tolist()
         if self.classes is None:
@@ -68,8 +71,9 @@ class YoloDataset(DetDataset):
     def _image_paths(self) -> list[str]:
         if self.ann_file:
             file = Path(self._require(self._path(self.ann_file)))
-            lines = file.read_text('utf-8-sig').split('\n')
+            lines = read_lines(file)
             paths = [self._path(line.strip().removeprefix('./')) for line in lines if line.strip()]
+            self._check_inside(paths, str(file), self._path(self.data_prefix.get('img', 'images')))
         else:
             folder = Path(self._require(self._path(self.data_prefix.get('img', 'images'))))
             files = sorted(file for file in folder.rglob('*') if file.is_file())
@@ -84,7 +88,7 @@ class YoloDataset(DetDataset):
         if config.is_file():
             return read_names(config)
         if listed.is_file():
-            return [line.strip() for line in listed.read_text('utf-8').split('\n') if line.strip()]
+            return [line.strip() for line in read_lines(listed) if line.strip()]
         if self.classes is None:
             raise DataError(
                 f"{self.title}: what do the class numbers mean? There is neither '{config}' with "
@@ -93,12 +97,25 @@ class YoloDataset(DetDataset):
         return list(self.classes)
 
 
+def read_lines(file: Path) -> list[str]:
+    """Reads a text file line by line.
+
+    Raises:
+        DataError: it cannot be read, or is no text.
+    """
+    try:
+        return file.read_text('utf-8-sig').split('\n')
+    except (OSError, ValueError) as error:
+        raise DataError(f'{file}: cannot be read as text: {error}') from None
+
+
 def read_names(config: Path) -> list[str]:
     """Reads `names` of a data.yaml: a list, or a mapping from 0, 1, ... to names."""
     try:
         names = (yaml.safe_load(config.read_text('utf-8')) or {}).get('names')
-    except (yaml.YAMLError, AttributeError) as error:
-        raise DataError(f'{config}: cannot be read as YAML: {error}') from None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError) as error:
+        reason = ' '.join(str(error).split())  # several lines
+        raise DataError(f'{config}: cannot be read as YAML: {reason}') from None
     if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[i] for i in range(len(names))]
     if not isinstance(names, list) or not names:
@@ -113,8 +130,9 @@ def load_label_files(paths: list[str], cache_as: str) -> Arrays:
     """Reads the text files of n images, or takes them from the cache if none of them changed.
 
     Returns:
-        of the G objects image_inds (G,) and classes (G,) int64, lines (G,) int64, the line in the
-        file, and bboxes (G, 4) float64 xyxy in shares of the image.
+        errors (n,), why a file cannot be used, '' where it can; of the G objects image_inds (G,)
+        and classes (G,) int64, lines (G,) int64, the line in the file, and bboxes (G, 4) float64
+        xyxy in shares of the image.
     """
     files = [label_file(path) for path in paths]
     stats = np.array([file_stat(file) for file in files])
@@ -130,19 +148,29 @@ def label_file(image: str) -> str:
 
 
 def _read_all(files: list[str]) -> Arrays:
-    rows = [
-        (i, number, *parse_row(row, f'{file}:{number}'))
-        for i, file in enumerate(files)
-        if os.path.isfile(file)
-        for number, row in enumerate(Path(file).read_text('utf-8-sig').split('\n'), 1)
-        if row.strip()
-    ]
+    found = [_read_or_say_why(file) for file in files]
+    rows = [(i, *row) for i, (of_file, _) in enumerate(found) for row in of_file]
     return dict(
+        errors=np.array([error for _, error in found], str),
         image_inds=np.array([row[0] for row in rows], np.int64),
         lines=np.array([row[1] for row in rows], np.int64),
         classes=np.array([row[2] for row in rows], np.int64),
         bboxes=np.array([row[3] for row in rows], np.float64).reshape(-1, 4),
     )
+
+
+def _read_or_say_why(file: str) -> tuple[list[tuple], str]:
+    """Returns (line, class, box) of each row, none with the reason where a file cannot be used."""
+    if not os.path.isfile(file):
+        return [], ''  # an image without objects
+    try:
+        return [
+            (number, *parse_row(row, f'{file}:{number}'))
+            for number, row in enumerate(read_lines(Path(file)), 1)
+            if row.strip()
+        ], ''
+    except DataError as error:
+        return [], str(error)
 
 
 def parse_row(row: str, at: str) -> tuple[int, list[float]]:
@@ -154,12 +182,16 @@ def parse_row(row: str, at: str) -> tuple[int, list[float]]:
     words = row.split()
     try:
         number, shares = int(float(words[0])), np.array(words[1:], np.float64)
-    except ValueError:
+    except (ValueError, OverflowError):
         number, shares = -1, np.zeros(0)
     box = len(shares) == 4
     polygon = len(shares) >= 6 and len(shares) % 2 == 0
     # a border that is rounded outwards is a little beyond 1; pixels are far beyond
-    if number < 0 or not (box or polygon) or not ((shares > -0.01) & (shares < 1.01)).all():
+    if (
+        not 0 <= number < 2**31
+        or not (box or polygon)
+        or not ((shares > -0.01) & (shares < 1.01)).all()
+    ):
         raise DataError(
             f"{at}: 'class cx cy w h' with shares of the image from 0 to 1 is expected, or a "
             f'polygon; found {row.strip()!r:.100}'

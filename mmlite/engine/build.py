@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import sync_random_seed
+from mmengine.dist import is_main_process, sync_random_seed
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
@@ -20,7 +20,9 @@ from mmlite.engine.random_state import seed_generators
 from mmlite.engine.resume import find_resumable
 from mmlite.engine.runner import Runner
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
+from mmlite.engine.work_dir import WorkDirLock, make_work_dir
 from mmlite.models import build_detector
+from mmlite.models.fit import check_parts_fit
 
 
 def build_runner(
@@ -61,6 +63,7 @@ def build_runner(
     cfg.randomness = _resolved_randomness(cfg, load_from if resume else None, trust_checkpoint)
     seed_generators(**cfg.randomness)
     detector = build_detector(cfg.model)
+    check_parts_fit(cfg.model)
     parts: dict[str, Any] = {}
     for loop in LOOPS_OF[task]:
         loader = cfg.get(f'{loop}_dataloader')
@@ -79,11 +82,16 @@ def build_runner(
     if task == 'train':
         for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
             parts[name] = cfg.get(name)
+    hooks = list(cfg.get('custom_hooks') or [])
+    if is_main_process():
+        make_work_dir(cfg.work_dir)
+        if task == 'train':
+            hooks.append(WorkDirLock(cfg.work_dir).take())
     return Runner(
         model=detector,
         work_dir=cfg.work_dir,
         default_hooks=cfg.get('default_hooks'),
-        custom_hooks=cfg.get('custom_hooks'),
+        custom_hooks=hooks,
         load_from=load_from,
         resume=resume,
         launcher=cfg.get('launcher', 'none'),

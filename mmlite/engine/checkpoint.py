@@ -138,6 +138,7 @@ def load_weights(
             of the backbone's keys, unless all are asked for.
     """
     weights = _without_prefix(_state_dict_of(checkpoint, path), 'module.')
+    in_file = weights
     meta = checkpoint.get('meta')
     layout = recognise(weights, meta if isinstance(meta, Mapping) else {}, model, path, layout)
     weights = to_own(weights, layout, model)
@@ -147,8 +148,8 @@ def load_weights(
     report = _compared(own, weights, path, layout)
     if not report.loaded:
         raise DataError(
-            f'{path}: none of its {len(weights)} tensors fits the model. The file has '
-            f'{_some(weights)}; the model has {_some(own)}'
+            f'{path}: none of its {len(in_file)} tensors fits the model. The file has '
+            f'{_some(in_file)}; the model has {_some(own)}'
         )
     if strict and (report.missing or report.unexpected or report.wrong_shape):
         raise DataError(str(report))

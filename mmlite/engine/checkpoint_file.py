@@ -39,9 +39,12 @@ def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
         check_is_there(path)
         file = Path(path)
     try:
+        _check_sizes(file)
         _check_sums(file)
         with torch.serialization.safe_globals(_inert_types()):
             checkpoint = torch.load(file, map_location='cpu', weights_only=not trusted)
+    except DataError:
+        raise
     except Exception as error:  # a broken pickle raises nearly anything
         raise DataError(f'checkpoint {file}: {_why_unreadable(file, error)}') from error
     if not isinstance(checkpoint, Mapping):
@@ -49,6 +52,18 @@ def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
             f'checkpoint {file}: a dict of tensors is expected, found {type(checkpoint).__name__}'
         )
     return dict(checkpoint)
+
+
+def _check_sizes(file: Path) -> None:
+    """A few kilobytes of a zip file can unpack to terabytes; torch packs nothing."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            declared = sum(member.file_size for member in archive.infolist())
+        if declared > file.stat().st_size:
+            raise DataError(
+                f'checkpoint {file}: it would unpack to {declared / 1e6:.0f} MB, and has '
+                f'{file.stat().st_size / 1e6:.1f} MB: torch writes no such file'
+            )
 
 
 def _check_sums(file: Path) -> None:
@@ -104,7 +119,13 @@ def _why_unreadable(file: Path, error: Exception) -> str:
 def check_is_there(path: str | Path) -> None:
     """Raises DataError where there is no such checkpoint file; a URL is not looked at."""
     file = Path(path)
-    if '://' not in str(path) and not file.is_file():
+    if '://' in str(path):
+        return
+    if file.is_dir():
+        names = sorted(p.name for p in file.glob('*.pth'))
+        has = f' It has {", ".join(names[-4:])}' if names else ''
+        raise DataError(f'checkpoint {file}: it is a folder, and a file is expected.{has}')
+    if not file.is_file():
         near = [p.name for p in file.parent.glob('*')] if file.parent.is_dir() else []
         raise DataError(f'checkpoint {file}: no such file.{did_you_mean(file.name, near)}')
 

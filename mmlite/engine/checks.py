@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.data import Dataset
 
 from mmlite import registry
-from mmlite.errors import ConfigError
+from mmlite.errors import ConfigError, did_you_mean
 from mmlite.overrides import walk
 
 LOOPS_OF = dict(train=('train', 'val'), test=('test',))
@@ -48,9 +50,80 @@ def check_config(cfg: Mapping, task: str) -> None:
         for name in ('val_cfg', 'val_evaluator'):
             if cfg.get(name) is None:
                 raise ConfigError(f"the config has a 'val_dataloader', but no '{name}'")
+    _check_kinds(cfg)
     for known, part, path, given in _parts(cfg, task):
         known.check(part, path, given)
+    _check_loops(cfg, task)
+    if task == 'train':
+        _try_optimizer(cfg['optim_wrapper'].get('optimizer'))
     _check_normalised_once(cfg)
+
+
+_KINDS = {
+    'default_hooks': (Mapping, 'a dict'),
+    'custom_hooks': ((list, tuple), 'a list'),
+    'env_cfg': (Mapping, 'a dict'),
+    'env_cfg.mp_cfg': (Mapping, 'a dict'),
+    'env_cfg.dist_cfg': (Mapping, 'a dict'),
+    'randomness': (Mapping, 'a dict'),
+    'randomness.seed': (int, 'a whole number'),
+    'param_scheduler': ((Mapping, list, tuple), 'a list of dicts'),
+    'log_processor': (Mapping, 'a dict'),
+    'visualizer': (Mapping, 'a dict'),
+    'auto_scale_lr': (Mapping, 'a dict'),
+    'load_from': ((str, os.PathLike), 'a path'),
+    'work_dir': ((str, os.PathLike), 'a path'),
+    'resume': (bool, 'True or False'),
+    'model.data_preprocessor': (Mapping, 'a dict'),
+}
+_ONE_OF = {
+    'log_level': ('CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET'),
+    'env_cfg.mp_cfg.mp_start_method': ('fork', 'spawn', 'forkserver'),
+}
+
+
+def _check_kinds(cfg: Mapping) -> None:
+    """What Runner and mmengine read without a class that would check it."""
+    for path, (kind, expected) in _KINDS.items():
+        value = _at(cfg, path)
+        if value is not None and not isinstance(value, kind):
+            raise ConfigError(f'{path}: {expected} is expected, found {value!r:.80}')
+    for path, known in _ONE_OF.items():
+        value = _at(cfg, path)
+        if value is not None and value not in known:
+            raise ConfigError(
+                f'{path}: one of {", ".join(known)} is expected, found {value!r:.80}.'
+                f'{did_you_mean(str(value), known)}'
+            )
+
+
+def _at(cfg: Mapping, path: str) -> Any:
+    node: Any = cfg
+    for name in path.split('.'):
+        node = node.get(name) if hasattr(node, 'get') else None  # a Config is no Mapping
+    return node
+
+
+def _check_loops(cfg: Mapping, task: str) -> None:
+    for loop in LOOPS_OF[task]:
+        for key in ('max_epochs', 'max_iters', 'val_interval'):
+            value = _at(cfg, f'{loop}_cfg.{key}')
+            if value is not None and value < 1:
+                raise ConfigError(
+                    f'{loop}_cfg.{key}: a number from 1 up is expected, found {value}'
+                )
+
+
+def _try_optimizer(cfg: Mapping | None) -> None:
+    """Makes one of torch's for a single weight: it checks its numbers, such as a negative lr."""
+    cls = registry.OPTIMIZERS.find(cfg['type'], '') if cfg else None
+    if cls is None or not cls.__module__.startswith('torch.optim'):
+        return
+    weight = nn.Parameter(torch.zeros(1, 1))
+    try:
+        cls([weight], **_without(cfg, 'type', '_scope_'))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'optim_wrapper.optimizer: {cfg["type"]}: {error}') from error
 
 
 Part = tuple[registry.Registry, dict, str, tuple[str, ...]]  # ..., config path, given arguments

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import torch
 from mmengine.dist import init_dist, is_distributed
 from mmengine.logging import print_log
 
-from mmlite.errors import ConfigError
+from mmlite.errors import ConfigError, ExpectedError, RunError
 
 # what starts the processes, and a variable that it sets for each of them
 _STARTED_BY = dict(pytorch=('torchrun --nproc_per_node N', 'RANK'), slurm=('srun', 'SLURM_PROCID'))
+_OF_TORCHRUN = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+_OF_SLURM = ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'SLURM_NODELIST')
+_NUMBERS = {*_OF_TORCHRUN, *_OF_SLURM} - {'MASTER_ADDR', 'SLURM_NODELIST'}
+
+_LOST = re.compile(r'Connection (closed|reset) by peer|Broken pipe|remote process exited')
 
 
 def join_processes(launcher: str, dist_cfg: Mapping | None = None) -> None:
@@ -28,7 +34,7 @@ def join_processes(launcher: str, dist_cfg: Mapping | None = None) -> None:
             backend is gloo.
 
     Raises:
-        ConfigError: the processes were not started as `launcher` says.
+        ConfigError: the processes were not started as `launcher` says, or do not meet.
     """
     if launcher == 'none':
         if 'TORCHELASTIC_RUN_ID' in os.environ and int(os.environ.get('WORLD_SIZE', 1)) > 1:
@@ -45,8 +51,16 @@ def join_processes(launcher: str, dist_cfg: Mapping | None = None) -> None:
             f'--launcher {launcher}: {variable} is not set; start the command with {starter}'
         )
     if launcher == 'slurm':
+        _check_variables(_OF_SLURM, launcher)
         os.environ.update(slurm_variables(os.environ))
-    dist_cfg = dict(dist_cfg or {})
+    _check_variables(_OF_TORCHRUN, launcher)
+    try:
+        _join(dict(dist_cfg or {}))
+    except (torch.distributed.DistNetworkError, torch.distributed.DistStoreError) as error:
+        raise ConfigError(_why_not_joined(str(error))) from error
+
+
+def _join(dist_cfg: dict) -> None:
     if torch.cuda.is_available():
         _check_gpu(int(os.environ['LOCAL_RANK']))
         init_dist('pytorch', **dist_cfg)
@@ -54,6 +68,29 @@ def join_processes(launcher: str, dist_cfg: Mapping | None = None) -> None:
     timeout = timedelta(seconds=dist_cfg.get('timeout', 1800))
     # not mmengine's init_dist, which picks a GPU first
     torch.distributed.init_process_group('gloo', timeout=timeout)
+
+
+def _check_variables(names: Sequence[str], launcher: str) -> None:
+    for name in names:
+        value = os.environ.get(name)
+        if value is None or (name in _NUMBERS and not value.isdigit()):
+            found = 'is not set' if value is None else f'is no number: {value!r}'
+            starter = _STARTED_BY[launcher][0]
+            raise ConfigError(f'--launcher {launcher}: {name} {found}; start with {starter}')
+
+
+def _why_not_joined(error: str) -> str:
+    address, port = os.environ['MASTER_ADDR'], os.environ['MASTER_PORT']
+    if 'EADDRINUSE' in error or 'in use' in error:
+        return (
+            f'port {port} (MASTER_PORT) of this machine is in use, perhaps by another run: take '
+            f'another one, torchrun --master_port {int(port) + 1}, or any free one, torchrun '
+            '--standalone. tools/dist_train.sh does so by itself'
+        )
+    return (
+        f'the other processes cannot be reached at {address}:{port} (MASTER_ADDR, MASTER_PORT): '
+        f'{error.splitlines()[0]:.200}'
+    )
 
 
 def slurm_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -111,6 +148,25 @@ def _check_gpu(local_rank: int) -> None:
             f'process {local_rank} of this machine has no GPU of its own: {count} are seen; start '
             f'{count} processes'
         )
+
+
+@contextlib.contextmanager
+def explaining_lost_processes() -> Iterator[None]:
+    """Turns the error of a process that waits for one that has ended into one line.
+
+    Raises:
+        RunError: in the place of such an error; the other process says what happened.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        alone = not torch.distributed.is_initialized()
+        if alone or isinstance(error, ExpectedError) or not _LOST.search(str(error)):
+            raise
+        raise RunError(
+            f'process {torch.distributed.get_rank()} stops: another process of this run has ended, '
+            'and its message says why'
+        ) from error
 
 
 def leave_processes() -> None:

@@ -32,6 +32,7 @@ from torch.utils.data import DataLoader
 
 from mmlite.datasets import build_dataloader
 from mmlite.datasets.loader import ReleasableLoader
+from mmlite.datasets.workers import WorkerError
 from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
@@ -40,6 +41,7 @@ from mmlite.engine.checkpoint import (
     write_checkpoint,
 )
 from mmlite.engine.checks import check_checkpoint_classes, typed_loop
+from mmlite.engine.hooks.checkpoint import CheckpointHook
 from mmlite.engine.learning_rate import fit_to_batch
 from mmlite.engine.prepare_model import compile_parts, for_one_process, for_several_processes
 from mmlite.engine.random_state import seed_generators, set_random_state
@@ -117,6 +119,9 @@ class Runner(mmengine.runner.Runner):
         """Trains, with validation where the config has it, and returns the wrapped model."""
         try:
             return super().train()
+        except WorkerError as error:  # between two iterations: all that is done is whole
+            saved = [hook.rescue(self) for hook in self.hooks if isinstance(hook, CheckpointHook)]
+            raise WorkerError(' '.join([str(error), *saved])) from error
         finally:
             self.close()
 

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmlite.engine.random_state import random_state
+from mmlite.errors import ConfigError
 from mmlite.parallel import DataContainer
 
 
@@ -80,7 +81,15 @@ def begin_step(runner: Runner, data_batch: Mapping[str, Any]) -> Step:
     """Notes what the coming step starts from; cheap, and no device waits for it.
 
     The batch itself is not copied: scatter's cast copies the images, and nobody writes into boxes.
+
+    Raises:
+        ConfigError: the pipeline does not pack what it loads.
     """
+    if 'img' not in data_batch or 'img_metas' not in data_batch:
+        raise ConfigError(
+            "train_dataloader.dataset.pipeline: it must end in dict(type='PackDetInputs'): a batch "
+            f"has {', '.join(data_batch)}, and no 'img' and 'img_metas'"
+        )
     metas = data_batch['img_metas']
     return Step(
         epoch=runner.epoch + 1,

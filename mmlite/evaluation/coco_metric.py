@@ -107,9 +107,10 @@ class CocoMetric(ResultsMetric):
             print_log(f'Detections written to {path}', logger='current')
         if self.format_only:
             return {}
-        truths = [_coco_info(self.dataset, i) for i in range(len(self.dataset))]
+        covered = self.covered(results)
+        truths = [_coco_info(self.dataset, i) for i in covered]
         tables = coco_tables(
-            ordered,
+            [ordered[i] for i in covered],
             truths,
             self.iou_thrs,
             self.area_ranges,
@@ -122,7 +123,7 @@ class CocoMetric(ResultsMetric):
             per_class = self._per_class(tables)
             print_log(f'\n{coco_class_table(per_class)}', logger='current')
             figures |= {f'{name}_precision': row['mAP'] for name, row in per_class.items()}
-        return figures
+        return figures | self.coverage(covered)
 
     def _figures(self, tables: CocoTables) -> dict[str, float]:
         ranges = [name for name in self.area_ranges if name != 'all']

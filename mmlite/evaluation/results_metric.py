@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmlite.datasets.bad_items import bad_items
 from mmlite.errors import ConfigError
 from mmlite.evaluation.results import bbox2result, check_results_path, result2bbox, save_results
 from mmlite.registry import METRICS
+
+SHOWN = 5  # names of skipped images in the log
 
 
 class ResultsMetric(BaseMetric):
@@ -41,16 +45,20 @@ class ResultsMetric(BaseMetric):
 
         Args:
             data_batch: `img_metas`, a list of dicts or a DataContainer of it, whose `img_id` is
-                the image's index in the data set.
+                the image's index in the data set; `bad_image` marks one that was skipped.
             data_samples: for each image a dict of `bboxes` (n, 4) xyxy in original pixels,
                 `scores` (n,) and `labels` (n,) 1..C.
         """
         metas = data_batch['img_metas']
         for meta, det in zip(getattr(metas, 'data', metas), data_samples, strict=True):
-            self.results.append((int(meta['img_id']), bbox2result(det, len(self.classes))))
+            # what was found in the black image in the place of a bad one says nothing
+            result = None if meta.get('bad_image') else bbox2result(det, len(self.classes))
+            self.results.append((int(meta['img_id']), result))
 
-    def in_order(self, results: list[tuple[int, list[np.ndarray]]]) -> list[list[np.ndarray]]:
+    def in_order(self, results: list[tuple[int, Any]]) -> list[list[np.ndarray]]:
         """Returns the results of image 0, 1, ... in the (n_imgs)(n_class)(k, 5) form.
+
+        An image that was skipped has no detections.
 
         Raises:
             ConfigError: an image has none.
@@ -63,7 +71,32 @@ class ResultsMetric(BaseMetric):
                 f'result, image {missing[0]} is the first. The dataloader of the evaluation must '
                 'give each image: no drop_last=True, no sampler that leaves some out.'
             )
-        return [by_image[i] for i in range(len(self.dataset))]
+        none = [np.zeros((0, 5), np.float32) for _ in self.classes]
+        return [none if by_image[i] is None else by_image[i] for i in range(len(self.dataset))]
+
+    def covered(self, results: list[tuple[int, Any]]) -> list[int]:
+        """Returns the images that were not skipped, and logs how many they are where some were.
+
+        Those skipped count neither as found nor as missed: their objects are left out.
+        """
+        skipped = sorted({i for i, result in results if result is None})
+        if not skipped:
+            return list(range(len(self.dataset)))
+        objects = sum(len(self.dataset.get_ann_info(i)['labels']) for i in skipped)
+        names = ', '.join(self.dataset.filename(i) for i in skipped[:SHOWN])
+        more = f' and {len(skipped) - SHOWN} more' if len(skipped) > SHOWN else ''
+        print_log(
+            f'metrics cover {len(self.dataset) - len(skipped)} of {len(self.dataset)} images: '
+            f'left out as bad, with the {objects} objects annotated in them: {names}{more}',
+            logger='current',
+            level=logging.WARNING,
+        )
+        return [i for i in range(len(self.dataset)) if i not in set(skipped)]
+
+    def coverage(self, covered: Sequence[int]) -> dict[str, float]:
+        """Returns the number of images left out, as a figure beside the metric's; none for 0."""
+        left_out = len(self.dataset) - len(covered)
+        return dict(skipped_images=float(left_out)) if left_out else {}
 
 
 @METRICS.register_module()
@@ -129,11 +162,13 @@ def evaluate_results(
         every metric's figures under their prefixed names, as in the log of a test.
     """
     figures: dict[str, float] = {}
+    bad = bad_items(dataset)
     for metric in metrics:
         metric.dataset_meta = dataset.metainfo
         if hasattr(metric, 'set_dataset'):
             metric.set_dataset(dataset)
         for i, result in enumerate(results):
-            metric.process(dict(img_metas=[dict(img_id=i)]), [result2bbox(result)])
+            meta = dict(img_id=i, bad_image=bool(bad) and dataset.filename(i) in bad)
+            metric.process(dict(img_metas=[meta]), [result2bbox(result)])
         figures.update(metric.evaluate(len(results)))
     return figures

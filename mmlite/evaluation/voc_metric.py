@@ -62,12 +62,16 @@ class VOCMetric(ResultsMetric):
         self.eval_mode = eval_mode
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Returns `mAP` in [0, 1] and, rounded to 3 digits as in mmdet, `AP50` and so on."""
-        annotations = [self.dataset.get_ann_info(i) for i in range(len(self.dataset))]
-        overlaps = best_overlaps(self.in_order(results), annotations)
+        """Returns `mAP` in [0, 1] and, rounded to 3 digits as in mmdet, `AP50` and so on.
+
+        Where images were skipped, also their number, `skipped_images`.
+        """
+        ordered, covered = self.in_order(results), self.covered(results)
+        annotations = [self.dataset.get_ann_info(i) for i in covered]
+        overlaps = best_overlaps([ordered[i] for i in covered], annotations) if covered else []
         self._log_unusual_mode()
-        figures = {}
-        for iou_thr in self.iou_thrs:
+        figures = dict.fromkeys(self.iou_thrs, 0.0)
+        for iou_thr in self.iou_thrs if covered else ():
             figure, per_class = mean_ap(overlaps, iou_thr, self.eval_mode)
             table = map_table(figure, per_class, self.classes)
             print_log(f'IoU >= {iou_thr}, {self.eval_mode}\n{table}', logger='current')
@@ -75,6 +79,7 @@ class VOCMetric(ResultsMetric):
         return {
             'mAP': sum(figures.values()) / len(figures),
             **{f'AP{round(100 * thr):02d}': round(ap, 3) for thr, ap in figures.items()},
+            **self.coverage(covered),
         }
 
     def _log_unusual_mode(self) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmlite.datasets.transforms.loading import read_image
+from mmlite.datasets.bad_items import LONGEST_BLACK_SIDE, leaves
+from mmlite.datasets.transforms.loading import ImageError, read_image
 from mmlite.errors import ConfigError
 from mmlite.evaluation.results import result2bbox
 from mmlite.visualization.drawing import contact_sheet, draw_detections, draw_ground_truth
@@ -79,12 +80,25 @@ def drawn_image(dataset, i: int, det: dict, score_thr: float) -> np.ndarray:
         det: bboxes (n, 4) in original pixels, labels (n,) 1..C, scores (n,); arrays or tensors.
         score_thr: lowest score drawn.
     """
-    img, zoom = enlarged(read_image(dataset.filename(i)))
+    img, zoom = enlarged(_picture(dataset, i))
     truth = dataset.get_ann_info(i)
     img = draw_ground_truth(img, truth['bboxes'] * zoom, truth['labels'], dataset.classes)
     return draw_detections(
         img, det['bboxes'] * zoom, det['labels'], det['scores'], dataset.classes, score_thr
     )
+
+
+def _picture(dataset, i: int) -> np.ndarray:
+    """Reads image i; black stands for one that cannot be read, where those are skipped."""
+    info = dataset.get_data_info(i)
+    size = info['width'], info['height']
+    try:
+        return read_image(info['filename'], annotated_size=size)
+    except ImageError:
+        if not any(leaf.skip_bad_images for leaf in leaves(dataset)):
+            raise
+        width, height = (min(max(side, 1), LONGEST_BLACK_SIDE) for side in size)
+        return np.zeros((height, width, 3), np.uint8)
 
 
 def enlarged(img: np.ndarray, least: int = 600) -> tuple[np.ndarray, int]:

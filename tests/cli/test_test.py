@@ -167,7 +167,7 @@ def test_a_damaged_image_stops_a_test(trained, damaged: Path, workers: int) -> N
         config=VOC,
     )
     image = first_image(damaged, 'test')
-    assert text.startswith(f'test: {image}: OpenCV cannot decode the image (8 bytes')
+    assert text.startswith(f'test: {image}: the JPEG file is cut off after')
     assert len(text.splitlines()) == 1
     assert 'worker' not in text
 
@@ -176,9 +176,12 @@ def test_unless_it_may_be_skipped(trained, damaged: Path) -> None:
     ended = cli(
         *('test', VOC, trained[1] / 'epoch_2.pth', '--data-root', damaged, '--work-dir', 'w'),
         *('--skip-bad-images', '--out', 'r.pkl'),
+        *('--cfg-options', '+test_dataloader.dataset.max_bad=0.2'),
     )
     assert ended.status == 0, ended.err
     assert f'Skipped: {first_image(damaged, "test")}' in ended.out
+    assert 'metrics cover 5 of 6 images: left out as bad' in ended.out
+    assert 'pascal_voc/skipped_images: 1.0000' in ended.out
     assert len(pickle.loads(Path('r.pkl').read_bytes())) == 6  # it counts with all the others
 
 

@@ -10,9 +10,10 @@ import pytest
 from mmlite.datasets import DetDataset
 from mmlite.datasets import base as base_module
 from mmlite.datasets import paths as paths_module
+from mmlite.datasets import samples as samples_module
+from mmlite.datasets.bad_items import BadItemError
 from mmlite.datasets.base import clip_bboxes
 from mmlite.datasets.paths import missing_data, resolve_data_root
-from mmlite.datasets.transforms.loading import ImageError
 from mmlite.errors import ConfigError, DataError
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackDetInputs')]
@@ -194,7 +195,7 @@ def write_images(folder, good: list[bool]) -> None:
 
 def test_training_takes_another_image_for_a_bad_one(tmp_path, caplog) -> None:
     write_images(tmp_path, [True, False, True])
-    dataset = toy([(100, 50, BOXES[:1])] * 3, tmp_path, pipeline=LOAD)
+    dataset = toy([(100, 50, BOXES[:1])] * 3, tmp_path, pipeline=LOAD, max_bad=0.4)
     bad = str(tmp_path / '1.png')
     with caplog.at_level(logging.WARNING):
         samples = [dataset[1] for _ in range(10)]
@@ -208,9 +209,9 @@ def test_training_takes_another_image_for_a_bad_one(tmp_path, caplog) -> None:
 
 def test_a_bad_file_is_reported_once(tmp_path, monkeypatch) -> None:
     write_images(tmp_path, [True, False])
-    dataset = toy([(100, 50, BOXES[:1])] * 2, tmp_path, pipeline=LOAD)
+    dataset = toy([(100, 50, BOXES[:1])] * 2, tmp_path, pipeline=LOAD, max_bad=0.5)
     lines = []
-    monkeypatch.setattr(base_module, 'print_log', lambda text, **_: lines.append(text))
+    monkeypatch.setattr(samples_module, 'print_log', lambda text, **_: lines.append(text))
     for _ in range(5):
         dataset[1]
     (line,) = lines
@@ -231,7 +232,7 @@ def test_training_takes_another_image_for_one_that_the_pipeline_refuses() -> Non
 def test_testing_stops_at_a_bad_image(tmp_path) -> None:
     write_images(tmp_path, [False])
     dataset = toy([(100, 50, BOXES[:1])], tmp_path, pipeline=LOAD, test_mode=True)
-    with pytest.raises(ImageError, match=r'0\.png'):
+    with pytest.raises(BadItemError, match=r'0\.png'):
         dataset[0]
 
 

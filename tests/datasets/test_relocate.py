@@ -9,7 +9,13 @@ from mmengine.config import Config
 from mmlite.config import load_config
 from mmlite.datasets import DetDataset, build_dataset, relocate
 from mmlite.datasets.demo import draw_demo_set
-from mmlite.datasets.relocate import dataset_dicts, demo_classes, skip_bad_images, use_demo_data
+from mmlite.datasets.relocate import (
+    allow_bad_items,
+    dataset_dicts,
+    demo_classes,
+    skip_bad_images,
+    use_demo_data,
+)
 from mmlite.datasets.voc import VOCDataset
 from mmlite.errors import ConfigError
 from tests.runs import CLASSES, TINY
@@ -106,6 +112,19 @@ def test_bad_images_are_skipped_in_every_data_set(config: Path, count: int) -> N
     cfg = load_config(config)
     skip_bad_images(cfg)
     assert cfg.pretty_text.count('skip_bad_images=True') == count
+    allow_bad_items(cfg, 0.1)
+    assert cfg.pretty_text.count('max_bad=0.1') == count
+    with pytest.raises(ConfigError, match=r'--max-bad: .* a share of the images from 0 to 1'):
+        allow_bad_items(cfg, 10)
+
+
+def test_wrappers_with_a_pipeline_of_their_own_get_no_such_argument() -> None:
+    inner = dict(type='VOCDataset', data_root='x', pipeline=[])
+    mixed = dict(type='MultiImageMixDataset', dataset=inner, pipeline=[])
+    cfg = Config(dict(train_dataloader=dict(dataset=mixed)))
+    skip_bad_images(cfg)
+    dataset = cfg.train_dataloader.dataset
+    assert 'skip_bad_images' not in dataset and dataset.dataset.skip_bad_images
 
 
 def coco_config(**dataset) -> Config:

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from mmlite.errors import ConfigError
-from mmlite.evaluation import ResultsFile, VOCMetric, evaluate_results, load_results
+from mmlite.evaluation import (
+    CocoMetric,
+    ResultsFile,
+    VOCMetric,
+    evaluate_results,
+    load_results,
+)
+from mmlite.evaluation import results_metric as results_metric_module
 from mmlite.evaluation import voc_metric as voc_metric_module
 from mmlite.registry import METRICS
 
@@ -93,6 +100,34 @@ def test_a_whole_batch_with_a_plain_list_of_metas():
 def test_missing_images_are_counted():
     with pytest.raises(ConfigError, match='1 of 2 images have no result, image 1 is the first'):
         fed(VOCMetric(), order=(0,)).evaluate(2)
+
+
+class NamedImages(TwoImages):
+    def filename(self, i):
+        return f'{i}.jpg'
+
+
+def test_skipped_images_are_left_out_and_counted(monkeypatch):
+    logged = []
+    monkeypatch.setattr(results_metric_module, 'print_log', lambda text, **_: logged.append(text))
+    metric = VOCMetric()
+    metric.set_dataset(NamedImages())
+    metric.process(dict(img_metas=[dict(img_id=0), dict(img_id=1, bad_image=True)]), DETS)
+    figures = metric.evaluate(2)
+    assert figures['pascal_voc/mAP'] == 1  # of image 0; what image 1 has and shows counts not
+    assert figures['pascal_voc/skipped_images'] == 1
+    assert logged == [
+        'metrics cover 1 of 2 images: left out as bad, with the 1 objects annotated in them: 1.jpg'
+    ]
+
+
+@pytest.mark.parametrize('metric', [VOCMetric(), CocoMetric()])
+def test_all_images_skipped(metric):
+    metric.set_dataset(NamedImages())
+    metas = [dict(img_id=i, bad_image=True) for i in range(2)]
+    metric.process(dict(img_metas=metas), DETS)
+    figures = metric.evaluate(2)
+    assert figures[f'{metric.prefix}/skipped_images'] == 2
 
 
 def test_a_data_set_is_needed():

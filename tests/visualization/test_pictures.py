@@ -27,6 +27,9 @@ class TwoImages:
     def filename(self, i: int) -> str:
         return str(self.files[i])
 
+    def get_data_info(self, i: int) -> dict:
+        return dict(filename=self.filename(i), width=80, height=60)
+
     def get_ann_info(self, i: int) -> dict:
         return dict(bboxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
 

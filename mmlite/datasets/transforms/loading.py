@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
 from typing import Any
 
 import cv2
 import numpy as np
 
-from mmlite.errors import ConfigError, DataError
+from mmlite.datasets.bad_items import BadItemError
+from mmlite.datasets.image_header import MAX_PIXELS_VARIABLE, Header, max_pixels, read_header
+from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
@@ -19,26 +23,31 @@ _COLOR_TYPES = {
 }
 
 
-class ImageError(DataError):
+class ImageError(BadItemError):
     """An image file that is missing or cannot be decoded; the message names it and says why."""
 
 
-def read_image(path: str, flag: int = cv2.IMREAD_COLOR) -> np.ndarray:
-    """Reads an image file as (h, w, 3) BGR uint8.
+def read_image(
+    path: str, flag: int = cv2.IMREAD_COLOR, annotated_size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Reads an image file as (h, w, 3) BGR uint8; transparency is dropped.
+
+    Args:
+        path: of the file.
+        flag: OpenCV's; the default one turns the picture as its EXIF orientation says.
+        annotated_size: (w, h) of the picture that boxes were drawn on. Where that is the unturned
+            one, the picture stays as stored.
 
     Raises:
-        ImageError: there is no such file, it is empty, cut off, or nothing OpenCV can decode.
+        ImageError: there is no such file, it is empty, cut off, has too many pixels, or is nothing
+            that OpenCV can decode.
     """
-    try:
-        # not cv2.imread: on Windows that cannot open paths beyond ASCII
-        with open(path, 'rb') as file:
-            data = file.read()
-    except FileNotFoundError:
-        raise ImageError(f'{path}: there is no such image file') from None
-    except OSError as error:
-        raise ImageError(f'{path}: the image cannot be read: {error.strerror}') from error
-    if not data:
-        raise ImageError(f'{path}: the image file is empty (0 bytes)')
+    data = _read_file(path)
+    header = read_header(io.BytesIO(data))
+    if header:
+        check_pixels(path, header)
+        if header.turned and header.size == annotated_size != header.shown_size:
+            flag |= cv2.IMREAD_IGNORE_ORIENTATION
     if is_cut_off_jpeg(data):
         raise ImageError(
             f'{path}: the JPEG file is cut off after {len(data)} bytes (no end marker); copy it '
@@ -56,12 +65,45 @@ def read_image(path: str, flag: int = cv2.IMREAD_COLOR) -> np.ndarray:
     return img
 
 
+def _read_file(path: str) -> bytes:
+    try:
+        # not cv2.imread: on Windows that cannot open paths beyond ASCII
+        with open(path, 'rb') as file:
+            data = file.read()
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if not data:
+        raise unreadable(path)
+    return data
+
+
+def unreadable(path: str, error: Exception | None = None) -> ImageError:
+    """Returns the error for a file that cannot be opened, or that is empty."""
+    if error is None:
+        return ImageError(f'{path}: the image file is empty (0 bytes)')
+    if isinstance(error, FileNotFoundError):
+        target = f', it is a link to {os.readlink(path)!r}' if os.path.islink(path) else ''
+        return ImageError(f'{path}: there is no such image file{target}')
+    reason = getattr(error, 'strerror', None) or error  # a path with a null byte: ValueError
+    return ImageError(f'{path}: the image cannot be read: {reason}')
+
+
+def check_pixels(path: str, header: Header) -> None:
+    """Raises ImageError if an image is larger than `max_pixels`; decoding it takes the memory."""
+    (width, height), limit = header.size, max_pixels()
+    if width * height > limit:
+        raise ImageError(
+            f'{path}: {width} x {height} is {width * height} pixels, and {limit} are allowed; '
+            f'the environment variable {MAX_PIXELS_VARIABLE} raises the limit'
+        )
+
+
 def is_cut_off_jpeg(data: bytes) -> bool:
     """Tells whether a JPEG file ends inside its scan; OpenCV fills the rest in with grey."""
     if not data.startswith(JPEG_START) or data.endswith(JPEG_END):
         return False
     # an end marker before the last scan belongs to a thumbnail; bytes after the end are harmless
-    return data.rfind(JPEG_END) < data.rfind(JPEG_SCAN)
+    return data.rfind(JPEG_END) <= data.rfind(JPEG_SCAN)  # equal where there is neither
 
 
 @TRANSFORMS.register_module()
@@ -71,9 +113,13 @@ class LoadImageFromFile:
     Also sets both names of the file, `ori_shape`, `img_shape`, `pad_shape` (h, w, c),
     `scale_factor` ones (4,), `flip` False and `flip_direction` None.
 
+    Where `width` and `height` of the sample are those of the picture as stored, its boxes were
+    drawn on that, and EXIF does not turn it.
+
     Args:
         to_float32: float32 in place of uint8, 0-255 as well.
-        color_type: 'color' (turned as EXIF says, as in mmdet) or 'color_ignore_orientation'.
+        color_type: 'color' (turned as EXIF says, as in mmdet) or 'color_ignore_orientation'
+            (never turned).
         imdecode_backend: only 'cv2'.
         backend_args: only None: files on a disk.
 
@@ -101,7 +147,7 @@ class LoadImageFromFile:
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         path = results['filename'] if 'filename' in results else results['img_path']
-        img = read_image(path, self.flag)
+        img = read_image(path, self.flag, (results.get('width'), results.get('height')))
         results['filename'] = results['img_path'] = path
         return set_loaded_image(results, img.astype(np.float32) if self.to_float32 else img)
 

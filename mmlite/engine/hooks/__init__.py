@@ -6,12 +6,13 @@ from mmlite.engine.hooks.early_stopping import EarlyStoppingHook
 from mmlite.engine.hooks.ema import EMAHook
 from mmlite.engine.hooks.grad_norm import GradNormHook
 from mmlite.engine.hooks.invalid_loss import CheckInvalidLossHook, NonFiniteLossError
-from mmlite.engine.hooks.logger import LoggerHook, SkippedImagesHook
+from mmlite.engine.hooks.logger import LoggerHook
 from mmlite.engine.hooks.loss_watch import LossWatchHook
 from mmlite.engine.hooks.memory import MemoryHook
 from mmlite.engine.hooks.num_class_check import NumClassCheckHook
 from mmlite.engine.hooks.progress import ProgressHook
 from mmlite.engine.hooks.same_buffers import SameBuffersHook
+from mmlite.engine.hooks.skipped_images import SkippedImagesHook
 from mmlite.engine.hooks.val_loss import ValLossHook
 from mmlite.engine.hooks.visualization import DetVisualizationHook
 

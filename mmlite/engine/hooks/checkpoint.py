@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmlite.engine.stop_signals import StoppedBySignal, StopSignals
-from mmlite.errors import ConfigError, did_you_mean
+from mmlite.errors import ConfigError, RunError, did_you_mean
 from mmlite.files import remove_unfinished, write_text
 from mmlite.registry import HOOKS
 
@@ -153,6 +153,20 @@ class CheckpointHook(Hook):
         if self._saved[0] != runner.iter:
             self._save_snapshot(runner, position)
         raise StoppedBySignal(number, runner.iter, str(self._folder / self._saved[1]))
+
+    def rescue(self, runner: Runner) -> str:
+        """Saves the last whole iteration of a run that has lost its workers; says where."""
+        if get_world_size() > 1:  # the others do not know, and would not take part
+            return f'The last checkpoint is {self._folder / self._saved[1]}'
+        if self._saved[0] != runner.iter:
+            try:
+                self._save_snapshot(runner, runner.train_loop.position())
+            except RunError as error:
+                return f'Nor can it be saved: {error}'
+        return (
+            f'Saved after iteration {runner.iter}: {self._folder / self._saved[1]}. The same '
+            'command with --resume goes on from there'
+        )
 
     def close(self) -> None:
         """Gives the signals back; the Runner calls this however a training ends."""

@@ -193,3 +193,22 @@ def test_filter_that_leaves_nothing():
 
 def test_filter_of_a_picture_without_boxes():
     assert FilterAnnotations()(dict(gt_bboxes=boxes_of_sizes()))['gt_bboxes'].shape == (0, 4)
+
+
+def test_boxes_drawn_on_the_stored_picture_keep_it_unturned(tmp_path):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(rotated_jpeg())  # 30 x 20 as stored
+    load = LoadImageFromFile()
+    shape = {
+        size: load(dict(filename=str(path), width=size[0], height=size[1]))['img'].shape[:2]
+        for size in ((30, 20), (20, 30), (0, 0), (7, 7))
+    }
+    assert shape == {(30, 20): (20, 30), (20, 30): (30, 20), (0, 0): (30, 20), (7, 7): (30, 20)}
+
+
+def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
+    path = write(tmp_path / 'a.png', picture())
+    monkeypatch.setenv('MMLITE_MAX_PIXELS', '599')
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('it was decoded'))
+    with pytest.raises(ImageError, match=r'a\.png: 30 x 20 is 600 pixels, and 599 are allowed'):
+        LoadImageFromFile()(dict(filename=path))

@@ -1,0 +1,135 @@
+"""VOC's XML files as flat arrays. n images, G objects in all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+from defusedxml.ElementTree import parse
+
+from mmlite.datasets.annotations import Arrays, cached
+from mmlite.datasets.image_files import file_stat
+from mmlite.errors import DataError
+
+HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
+
+
+class XmlFile(NamedTuple):
+    """One annotation file: (w, h) in pixels, 0 where unknown; the image's name as written; per
+    object its name, difficult flag and box, xyxy in pixels counted from 0."""
+
+    size: tuple[int, int]
+    image_name: str
+    names: list[str]
+    difficult: list[bool]
+    bboxes: list[list[int]]
+
+
+def parse_xml(path: str) -> XmlFile:
+    """Parses a VOC annotation file.
+
+    Raises:
+        DataError: it cannot be read, is not well-formed, or an object lacks its name or box.
+    """
+    try:
+        root = parse(path).getroot()
+    except ParseError as error:
+        raise DataError(f'{path}:{error.position[0]}: not well-formed XML: {error}') from None
+    except FileNotFoundError:
+        raise DataError(f'{path}: there is no such annotation file') from None
+    except (OSError, ValueError, LookupError) as error:  # defusedxml's are ValueErrors
+        raise DataError(f'{path}: cannot be read as XML: {error!r}') from None
+    if root.tag != 'annotation':
+        raise DataError(f'{path}: the root element is <{root.tag}>, and <annotation> is expected')
+    objects = [_parse_object(path, i, obj) for i, obj in enumerate(root.findall('object'), 1)]
+    return XmlFile(
+        (_parse_side(root.findtext('size/width')), _parse_side(root.findtext('size/height'))),
+        (root.findtext('filename') or '').strip(),
+        [name for name, _, _ in objects],
+        [difficult for _, difficult, _ in objects],
+        [bbox for _, _, bbox in objects],
+    )
+
+
+def _parse_object(path: str, number: int, obj: Element) -> tuple[str, bool, list[int]]:
+    name = (obj.findtext('name') or '').strip()
+    corners = [obj.findtext(f'bndbox/{key}') for key in ('xmin', 'ymin', 'xmax', 'ymax')]
+    difficult = (obj.findtext('difficult') or '').strip() or '0'
+    try:
+        # the devkit counts pixels from 1; fractions are cut off before, as mmdet does
+        bbox = [int(float(corner)) - 1 for corner in corners]
+        if name and max(map(abs, bbox)) < HUGE:
+            return name, int(difficult) != 0, bbox
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise DataError(
+        f'{path}: object {number} needs a name and a bndbox of four numbers; found name {name!r}, '
+        f'xmin, ymin, xmax, ymax {corners} and difficult {difficult!r}'
+    )
+
+
+def _parse_side(text: str | None) -> int:
+    try:
+        side = int(float(text))
+        return side if 0 < side < HUGE else 0
+    except (TypeError, ValueError, OverflowError):
+        return 0  # check_sizes looks into the image
+
+
+def load_xml_files(ann_dir: str, ids: list[str], cache_as: str) -> Arrays:
+    """Parses ann_dir/ID.xml for n ids, or takes them from the cache if none of them changed.
+
+    Returns:
+        errors (n,), why a file cannot be used, '' where it can; sizes (n, 2) int32 as written
+        (w, h), image_names (n,) as written; of the G objects of all classes image_inds (G,) int64,
+        bboxes (G, 4) float32, difficult (G,) bool and name_inds (G,) int64, the index of its class
+        name in name_table.
+    """
+    names = [f'{i}.xml' for i in ids]
+    entries = dict(scan(ann_dir, names))
+    paths = [os.path.join(ann_dir, name) for name in names]
+    stats = [file_stat(entries.get(name, path)) for name, path in zip(names, paths, strict=True)]
+    fingerprint = dict(names=np.array(names), stats=np.array(stats))
+    return cached(f'xml\0{ann_dir}\0{cache_as}', fingerprint, lambda: _flatten(paths))
+
+
+def _flatten(paths: list[str]) -> Arrays:
+    files, errors = zip(*map(_parse_or_say_why, paths), strict=True)
+    names = [name for file in files for name in file.names]
+    name_table, name_inds = np.unique(np.array(names, str), return_inverse=True)
+    return dict(
+        errors=np.array(errors, str),
+        sizes=np.array([file.size for file in files], np.int32).reshape(-1, 2),
+        image_names=np.array([file.image_name for file in files], str),
+        image_inds=np.repeat(np.arange(len(files)), [len(file.names) for file in files]),
+        bboxes=np.array([b for file in files for b in file.bboxes], np.float32).reshape(-1, 4),
+        difficult=np.array([d for file in files for d in file.difficult], bool),
+        name_inds=name_inds,
+        name_table=name_table,
+    )
+
+
+def _parse_or_say_why(path: str) -> tuple[XmlFile, str]:
+    """Returns the content of a file, an empty one with the reason where it cannot be used."""
+    try:
+        return parse_xml(path), ''
+    except DataError as error:
+        return XmlFile((0, 0), '', [], [], []), str(error)
+
+
+def count_names(xml: Arrays) -> dict[str, int]:
+    """Returns the number of objects by class name."""
+    counts = np.bincount(xml['name_inds'], minlength=len(xml['name_table']))
+    return dict(zip(xml['name_table'].tolist(), counts.tolist(), strict=True))
+
+
+def scan(folder: str, names: Iterable[str]) -> Iterator[tuple[str, os.DirEntry]]:
+    """Yields the files of `folder` and of the subfolders that `names` lie in, by relative name."""
+    for subfolder in sorted({os.path.dirname(name) for name in names}):
+        if os.path.isdir(os.path.join(folder, subfolder)):
+            with os.scandir(os.path.join(folder, subfolder)) as entries:
+                for entry in entries:
+                    yield f'{subfolder}/{entry.name}'.lstrip('/'), entry

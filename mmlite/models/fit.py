@@ -1,0 +1,83 @@
+"""Whether backbone, neck, head and priors are made for each other, before the first step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmlite.errors import ConfigError
+from mmlite.models.build import build_detector
+
+_SIDE = 256  # of the input that is tried, where the priors ask for none
+_FEW = 4  # cells of a level tell nothing of its stride, where the side is not the real one
+_ODD = 1.4  # a level may be this much coarser or finer than its stride: sides are rounded
+
+
+def check_parts_fit(cfg: Mapping) -> None:
+    """Runs a model without memory on an image without pixels and compares what is handed on.
+
+    What cannot run so, in a class of the user's, is not looked at.
+
+    Args:
+        cfg: `model` of a config, which has been built once.
+
+    Raises:
+        ConfigError: levels, channels or strides differ; names the keys and both values.
+    """
+    try:
+        with torch.device('meta'):
+            detector = build_detector(copy.deepcopy(cfg)).eval()
+            side = detector.bbox_head.prior_generator.input_size or _SIDE
+            feats = detector.backbone(torch.zeros(1, 3, side, side))
+    except Exception:  # the first step says it, with its traceback
+        return
+    if cfg.get('neck') is not None:
+        _check_channels(cfg['neck'], 'model.neck', feats, 'the backbone')
+        try:
+            with torch.device('meta'):
+                feats = detector.neck(feats)
+        except Exception:
+            return
+    _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
+    _check_strides(detector.bbox_head.prior_generator, feats, side)
+
+
+def _check_channels(part: Mapping, at: str, feats: Sequence[Tensor], giver: str) -> None:
+    declared = part.get('in_channels')
+    if declared is None:
+        return
+    given = [feat.shape[1] for feat in feats]
+    expected = [declared] * len(given) if isinstance(declared, int) else list(declared)
+    if given != expected:
+        raise ConfigError(
+            f'{at}.in_channels: {giver} hands on {len(given)} levels of {_listed(given)} '
+            f'channels, found {declared}'
+        )
+
+
+def _check_strides(generator: Any, feats: Sequence[Tensor], side: int) -> None:
+    sizes = [tuple(feat.shape[-2:]) for feat in feats]
+    if len(sizes) != generator.num_levels:
+        raise ConfigError(
+            f'model.bbox_head: it gets {len(sizes)} levels, and its priors have '
+            f'{generator.num_levels} strides: {_listed(w for w, _ in generator.strides)}'
+        )
+    strides = generator.strides_of(sizes)
+    for level, ((height, width), (w, h)) in enumerate(zip(sizes, strides, strict=True)):
+        for cells, stride in ((width, w), (height, h)):
+            if generator.input_size is None and cells < _FEW:
+                continue
+            if not 1 / _ODD < side / cells / stride < _ODD:
+                raise ConfigError(
+                    f'model.bbox_head: level {level} has {cells} cells for {side} pixels, a '
+                    f'stride of about {side / cells:.0f}; its priors are {stride} apart: strides '
+                    f'{_listed(w for w, _ in strides)}'
+                )
+
+
+def _listed(numbers: Any) -> str:
+    return str(list(numbers))
