@@ -49,7 +49,8 @@ class WorkDirLock(Hook):
     """Keeps other trainings out of a work dir, from `take` to `close`.
 
     A file `.lock` in it names the process. It is touched now and then: a lock whose process has
-    died, or which nobody has touched for ten minutes on another machine, is taken over.
+    died, or which nobody has touched for ten minutes on another machine, is taken over, and so is
+    that of the same job of Slurm on another machine.
 
     Args:
         work_dir: the folder; it exists.
@@ -118,7 +119,8 @@ class WorkDirLock(Hook):
 
 def _this_process() -> dict[str, Any]:
     pid = os.getpid()
-    return dict(pid=pid, host=socket.gethostname(), started=_started(pid))
+    job = os.environ.get('SLURM_JOB_ID')
+    return dict(pid=pid, host=socket.gethostname(), started=_started(pid), job=job)
 
 
 def _content(path: Path) -> dict[str, Any] | None:
@@ -145,9 +147,11 @@ def _silent_for(path: Path) -> float | None:
 
 
 def _lives(holder: dict[str, Any], silent: float) -> bool:
-    pid = holder.get('pid')
+    pid, job = holder.get('pid'), holder.get('job')
     if holder.get('host') != socket.gethostname() or not isinstance(pid, int):
-        return silent < _DEAD
+        # Slurm puts a job whose machine has failed back into the queue: it runs here now
+        is_this_job = job is not None and job == os.environ.get('SLURM_JOB_ID')
+        return silent < _DEAD and not is_this_job
     if pid == os.getpid():  # a run of this very process, before this one
         return False
     started = _started(pid)

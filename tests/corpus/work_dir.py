@@ -121,6 +121,17 @@ def a_silent_run_elsewhere(folder: Path) -> None:
     assert not lock.exists()
 
 
+def a_job_put_back(folder: Path) -> None:
+    """Slurm starts a job whose machine has failed again elsewhere, under its number."""
+    lock = locked(folder, pid=1, host='elsewhere', started='1', job='7')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('SLURM_JOB_ID', '8')
+        refused(train(folder), 'process 1 on elsewhere')
+        patch.setenv('SLURM_JOB_ID', '7')
+        assert train(folder).status == 0
+    assert not lock.exists()
+
+
 def a_number_given_again(folder: Path) -> None:
     if not Path('/proc/self/stat').exists():
         pytest.skip('only Linux says when a process was started')
@@ -158,6 +169,7 @@ CHECKS: dict[str, tuple[str, Callable[[Path], None]]] = {
     'another run, which is killed later': ('refused', another_run),
     'a run on another machine': ('refused', a_run_elsewhere),
     'a run on another machine, silent for an hour': ('read', a_silent_run_elsewhere),
+    'a job that Slurm has put back into the queue': ('read', a_job_put_back),
     'a lock whose process number was given again': ('read', a_number_given_again),
     'a lock that is being written': ('refused', an_empty_lock),
     'a lock while its run lives': ('read', a_lock_while_it_runs),
