@@ -141,11 +141,7 @@ def config_from(args: argparse.Namespace) -> Config:
     """Loads the config of a command line and applies the flags of `add_common_arguments`."""
     for file in args.plugin:
         import_plugin(file)
-    if args.safe_config:
-        check_holds_values_only(check_files(Path(args.config)))
-    cfg = load_config(args.config, args.cfg_options)
-    if args.safe_config:
-        check_registered_types_only(cfg)
+    cfg = load_config_of(args.config, args.safe_config, args.cfg_options)
     if args.data_root and args.demo_data:
         raise ConfigError('--data-root and --demo-data exclude each other')
     if args.data_root:
@@ -163,6 +159,16 @@ def config_from(args: argparse.Namespace) -> Config:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     cfg.launcher = args.launcher
     cfg.gpu_ids = args.gpu_ids
+    return cfg
+
+
+def load_config_of(path: str | Path, safe: bool, overrides: Sequence[str] = ()) -> Config:
+    """Loads a config; with `safe` it is refused where it is more than values, see safe_config."""
+    if safe:
+        check_holds_values_only(check_files(Path(path)))
+    cfg = load_config(path, overrides)
+    if safe:
+        check_registered_types_only(cfg)
     return cfg
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmlite.cli.common import import_plugin, run
+from mmlite.cli.common import import_plugin, load_config_of, run
 from mmlite.errors import ConfigError, RunError
 
 if TYPE_CHECKING:  # mmengine's and torch's parts take seconds to import
@@ -73,16 +73,10 @@ def replay(args: argparse.Namespace) -> None:
 
 
 def _config(folder: Path, safe: bool) -> Config:
-    from mmlite.config import check_files, load_config
     from mmlite.engine.black_box import CONFIG
-    from mmlite.safe_config import check_holds_values_only, check_registered_types_only
 
     path = folder / CONFIG
-    if safe:
-        check_holds_values_only(check_files(path))
-    cfg = load_config(path)
-    if safe:
-        check_registered_types_only(cfg)
+    cfg = load_config_of(path, safe)
     if not cfg.get('model'):
         raise ConfigError(f'config {path}: it has no model')
     return cfg

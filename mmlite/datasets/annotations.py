@@ -18,6 +18,7 @@ import numpy as np
 
 from mmlite.files import DiskFullError, whole_file
 
+HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
 CACHE_VERSION = 2  # raise it when the arrays that a caller caches change their meaning
 
 Arrays = dict[str, np.ndarray]

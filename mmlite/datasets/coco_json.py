@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mmlite.datasets.annotations import Arrays, cached
+from mmlite.datasets.annotations import HUGE, Arrays, cached
 from mmlite.errors import DataError
-
-HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
 
 
 def load_coco_json(path: str) -> Arrays:

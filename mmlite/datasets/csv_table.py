@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mmlite.datasets.annotations import HUGE
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.image_files import image_sizes
 from mmlite.errors import ConfigError, DataError, did_you_mean
@@ -16,7 +17,6 @@ from mmlite.registry import DATASETS
 
 COLUMNS = ('filename', 'xmin', 'ymin', 'xmax', 'ymax', 'class')
 SIZE_COLUMNS = ('width', 'height')
-HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
 
 
 @DATASETS.register_module()

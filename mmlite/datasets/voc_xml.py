@@ -10,11 +10,9 @@ from xml.etree.ElementTree import Element, ParseError
 import numpy as np
 from defusedxml.ElementTree import parse
 
-from mmlite.datasets.annotations import Arrays, cached
+from mmlite.datasets.annotations import HUGE, Arrays, cached
 from mmlite.datasets.image_files import file_stat
 from mmlite.errors import DataError
-
-HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
 
 
 class XmlFile(NamedTuple):

@@ -22,7 +22,7 @@ from mmlite.engine.black_box_report import report, write_images
 from mmlite.engine.checkpoint_file import plain, write_checkpoint
 from mmlite.engine.train_step import Step
 from mmlite.files import refusing_full_disk, temporary_prefix, write_text
-from mmlite.parallel import DataContainer
+from mmlite.parallel import unwrapped
 from mmlite.version import __version__
 
 STATE, CONFIG = 'state.pth', 'config.py'
@@ -139,9 +139,8 @@ def _plain_batch(step: Step) -> tuple[dict[str, Any], list[str]]:
 
 
 def _keep_if_plain(kept: dict, key: str, value: Any, left_out: list[str], at: str = '') -> None:
-    value = value.data if isinstance(value, DataContainer) else value
     try:
-        kept[key] = plain(value, f'{at}{key}')
+        kept[key] = plain(unwrapped(value), f'{at}{key}')
     except TypeError:
         left_out.append(f'{at}{key}')
 

@@ -58,9 +58,9 @@ def build_runner(
     check_config(cfg, task)
     cfg = copy.deepcopy(cfg)
     merging = use_tta(cfg) if tta else None
-    resume, load_from = _resolved_checkpoint(cfg, task, trust_checkpoint)
+    load_from, resumed = _resolved_checkpoint(cfg, task, trust_checkpoint)
     # before the detector is built: a part without an init_cfg keeps the weights it is built with
-    cfg.randomness = _resolved_randomness(cfg, load_from if resume else None, trust_checkpoint)
+    cfg.randomness = _resolved_randomness(cfg, resumed)
     seed_generators(**cfg.randomness)
     detector = build_detector(cfg.model)
     check_parts_fit(cfg.model)
@@ -93,7 +93,8 @@ def build_runner(
         default_hooks=cfg.get('default_hooks'),
         custom_hooks=hooks,
         load_from=load_from,
-        resume=resume,
+        resume=resumed is not None,
+        resumed=resumed,
         launcher=cfg.get('launcher', 'none'),
         env_cfg=env_cfg,
         log_processor=cfg.get('log_processor'),
@@ -111,24 +112,27 @@ def build_runner(
     )
 
 
-def _resolved_checkpoint(cfg: Config, task: str, trust_checkpoint: bool) -> tuple[bool, str | None]:
-    """Returns whether to resume, and the checkpoint to resume from or to start from."""
+def _resolved_checkpoint(
+    cfg: Config, task: str, trust_checkpoint: bool
+) -> tuple[str | None, dict | None]:
+    """Returns the path of the checkpoint to start from, and its content where it is resumed."""
     resume, path = task == 'train' and cfg.get('resume', False), cfg.get('load_from')
-    if resume and path is None:
-        path = find_resumable(cfg.work_dir, trust_checkpoint)
-        if path is None:
-            print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
-            resume = False
     if path is not None:
         check_is_there(path)
-    return resume, path
+        return path, read_checkpoint(path, trust_checkpoint) if resume else None
+    if not resume:
+        return None, None
+    path, resumed = find_resumable(cfg.work_dir, trust_checkpoint)
+    if path is None:
+        print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
+    return path, resumed
 
 
-def _resolved_randomness(cfg: Config, resumed: str | None, trusted: bool) -> dict:
+def _resolved_randomness(cfg: Config, resumed: dict | None) -> dict:
     """Returns `randomness` with a seed: the config's, that of the run resumed, or a fresh one."""
     randomness = dict(cfg.get('randomness') or {})
     if randomness.get('seed') is None and resumed is not None:
-        randomness['seed'] = (read_checkpoint(resumed, trusted).get('meta') or {}).get('seed')
+        randomness['seed'] = (resumed.get('meta') or {}).get('seed')
     if randomness.get('seed') is None:
         randomness['seed'] = sync_random_seed()
     return randomness

@@ -13,10 +13,13 @@ from mmlite.engine.checkpoint_file import last_checkpoint, read_checkpoint
 from mmlite.errors import DataError
 
 
-def find_resumable(work_dir: str | Path, trusted: bool = False) -> str | None:
-    """Returns the newest checkpoint of a work dir that can be resumed, None if there is none.
+def find_resumable(
+    work_dir: str | Path, trusted: bool = False
+) -> tuple[str, dict[str, Any]] | tuple[None, None]:
+    """Returns the newest checkpoint of a work dir that can be resumed: its path and content.
 
-    That is the one that `last_checkpoint` names. If it is damaged, the one before it.
+    That is the one that `last_checkpoint` names. If it is damaged, the one before it; Nones where
+    there is none.
 
     Args:
         work_dir: the folder.
@@ -30,11 +33,12 @@ def find_resumable(work_dir: str | Path, trusted: bool = False) -> str | None:
     )
     for path in dict.fromkeys([*([named] if named else []), *map(str, others)]):
         try:
-            check_can_be_resumed(read_checkpoint(path, trusted), path)
-            return path
+            checkpoint = read_checkpoint(path, trusted)
+            check_can_be_resumed(checkpoint, path)
+            return path, checkpoint
         except DataError as error:
             print_log(f'{error}. Looking for the one before it', 'current', logging.WARNING)
-    return None
+    return None, None
 
 
 def check_can_be_resumed(checkpoint: Mapping, path: str) -> None:

@@ -80,6 +80,7 @@ class Runner(mmengine.runner.Runner):
     Args: mmengine's, and
         extra_metrics: metrics beside those of the evaluators.
         allow_partial, trust_checkpoint, checkpoint_layout: as `build_runner`.
+        resumed: the content of the checkpoint to resume, where `load_from` has been read already.
     """
 
     def __init__(
@@ -89,12 +90,14 @@ class Runner(mmengine.runner.Runner):
         allow_partial: bool = False,
         trust_checkpoint: bool = False,
         checkpoint_layout: str | None = None,
+        resumed: dict | None = None,
         **kwargs,
     ) -> None:
         self._extra_metrics = list(extra_metrics)
         self._allow_partial = allow_partial
         self._trust_checkpoint = trust_checkpoint
         self._checkpoint_layout = checkpoint_layout
+        self._resumed = resumed
         self._own_state: dict | None = None  # of this process, in the checkpoint that is resumed
         self.resumed_from: Path | None = None
         super().__init__(*args, **kwargs)
@@ -389,7 +392,9 @@ class Runner(mmengine.runner.Runner):
         revise_keys: list | None = None,
     ) -> dict:
         """Loads the weights and returns the checkpoint; `resume` calls this too."""
-        checkpoint = read_checkpoint(filename, self._trust_checkpoint)
+        checkpoint, self._resumed = self._resumed, None  # its memory is needed only once
+        if checkpoint is None:
+            checkpoint = read_checkpoint(filename, self._trust_checkpoint)
         if self._resume:
             check_can_be_resumed(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)

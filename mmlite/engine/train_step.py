@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mmlite.engine.random_state import random_state
 from mmlite.errors import ConfigError
-from mmlite.parallel import DataContainer
+from mmlite.parallel import unwrapped
 
 
 @dataclass
@@ -65,8 +65,7 @@ class Step:
 
     def of_image(self, key: str, i: int) -> Any:
         """Returns the value of image i in the batch, None if the batch has none of that key."""
-        values = self.batch.get(key)
-        values = values.data if isinstance(values, DataContainer) else values
+        values = unwrapped(self.batch.get(key))
         return None if values is None else values[i]
 
     def put_buffers_back(self, model: nn.Module) -> None:
@@ -90,12 +89,11 @@ def begin_step(runner: Runner, data_batch: Mapping[str, Any]) -> Step:
             "train_dataloader.dataset.pipeline: it must end in dict(type='PackDetInputs'): a batch "
             f"has {', '.join(data_batch)}, and no 'img' and 'img_metas'"
         )
-    metas = data_batch['img_metas']
     return Step(
         epoch=runner.epoch + 1,
         iteration=runner.iter + 1,
         batch=dict(data_batch),
-        img_metas=[dict(meta) for meta in getattr(metas, 'data', metas)],
+        img_metas=[dict(meta) for meta in unwrapped(data_batch['img_metas'])],
         random=random_state(),
         buffers=_copies(dict(runner.model.module.named_buffers())),
     )

@@ -164,7 +164,7 @@ def short(cfg: Config, iters: int) -> Config:
 def _scale_at_random(cfg: Config) -> None:
     """Puts RandomResize in the place of Resize where the priors are made for any size."""
     generator = cfg.model.bbox_head.get('anchor_generator') or {}
-    if generator.get('input_size') or not cfg.model.bbox_head.get('type'):
+    if generator.get('input_size'):
         return
     for _, node in walk(cfg.train_dataloader):
         for step in node.get('pipeline') or [] if isinstance(node, dict) else []:

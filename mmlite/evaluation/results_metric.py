@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmlite.datasets.bad_items import bad_items
 from mmlite.errors import ConfigError
 from mmlite.evaluation.results import bbox2result, check_results_path, result2bbox, save_results
+from mmlite.parallel import unwrapped
 from mmlite.registry import METRICS
 
 SHOWN = 5  # names of skipped images in the log
@@ -49,8 +50,7 @@ class ResultsMetric(BaseMetric):
             data_samples: for each image a dict of `bboxes` (n, 4) xyxy in original pixels,
                 `scores` (n,) and `labels` (n,) 1..C.
         """
-        metas = data_batch['img_metas']
-        for meta, det in zip(getattr(metas, 'data', metas), data_samples, strict=True):
+        for meta, det in zip(unwrapped(data_batch['img_metas']), data_samples, strict=True):
             # what was found in the black image in the place of a bad one says nothing
             result = None if meta.get('bad_image') else bbox2result(det, len(self.classes))
             self.results.append((int(meta['img_id']), result))

@@ -1,7 +1,7 @@
 """From samples to the device: DataContainer, collate, scatter, and the wrappers that step."""
 
 from mmlite.parallel.collate import collate
-from mmlite.parallel.data_container import DataContainer
+from mmlite.parallel.data_container import DataContainer, unwrapped
 from mmlite.parallel.data_parallel import MMDataParallel
 from mmlite.parallel.distributed import MMDistributedDataParallel
 from mmlite.parallel.scatter import scatter
@@ -14,4 +14,5 @@ __all__ = [
     'collate',
     'scatter',
     'to_tensor',
+    'unwrapped',
 ]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from mmlite.errors import DataError
-from mmlite.parallel.data_container import DataContainer
+from mmlite.parallel.data_container import DataContainer, unwrapped
 from mmlite.parallel.to_tensor import to_tensor
 
 _NUMBERS = (int, float, np.number, np.bool_)
@@ -156,7 +156,6 @@ def _form(tensor: Tensor) -> str:
 
 def _name(batch: Sequence[Mapping[str, Any]], i: int) -> str:
     """Returns 'sample 3', and its file if the metas know it, for an error message."""
-    metas = batch[i].get('img_metas')
-    metas = metas.data if isinstance(metas, DataContainer) else metas
+    metas = unwrapped(batch[i].get('img_metas'))
     file = metas.get('filename') if isinstance(metas, Mapping) else None
     return f"sample {i} ('{file}')" if file else f'sample {i}'

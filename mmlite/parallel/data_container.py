@@ -76,6 +76,11 @@ class DataContainer:
         return f'DataContainer({", ".join([_summary(self.data), *options])})'
 
 
+def unwrapped(value: Any) -> Any:
+    """Returns what a DataContainer holds; any other value as it is, such as a scattered one."""
+    return value.data if isinstance(value, DataContainer) else value
+
+
 def _summary(data: Any) -> str:
     """Returns shape and dtype for a tensor, the first item for a list, else a short repr."""
     if isinstance(data, Tensor):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmlite.errors import DataError
-from mmlite.parallel.data_container import DataContainer
+from mmlite.parallel.data_container import DataContainer, unwrapped
 
 Device = str | int | torch.device
 
@@ -70,7 +70,7 @@ def as_device(device: Device) -> torch.device:
 
 
 def _is_per_image(value: Any) -> bool:
-    data = value.data if isinstance(value, DataContainer) else value
+    data = unwrapped(value)
     return isinstance(data, (list, tuple)) or (isinstance(data, Tensor) and data.dim() > 0)
 
 

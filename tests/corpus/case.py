@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,3 +32,10 @@ class Case:
 
     def __str__(self) -> str:
         return f'{self.family}: {self.name}'
+
+
+def named_cases(
+    family: str, checks: Mapping[str, tuple[str, Callable[[Path], None]]]
+) -> list[Case]:
+    """Returns the cases of a table: name -> answer and check."""
+    return [Case(family, name, answer, check) for name, (answer, check) in checks.items()]

@@ -16,7 +16,7 @@ import torch
 from mmlite.engine.checkpoint_file import read_checkpoint
 from mmlite.errors import DataError
 from mmlite.evaluation.results import load_results
-from tests.corpus.case import Case
+from tests.corpus.case import Case, named_cases
 from tests.corpus.commands import checkpoint, refused, run_test, train, trained
 
 IMAGES, CLASSES = 6, 5  # of the tiny config's test data
@@ -287,6 +287,6 @@ RESULTS = {
 
 CASES = [
     *(Case('checkpoints', name, 'refused', broken(*case)) for name, case in BROKEN.items()),
-    *(Case('checkpoints', name, answer, check) for name, (answer, check) in CHECKS.items()),
+    *named_cases('checkpoints', CHECKS),
     *(Case('results', name, 'refused', bad_results(*case)) for name, case in RESULTS.items()),
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmlite.config import load_config
 from mmlite.models.fit import check_parts_fit
-from tests.corpus.case import Case
+from tests.corpus.case import Case, named_cases
 from tests.corpus.commands import checkpoint, refused, run_test, train
 from tests.runs import CHECKOUT, TINY, cli
 
@@ -341,5 +341,5 @@ CASES = [
     *(Case('configs', name, 'refused', with_option(*case)) for name, case in OPTIONS.items()),
     *(Case('configs', name, 'refused', with_file(*case)) for name, case in FILES.items()),
     *(Case('configs', f'safe config: {n}', 'refused', unsafe(*case)) for n, case in UNSAFE.items()),
-    *(Case('configs', name, answer, check) for name, (answer, check) in CHECKS.items()),
+    *named_cases('configs', CHECKS),
 ]

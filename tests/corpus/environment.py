@@ -18,7 +18,7 @@ import torch
 from mmlite.config import load_config
 from mmlite.datasets.workers import what_fits
 from mmlite.torchvision_ops import install_command
-from tests.corpus.case import Case
+from tests.corpus.case import named_cases
 from tests.corpus.commands import refused, stopped, train
 from tests.corpus.failing_workers import resource
 from tests.runs import CHECKOUT, TINY, Ended
@@ -222,4 +222,4 @@ CHECKS: dict[str, tuple[str, Callable[[Path], None]]] = {
     'the torchvision that fits': ('refused', torchvision_by_number),
 }
 
-CASES = [Case('environment', name, answer, check) for name, (answer, check) in CHECKS.items()]
+CASES = named_cases('environment', CHECKS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mmlite.engine.work_dir import NAME, WorkDirLock
-from tests.corpus.case import Case
+from tests.corpus.case import named_cases
 from tests.corpus.commands import checkpoint, refused, run_test, stopped, train
 from tests.runs import TINY, cli
 
@@ -175,4 +175,4 @@ CHECKS: dict[str, tuple[str, Callable[[Path], None]]] = {
     'a lock while its run lives': ('read', a_lock_while_it_runs),
 }
 
-CASES = [Case('work_dir', name, answer, check) for name, (answer, check) in CHECKS.items()]
+CASES = named_cases('work_dir', CHECKS)

@@ -218,12 +218,12 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
         shutil.copy(work_dir / 'epoch_1.pth', work_dir / name)
     for number, name in enumerate(('epoch_1.pth', 'iter_5.pth', 'iter_6.pth', 'epoch_2.pth')):
         os.utime(work_dir / name, (number, number))
-    assert find_resumable(work_dir) == str(work_dir / 'epoch_2.pth')
+    assert find_resumable(work_dir)[0] == str(work_dir / 'epoch_2.pth')
     damage(work_dir / 'epoch_2.pth')
-    assert find_resumable(work_dir) == str(work_dir / 'iter_6.pth')
+    assert find_resumable(work_dir)[0] == str(work_dir / 'iter_6.pth')
     content = (work_dir / 'iter_6.pth').read_bytes()
     (work_dir / 'iter_6.pth').write_bytes(content[: len(content) // 2])
-    assert find_resumable(work_dir) == str(work_dir / 'iter_5.pth')
+    assert find_resumable(work_dir)[0] == str(work_dir / 'iter_5.pth')
     assert 'epoch_2.pth: it is damaged or cut off (BadZipFile: wrong checksum' in warned[0]
     assert 'iter_6.pth: it is damaged or cut off' in warned[-1]
 
@@ -233,13 +233,13 @@ def test_weights_alone_are_no_candidates(work_dir: Path) -> None:
         if not path.name.startswith('best_'):
             path.unlink()
     assert list(work_dir.glob('best_*.pth'))
-    assert find_resumable(work_dir) is None
+    assert find_resumable(work_dir)[0] is None
 
 
 def test_all_damaged_is_a_new_training(tmp_path: Path) -> None:
     write_checkpoint(dict(state_dict={}), tmp_path / 'epoch_1.pth')
-    assert find_resumable(tmp_path) is None
-    assert find_resumable(tmp_path / 'nowhere') is None
+    assert find_resumable(tmp_path)[0] is None
+    assert find_resumable(tmp_path / 'nowhere')[0] is None
 
 
 # ---- another batch ------------------------------------------------------------------------------

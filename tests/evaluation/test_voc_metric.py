@@ -16,6 +16,7 @@ from mmlite.evaluation import (
 )
 from mmlite.evaluation import results_metric as results_metric_module
 from mmlite.evaluation import voc_metric as voc_metric_module
+from mmlite.parallel import DataContainer
 from mmlite.registry import METRICS
 
 A, B = (0, 0, 9, 9), (20, 20, 29, 29)
@@ -39,13 +40,6 @@ class TwoImages:
         return dict(bboxes=box[1], labels=one, bboxes_ignore=box[0], labels_ignore=two)
 
 
-class Container:
-    """What the collate function makes of img_metas."""
-
-    def __init__(self, data):
-        self.data = data
-
-
 def det(*found) -> dict:
     bboxes, scores, labels = zip(*found, strict=True)
     return dict(
@@ -66,7 +60,7 @@ EXPECTED = (6 / 11 + 1) / 2
 def fed(metric, order=(0, 1)):
     metric.set_dataset(TwoImages())
     for i in order:
-        metric.process(dict(img_metas=Container([dict(img_id=i)])), [DETS[i]])
+        metric.process(dict(img_metas=DataContainer([dict(img_id=i)], cpu_only=True)), [DETS[i]])
     return metric
 
 

@@ -94,12 +94,12 @@ def is_sound(build: Callable[[], DetDataset]) -> None:
         assert min(info['width'], info['height']) >= 0
 
 
-def with_content(path: Path, content: bytes, check: Callable[[], None]) -> None:
-    """Runs a check with another content of the file."""
+def with_content(path: Path, content: bytes, build: Callable[[], DetDataset]) -> None:
+    """Builds the data set with another content of the file: it must be sound."""
     good = path.read_bytes()
     path.write_bytes(content)
     try:
-        check()
+        is_sound(build)
     finally:
         path.write_bytes(good)
 
@@ -111,40 +111,35 @@ def with_content(path: Path, content: bytes, check: Callable[[], None]) -> None:
 @given(mutations())
 def test_voc_xml(roots: dict[str, Path], mutate: Callable) -> None:
     path = roots['good'] / f'Annotations/{FIRST}.xml'
-    check = lambda: is_sound(lambda: voc(roots['good'], max_bad=0.5))  # noqa: E731
-    with_content(path, mutate(path.read_bytes()), check)
+    with_content(path, mutate(path.read_bytes()), lambda: voc(roots['good'], max_bad=0.5))
 
 
 @BOUNDED
 @given(mutations())
 def test_voc_list(roots: dict[str, Path], mutate: Callable) -> None:
     path = roots['good'] / 'ImageSets/Main/trainval.txt'
-    check = lambda: is_sound(lambda: voc(roots['good'], max_bad=1.0))  # noqa: E731
-    with_content(path, mutate(path.read_bytes()), check)
+    with_content(path, mutate(path.read_bytes()), lambda: voc(roots['good'], max_bad=1.0))
 
 
 @BOUNDED
 @given(mutations())
 def test_coco_json(roots: dict[str, Path], mutate: Callable) -> None:
     path = roots['good'] / 'instances_train2017.json'
-    check = lambda: is_sound(lambda: coco(roots['good'], max_bad=1.0))  # noqa: E731
-    with_content(path, mutate(path.read_bytes()), check)
+    with_content(path, mutate(path.read_bytes()), lambda: coco(roots['good'], max_bad=1.0))
 
 
 @BOUNDED
 @given(mutations())
 def test_csv_table(roots: dict[str, Path], mutate: Callable) -> None:
     path = roots['good'] / 'all.csv'
-    check = lambda: is_sound(lambda: csv(roots['good'], max_bad=1.0))  # noqa: E731
-    with_content(path, mutate(path.read_bytes()), check)
+    with_content(path, mutate(path.read_bytes()), lambda: csv(roots['good'], max_bad=1.0))
 
 
 @BOUNDED
 @given(mutations(), st.sampled_from([f'labels/{FIRST}.txt', 'data.yaml']))
 def test_yolo_text_and_names(roots: dict[str, Path], mutate: Callable, name: str) -> None:
     path = roots['yolo'] / name
-    check = lambda: is_sound(lambda: yolo(roots['yolo'], max_bad=0.5))  # noqa: E731
-    with_content(path, mutate(path.read_bytes()), check)
+    with_content(path, mutate(path.read_bytes()), lambda: yolo(roots['yolo'], max_bad=0.5))
 
 
 @BOUNDED
@@ -178,24 +173,33 @@ def replaced(text: str, pattern: str, number: int, word: str) -> bytes:
 @given(st.integers(0, 999), ODD_WORDS)
 def test_a_value_of_voc_xml(roots: dict[str, Path], number: int, word: str) -> None:
     path = roots['good'] / f'Annotations/{FIRST}.xml'
-    check = lambda: is_sound(lambda: voc(roots['good'], max_bad=0.5))  # noqa: E731
-    with_content(path, replaced(path.read_text(), r'>([^<>\s]+)</', number, word), check)
+    with_content(
+        path,
+        replaced(path.read_text(), r'>([^<>\s]+)</', number, word),
+        lambda: voc(roots['good'], max_bad=0.5),
+    )
 
 
 @BOUNDED
 @given(st.integers(0, 999), ODD_WORDS)
 def test_a_cell_of_a_table(roots: dict[str, Path], number: int, word: str) -> None:
     path = roots['good'] / 'all.csv'
-    check = lambda: is_sound(lambda: csv(roots['good'], max_bad=1.0))  # noqa: E731
-    with_content(path, replaced(path.read_text(), r'([^,\n]+)', number, word), check)
+    with_content(
+        path,
+        replaced(path.read_text(), r'([^,\n]+)', number, word),
+        lambda: csv(roots['good'], max_bad=1.0),
+    )
 
 
 @BOUNDED
 @given(st.integers(0, 999), ODD_WORDS)
 def test_a_number_of_yolo(roots: dict[str, Path], number: int, word: str) -> None:
     path = roots['yolo'] / f'labels/{FIRST}.txt'
-    check = lambda: is_sound(lambda: yolo(roots['yolo'], max_bad=0.5))  # noqa: E731
-    with_content(path, replaced(path.read_text(), r'(\S+)', number, word), check)
+    with_content(
+        path,
+        replaced(path.read_text(), r'(\S+)', number, word),
+        lambda: yolo(roots['yolo'], max_bad=0.5),
+    )
 
 
 @BOUNDED
@@ -206,5 +210,4 @@ def test_a_value_of_coco_json(roots: dict[str, Path], part: str, data: Any) -> N
     example = content[part][0]
     for key in data.draw(st.lists(st.sampled_from(sorted(example)), min_size=1, max_size=3)):
         data.draw(st.sampled_from(content[part]))[key] = data.draw(ODD_VALUES)
-    check = lambda: is_sound(lambda: coco(roots['good'], max_bad=1.0))  # noqa: E731
-    with_content(path, json.dumps(content).encode(), check)
+    with_content(path, json.dumps(content).encode(), lambda: coco(roots['good'], max_bad=1.0))

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmlite.datasets.bad_items import bad_items, first_reasons, leaves, num_listed, too_many
 from mmlite.errors import DataError, RunError
+from mmlite.parallel import unwrapped
 from mmlite.registry import HOOKS
 
 
@@ -38,7 +39,7 @@ class SkippedImagesHook(Hook):
         outputs: dict | None = None,
     ) -> None:
         known = len(self.skipped)
-        for meta in _metas(data_batch):
+        for meta in unwrapped(data_batch['img_metas']):
             self.skipped.update(meta.get('skipped_files', ()))
         if len(self.skipped) > known:
             dataset = runner.train_dataloader.dataset
@@ -76,17 +77,14 @@ class SkippedImagesHook(Hook):
         outputs: list | None = None,
     ) -> None:
         known = len(self.left_out)
-        self.left_out.update(m['filename'] for m in _metas(data_batch) if m.get('bad_image'))
+        self.left_out.update(
+            m['filename'] for m in unwrapped(data_batch['img_metas']) if m.get('bad_image')
+        )
         if len(self.left_out) > known:
             dataset = runner.test_dataloader.dataset
             _stop_if_too_many(
                 dataset, dict.fromkeys([*bad_items(dataset), *self.left_out]), 'test data'
             )
-
-
-def _metas(data_batch: dict) -> list[dict]:
-    metas = data_batch['img_metas']
-    return getattr(metas, 'data', metas)
 
 
 def _stop_if_too_many(dataset: object, bad: dict, what: str) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmlite.datasets.base import clip_bboxes
 from mmlite.errors import ConfigError
-from mmlite.parallel import DataContainer
+from mmlite.parallel import DataContainer, unwrapped
 from mmlite.parallel.steps import parse_losses
 from mmlite.registry import HOOKS
 
@@ -52,9 +52,8 @@ class ValLossHook(Hook):
         self._num_images = 0
 
     def before_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict) -> None:
-        metas = data_batch['img_metas']
         # the preprocessor writes into them, and is to find them as they were a second time
-        self._metas = [dict(meta) for meta in getattr(metas, 'data', metas)]
+        self._metas = [dict(meta) for meta in unwrapped(data_batch['img_metas'])]
 
     @torch.no_grad()
     def after_val_iter(

@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmlite.parallel import unwrapped
 from mmlite.registry import HOOKS
 from mmlite.visualization import check_display, drawn_image, write_jpeg
 
@@ -81,8 +82,7 @@ class DetVisualizationHook(Hook):
         self, dataset: Any, data_batch: dict, outputs: list[dict]
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Yields index in the data set and picture (h, w, 3) BGR of each image of a batch."""
-        metas = data_batch['img_metas']
-        for meta, det in zip(getattr(metas, 'data', metas), outputs, strict=True):
+        for meta, det in zip(unwrapped(data_batch['img_metas']), outputs, strict=True):
             index = int(meta['img_id'])
             yield index, drawn_image(dataset, index, det, self.score_thr)
 
