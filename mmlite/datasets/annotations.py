@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlite.errors import ConfigError
 from mmlite.files import DiskFullError, whole_file
 
 HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
@@ -130,7 +131,7 @@ def cached(key: str, fingerprint: Arrays, compute: Callable[[], Arrays]) -> Arra
     arrays = _read(path, marks)
     if arrays is None:
         arrays = compute()
-        with contextlib.suppress(OSError, DiskFullError):
+        with contextlib.suppress(OSError, DiskFullError, ConfigError):  # full, or not ours to write
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as file:
                 np.savez(file, **arrays, **marks)

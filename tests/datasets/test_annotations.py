@@ -104,3 +104,11 @@ def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch) -> N
     (tmp_path / 'file').write_text('')
     monkeypatch.setenv('MMLITE_CACHE', str(tmp_path / 'file' / 'cache'))
     assert cached('key', {}, Counted())['values'].tolist() == [0, 1, 2]
+
+
+def test_a_folder_in_the_place_of_a_cache_does_no_harm(cache) -> None:
+    cached('key', {}, Counted())
+    (file,) = cache.iterdir()
+    file.unlink()
+    file.mkdir()
+    assert cached('key', {}, Counted())['values'].tolist() == [0, 1, 2]
