@@ -16,7 +16,7 @@ import signal
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing import queues
+from multiprocessing import connection, queues
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ _NO_MEMORY = re.compile(
     r"MemoryError|annot allocate memory|can't allocate memory|Failed to allocate \d|bad_alloc"
 )
 _SIGKILL, _SIGBUS = (getattr(signal, name, 0) for name in ('SIGKILL', 'SIGBUS'))  # not on Windows
+# what receiving a batch raises when its sender ends in the middle of it
+_BROKEN_OFF = (ConnectionError, EOFError, FileNotFoundError)
+_UNTIL_KNOWN = 2.0  # seconds
 _GRACE = 60  # seconds that a worker goes on after SIGTERM
 _USED = 0.9  # share of the free memory that workers may fill
 _A_WORKER = 300e6  # bytes, where that of a living one cannot be read
@@ -77,7 +80,7 @@ class Workers(_MultiProcessingDataLoaderIter):
         try:
             self._listen()
             yield
-        except (RuntimeError, MemoryError, OSError) as error:
+        except (RuntimeError, MemoryError, OSError, EOFError) as error:
             reason = None if isinstance(error, ExpectedError) else self._reason(error)
             if reason is None:
                 raise
@@ -102,7 +105,11 @@ class Workers(_MultiProcessingDataLoaderIter):
     def _reason(self, error: BaseException) -> str | None:
         """What ended the workers, and what to do; None where it was something else."""
         number, text = self._loader().num_workers, str(error)
-        dead = [w for w in getattr(self, '_workers', []) if w.exitcode is not None]
+        workers = getattr(self, '_workers', [])
+        if isinstance(error, _BROKEN_OFF):  # the end of the sender is known a moment later
+            with contextlib.suppress(RuntimeError):  # the signal handler may say so first
+                connection.wait([worker.sentinel for worker in workers], _UNTIL_KNOWN)
+        dead = [worker for worker in workers if worker.exitcode is not None]
         if _SHARED_FULL.search(text) or any(w.exitcode == -_SIGBUS != 0 for w in dead):
             free = shutil.disk_usage(_SHARED).free if _SHARED.is_dir() else 0
             return (
