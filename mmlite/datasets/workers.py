@@ -108,7 +108,10 @@ class Workers(_MultiProcessingDataLoaderIter):
         workers = getattr(self, '_workers', [])
         if isinstance(error, _BROKEN_OFF):  # the end of the sender is known a moment later
             with contextlib.suppress(RuntimeError):  # the signal handler may say so first
-                connection.wait([worker.sentinel for worker in workers], _UNTIL_KNOWN)
+                ended = connection.wait([w.sentinel for w in workers], _UNTIL_KNOWN)
+                for worker in workers:
+                    if worker.sentinel in ended:
+                        worker.join(_UNTIL_KNOWN)
         dead = [worker for worker in workers if worker.exitcode is not None]
         if _SHARED_FULL.search(text) or any(w.exitcode == -_SIGBUS != 0 for w in dead):
             free = shutil.disk_usage(_SHARED).free if _SHARED.is_dir() else 0
