@@ -17,6 +17,7 @@ VERBS = (
     'migrate_config',
     'verify_resume',
     'replay',
+    'benchmark',
 )
 
 
