@@ -50,7 +50,9 @@ class LayerWatch:
         print(stats_table(watch.stats))
 
     A layer is a module without modules in it. Losses are left out: their output is a scalar. What
-    runs as a function (`F.interpolate` in an FPN, the sum of a residual block) is not seen.
+    runs as a function (`F.interpolate` in an FPN, the sum of a residual block) is not seen. A batch
+    norm that keeps its statistics is a part of the convolution before it, which then shows what the
+    two return.
 
     Args:
         model: the module whose layers are watched; names are relative to it.

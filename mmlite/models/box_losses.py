@@ -1,4 +1,4 @@
-"""Box losses: a scalar, the sum over the positive priors, over `avg_factor`.
+"""Box losses: a scalar, the sum over the priors with a box to find, over `avg_factor`.
 
 Each says with `on_decoded` whether it compares boxes in pixels or encoded deltas, and may weigh
 each box. The head hands them float32, also in mixed precision.
@@ -37,12 +37,12 @@ class BoxLoss(nn.Module):
         """Returns a scalar.
 
         Args:
-            pred, target: (P, 4), of the positive priors; boxes where `on_decoded`, else deltas.
+            pred, target: (P, 4); boxes where `on_decoded`, else deltas.
             avg_factor: scalar.
-            weight: (P,); None for 1.
+            weight: (P,), 0 for a prior that has no box to find; None for 1.
         """
         loss = self.per_box(pred, target)
-        loss = loss if weight is None else loss * weight
+        loss = loss if weight is None else (loss * weight).where(weight > 0, 0)
         return self.loss_weight * loss.sum() / avg_factor
 
     def per_box(self, pred: Tensor, target: Tensor) -> Tensor:

@@ -28,6 +28,38 @@ class BatchNorm2d(nn.BatchNorm2d, nn.modules.batchnorm._BatchNorm):
         return super().forward(x)
 
 
+class Conv2d(nn.Conv2d):
+    """nn.Conv2d that can take the batch norm behind it along."""
+
+    def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
+        """Convolves, and with `norm`, a batch norm that uses its running statistics, normalises.
+
+        The norm is linear then, so the two are one convolution with other weights, and
+        s (W x + b - mean) + shift becomes (s W) x + s (b - mean) + shift. That saves a pass over
+        the feature map, three in training, and the map between the two is never kept.
+        """
+        if norm is None:
+            return super().forward(x)
+        scale = (norm.running_var + norm.eps).rsqrt()
+        if norm.weight is not None:
+            scale = scale * norm.weight
+        bias = -norm.running_mean if self.bias is None else self.bias - norm.running_mean
+        bias = bias * scale if norm.bias is None else bias * scale + norm.bias
+        return self._conv_forward(x, self.weight * scale[:, None, None, None], bias)
+
+
+def conv_norm(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
+    """Returns `norm(conv(x))`, in one step for a batch norm that keeps its statistics.
+
+    That is in testing, and in training with `norm_eval` or in frozen stages. The norm itself is
+    not called then: its forward hooks see nothing, the convolution's see what it returns.
+    """
+    foldable = isinstance(norm, nn.modules.batchnorm._BatchNorm) and norm.running_mean is not None
+    if foldable and not norm.training and isinstance(conv, Conv2d):
+        return conv(x, norm)
+    return norm(conv(x))
+
+
 # norm_cfg type -> (name of the layer inside a ConvModule, constructor)
 _NORMS: dict[str, tuple[str, Callable]] = {
     'BN': ('bn', BatchNorm2d),
@@ -80,7 +112,7 @@ def build_conv(
     cfg = dict(conv_cfg or dict(type='Conv2d'))
     kind = cfg.pop('type', None)
     if kind == 'Conv2d' and not cfg:
-        return nn.Conv2d(*given)
+        return Conv2d(*given)
     if kind != 'DCNv2':
         raise ConfigError(f"conv_cfg: dict(type='DCNv2') or None is expected, found {conv_cfg!r}")
     # False is mmcv's default too: the stride is the deformable convolution's own
@@ -137,10 +169,9 @@ class ConvModule(nn.Module):
         self.activate = build_activation(act_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        if self.norm_name is not None:
-            x = getattr(self, self.norm_name)(x)
-        return self.activate(x)
+        if self.norm_name is None:
+            return self.activate(self.conv(x))
+        return self.activate(conv_norm(self.conv, getattr(self, self.norm_name), x))
 
 
 class DepthwiseSeparableConvModule(nn.Module):
@@ -201,9 +232,10 @@ class L2Norm(nn.Module):
         self.weight = nn.Parameter(torch.full((channels,), float(scale)))
 
     def forward(self, x: Tensor) -> Tensor:
-        # float32: the sum of 512 squares overflows float16
-        norm = x.float().square().sum(dim=1, keepdim=True).sqrt() + 1e-10
-        return (self.weight.float()[:, None, None] * x.float() / norm).type_as(x)
+        # float32 at least: the sum of 512 squares overflows float16
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=dtype) + 1e-10
+        return (x * norm.reciprocal() * self.weight[:, None, None]).type_as(x)
 
 
 def conv_tower(

@@ -40,14 +40,13 @@ class HardNegativeCrossEntropyLoss(nn.Module):
             labels: (N, R): -1 ignore, 0 background, 1..C.
             avg_factor: scalar.
         """
-        logits = cls_score.transpose(1, 2)
-        loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction='none')
-        pos = labels > 0
-        background_loss = torch.where(labels == 0, loss.detach(), -1)
-        rank = background_loss.argsort(dim=1, descending=True).argsort(dim=1)
+        loss = cross_entropy(cls_score, labels)
+        pos, background = labels > 0, labels == 0
+        order = loss.detach().where(background, -1).argsort(dim=1, descending=True)
         num_hard = self.neg_pos_ratio * pos.sum(dim=1, keepdim=True)
-        hard = (labels == 0) & (rank < num_hard)
-        return self.loss_weight * loss[pos | hard].sum() / avg_factor
+        is_hard = torch.arange(labels.shape[1], device=labels.device) < num_hard
+        hard = torch.zeros_like(pos).scatter_(1, order, is_hard) & background
+        return self.loss_weight * loss.where(pos | hard, 0).sum() / avg_factor
 
     @staticmethod
     def num_outputs(num_classes: int) -> int:
@@ -96,7 +95,7 @@ class FocalLoss(nn.Module):
         """
         targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
         loss = sigmoid_focal_loss(cls_score, targets, self.alpha, self.gamma).sum(dim=-1)
-        return self.loss_weight * loss[labels >= 0].sum() / avg_factor
+        return self.loss_weight * loss.where(labels >= 0, 0).sum() / avg_factor
 
     @staticmethod
     def num_outputs(num_classes: int) -> int:
@@ -128,19 +127,19 @@ class CrossEntropyLoss(nn.Module):
         Args:
             cls_score: logits, (N, R, C + 1) with background first, or (N, R, C) with `use_sigmoid`.
             labels: (N, R): -1 ignore, 0 background, 1..C. With `use_sigmoid` also probabilities
-                of the shape of `cls_score`, any shape, such as centerness.
+                of the shape of `cls_score`, any shape, such as centerness; -1 ignore here too.
             avg_factor: scalar.
         """
         if not self.use_sigmoid:
-            logits = cls_score.transpose(1, 2)
-            loss = F.cross_entropy(logits, labels, ignore_index=-1, reduction='sum')
+            loss = cross_entropy(cls_score, labels).sum()
         elif labels.is_floating_point():
             targets = labels.type_as(cls_score)
-            loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='sum')
+            loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')
+            loss = loss.where(labels >= 0, 0).sum()
         else:
             targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
             loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')
-            loss = loss[labels >= 0].sum()
+            loss = loss.where((labels >= 0)[..., None], 0).sum()
         return self.loss_weight * loss / avg_factor
 
     def num_outputs(self, num_classes: int) -> int:
@@ -149,6 +148,15 @@ class CrossEntropyLoss(nn.Module):
     def scores(self, cls_score: Tensor) -> Tensor:
         """Logits -> (..., C) probabilities of the object classes."""
         return cls_score.sigmoid() if self.use_sigmoid else cls_score.softmax(dim=-1)[..., 1:]
+
+
+def cross_entropy(cls_score: Tensor, labels: Tensor) -> Tensor:
+    """Logits (..., K) and labels (...) in 0..K-1 -> (...); 0 where the label is -1."""
+    # one row per prior: with the classes in the second dim torch is several times as slow
+    loss = F.cross_entropy(
+        cls_score.flatten(0, -2), labels.flatten(), ignore_index=-1, reduction='none'
+    )
+    return loss.view_as(labels)
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:

@@ -172,9 +172,16 @@ class FCOSAssigner:
                 f'FCOSAssigner: regress_ranges has {len(self.regress_ranges)} levels, the priors '
                 f'have {len(num_per_level)}'
             )
-        counts = torch.tensor(num_per_level, device=priors.device)
-        limits = priors.new_tensor(self.regress_ranges).repeat_interleave(counts, dim=0)
-        return limits[:, 0], limits[:, 1]
+        low, high = (
+            torch.cat(
+                [
+                    priors.new_full((count,), limit)
+                    for count, limit in zip(num_per_level, limits, strict=True)
+                ]
+            )
+            for limits in zip(*self.regress_ranges, strict=True)
+        )
+        return low, high
 
 
 class ATSSAssigner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,6 +13,17 @@ from mmlite.ops.boxes import clip_boxes
 
 # A width grows by at most 1000/16 in one decode: an untrained head must not overflow exp().
 _MAX_LOG_RATIO = math.log(1000 / 16)
+
+
+def on_device(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """Returns the numbers as a tensor of the device and dtype of `like`; one copy, then kept."""
+    return _constant(values, like.device, like.dtype)
+
+
+@lru_cache(maxsize=64)
+def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # what is made in it can never take part in training
+        return torch.tensor(values, device=device, dtype=dtype)
 
 
 class DeltaXYWHBBoxCoder:
@@ -33,8 +45,8 @@ class DeltaXYWHBBoxCoder:
         target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
         clip_border: bool = True,
     ) -> None:
-        self.means = tuple(target_means)
-        self.stds = tuple(target_stds)
+        self.means = tuple(map(float, target_means))
+        self.stds = tuple(map(float, target_stds))
         self.clip_border = clip_border
 
     def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
@@ -43,7 +55,7 @@ class DeltaXYWHBBoxCoder:
         box_wh = bboxes[:, 2:] - bboxes[:, :2] + self.pixel
         centre_shift = (bboxes[:, :2] + bboxes[:, 2:] - priors[:, :2] - priors[:, 2:]) / 2
         deltas = torch.cat([centre_shift / prior_wh, torch.log(box_wh / prior_wh)], dim=1)
-        return (deltas - deltas.new_tensor(self.means)) / deltas.new_tensor(self.stds)
+        return (deltas - on_device(self.means, deltas)) / on_device(self.stds, deltas)
 
     def decode(
         self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
@@ -55,7 +67,7 @@ class DeltaXYWHBBoxCoder:
             deltas: what the head predicts.
             max_shape: (h, w) of the image that boxes are clipped to.
         """
-        deltas = deltas * deltas.new_tensor(self.stds) + deltas.new_tensor(self.means)
+        deltas = deltas * on_device(self.stds, deltas) + on_device(self.means, deltas)
         prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
         centre = (priors[:, :2] + priors[:, 2:]) / 2 + prior_wh * deltas[:, :2]
         half = prior_wh * deltas[:, 2:].clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp() / 2

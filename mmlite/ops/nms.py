@@ -18,37 +18,38 @@ def select_candidates(
         scores: (R, C) probabilities of the C object classes.
         num_per_level: priors in each level; they sum to R.
         score_thr: pairs must score more than this.
-        nms_pre: largest number of pairs kept in a level, best first; -1 keeps all.
+        nms_pre: largest number of pairs kept in a level, the best; -1 keeps all.
 
     Returns:
         indices (m,) of the priors and their labels (m,) in 1..C, level by level.
     """
     inds, labels = [], []
-    start = 0
+    start, num_classes = 0, scores.shape[1]
     for level in scores.split(list(num_per_level)):
-        rows, columns = torch.nonzero(level > score_thr, as_tuple=True)
-        order = level[rows, columns].sort(descending=True, stable=True).indices
-        order = order[:nms_pre] if nms_pre > 0 else order
-        inds.append(rows[order] + start)
-        labels.append(columns[order] + 1)
+        pairs = level.reshape(-1)
+        above = torch.nonzero(pairs > score_thr)[:, 0]
+        if 0 < nms_pre < len(above):
+            above = above[pairs[above].topk(nms_pre).indices]
+        inds.append(start + above // num_classes)
+        labels.append(above % num_classes + 1)
         start += len(level)
     return torch.cat(inds), torch.cat(labels)
 
 
-def best_of_each_class(scores: Tensor, labels: Tensor, count: int) -> Tensor:
-    """Returns the indices of the `count` best candidates of each class, class by class.
+def best_of_each_class(scores: Tensor, score_thr: float, count: int) -> tuple[Tensor, Tensor]:
+    """Picks the priors worth decoding, at most `count` for each class (torchvision's SSD).
 
     Args:
-        scores: (m,).
-        labels: (m,), 1..C.
+        scores: (R, C) probabilities of the C object classes.
+        score_thr: as `select_candidates`.
         count: largest number kept of a class.
+
+    Returns:
+        indices (m,) of the priors and their labels (m,) in 1..C, best first within a class.
     """
-    order = scores.argsort(descending=True)
-    order = order[labels[order].argsort(stable=True)]
-    sizes = labels.bincount()
-    firsts = (sizes.cumsum(0) - sizes)[labels[order]]
-    rank = torch.arange(len(order), device=order.device) - firsts
-    return order[rank < count]
+    best, inds = scores.T.topk(min(count, len(scores)))
+    above = best > score_thr  # (C, count)
+    return inds[above], torch.nonzero(above)[:, 0] + 1
 
 
 def multiclass_nms(

@@ -4,6 +4,8 @@ A generator holds the base priors of each level, centred on the first cell, and 
 the map: `priors, num_per_level = generator(featmap_sizes, like)`. Order within a level: rows,
 then columns, then the priors of one location. A head reads `num_priors_per_location` from it, so
 the two cannot disagree.
+
+Priors of a map's size are made once and kept: nobody may write into what a generator returns.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import torch
 from torch import Tensor
 
 from mmlite.errors import ConfigError
+
+_KEPT_SIZES = 16  # multi-scale training has more; 1333 x 800 takes 4 MB of RetinaNet's anchors
 
 
 class GridPriors:
@@ -34,6 +38,8 @@ class GridPriors:
         self.strides = [_pair(stride) for stride in strides]
         self.base_priors = list(base_priors)
         self.input_size = input_size
+        self._kept: dict[tuple, tuple[Tensor, list[int]]] = {}
+        self._on_devices: dict[torch.device, list[Tensor]] = {}
 
     @property
     def num_levels(self) -> int:
@@ -56,10 +62,25 @@ class GridPriors:
             ConfigError: the number of feature maps is not the number of levels.
         """
         self._check_levels(featmap_sizes)
+        key = (tuple(map(tuple, featmap_sizes)), like.device)
+        if key not in self._kept:
+            if len(self._kept) >= _KEPT_SIZES:
+                self._kept.pop(next(iter(self._kept)))
+            with torch.inference_mode(False):  # what is made in it can never take part in training
+                self._kept[key] = self._make(featmap_sizes, like.device)
+        return self._kept[key]
+
+    def _make(
+        self, featmap_sizes: Sequence[tuple[int, int]], device: torch.device
+    ) -> tuple[Tensor, list[int]]:
+        if device not in self._on_devices:  # a copy to a GPU holds up what computes there
+            self._on_devices[device] = [base.to(device) for base in self.base_priors]
         strides = self.strides_of(featmap_sizes)
         levels = [
-            self._shift(base, stride, size, like)
-            for base, stride, size in zip(self.base_priors, strides, featmap_sizes, strict=True)
+            self._shift(base, stride, size)
+            for base, stride, size in zip(
+                self._on_devices[device], strides, featmap_sizes, strict=True
+            )
         ]
         return torch.cat(levels), [len(level) for level in levels]
 
@@ -72,29 +93,36 @@ class GridPriors:
         featmap_sizes: Sequence[tuple[int, int]],
         pad_shape: tuple[int, int],
         like: Tensor,
-    ) -> Tensor:
-        """Returns (R,) bool: priors whose cell lies inside an image of `pad_shape` (h, w).
+    ) -> tuple[Tensor, list[int]] | None:
+        """Returns the priors whose cell lies inside an image of `pad_shape` (h, w); None for all.
 
         In a batch of uneven images the cells beyond an image's own padding see nothing of it.
+
+        Returns:
+            their indices (r,) int64 and their number in each level.
         """
-        levels = []
+        inds, start = [], 0
         for (stride_w, stride_h), (height, width), count in zip(
             self.strides, featmap_sizes, self.num_priors_per_location, strict=True
         ):
-            rows = torch.arange(height, device=like.device) < math.ceil(pad_shape[0] / stride_h)
-            columns = torch.arange(width, device=like.device) < math.ceil(pad_shape[1] / stride_w)
-            cells = (rows[:, None] & columns[None, :]).reshape(-1)
-            levels.append(cells.repeat_interleave(count))
-        return torch.cat(levels)
+            rows = min(height, math.ceil(pad_shape[0] / stride_h))
+            columns = min(width, math.ceil(pad_shape[1] / stride_w))
+            # all of it is counted on the host: a mask would have the device asked for its sum
+            first = torch.arange(rows, device=like.device)[:, None] * width
+            cells = (first + torch.arange(columns, device=like.device)).reshape(-1, 1)
+            inds.append(
+                (start + cells * count + torch.arange(count, device=like.device)).reshape(-1)
+            )
+            start += height * width * count
+        num_per_level = [len(level) for level in inds]
+        return None if sum(num_per_level) == start else (torch.cat(inds), num_per_level)
 
-    def _shift(
-        self, base: Tensor, stride: tuple[int, int], size: tuple[int, int], like: Tensor
-    ) -> Tensor:
-        y = torch.arange(size[0], device=like.device, dtype=torch.float32) * stride[1]
-        x = torch.arange(size[1], device=like.device, dtype=torch.float32) * stride[0]
+    def _shift(self, base: Tensor, stride: tuple[int, int], size: tuple[int, int]) -> Tensor:
+        y = torch.arange(size[0], device=base.device, dtype=torch.float32) * stride[1]
+        x = torch.arange(size[1], device=base.device, dtype=torch.float32) * stride[0]
         yy, xx = torch.meshgrid(y, x, indexing='ij')
         shifts = torch.stack([xx, yy, xx, yy], dim=-1).reshape(-1, 1, 4)
-        return (shifts + base.to(like.device)).reshape(-1, 4)
+        return (shifts + base).reshape(-1, 4)
 
     def _check_levels(self, featmap_sizes: Sequence) -> None:
         if len(featmap_sizes) != self.num_levels:
@@ -189,10 +217,8 @@ class MlvlPointGenerator(GridPriors):
         featmap_sizes: Sequence[tuple[int, int]],
         pad_shape: tuple[int, int],
         like: Tensor,
-    ) -> Tensor:
-        """Returns (R,) True: points in the padding are background, as in mmdet's FCOS."""
-        count = sum(height * width for height, width in featmap_sizes)
-        return like.new_ones(count, dtype=torch.bool)
+    ) -> None:
+        """Returns None, all: points in the padding are background, as in mmdet's FCOS."""
 
 
 class TorchvisionAnchorGenerator(GridPriors):

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from mmengine.model import initialize
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.layers import ConvModule, L2Norm, build_activation, build_norm
+from mmlite.models.layers import (
+    Conv2d,
+    ConvModule,
+    L2Norm,
+    build_activation,
+    build_norm,
+    conv_norm,
+)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +122,50 @@ def test_initialisers_find_batch_norm_by_either_name(layer):
     _, norm = build_norm(dict(type='BN'), 2)
     initialize(norm, dict(type='Constant', layer=layer, val=3))
     assert norm.weight.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize('bias', [False, True])
+@pytest.mark.parametrize('norm', [nn.BatchNorm2d(4), nn.BatchNorm2d(4, affine=False)])
+def test_a_norm_that_keeps_its_statistics_is_a_part_of_the_convolution(bias: bool, norm: nn.Module):
+    torch.manual_seed(0)
+    conv, norm = Conv2d(3, 4, 3, groups=1, bias=bias).double(), deepcopy(norm).double().eval()
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.1, 2)
+    parameters = [*conv.parameters(), *norm.parameters()]
+    for p in norm.parameters():
+        nn.init.normal_(p)
+    x = torch.randn(2, 3, 5, 6, dtype=torch.float64, requires_grad=True)
+    apart, joined = norm(conv(x)), conv_norm(conv, norm, x)
+    torch.testing.assert_close(joined, apart)
+    weight = torch.randn_like(apart)
+    for found, expected in zip(
+        torch.autograd.grad((joined * weight).sum(), [x, *parameters]),
+        torch.autograd.grad((apart * weight).sum(), [x, *parameters]),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    'norm',
+    [
+        nn.BatchNorm2d(4),
+        nn.BatchNorm2d(4, track_running_stats=False).eval(),
+        nn.GroupNorm(2, 4).eval(),
+    ],
+)
+def test_a_norm_of_the_batch_or_of_groups_runs_by_itself(norm: nn.Module):
+    conv, seen = Conv2d(3, 4, 1), []
+    conv.register_forward_hook(lambda _module, _args, out: seen.append(out))
+    x = torch.randn(2, 3, 5, 5)
+    torch.testing.assert_close(conv_norm(conv, norm, x), norm(seen[0]))
+
+
+def test_a_watched_convolution_shows_what_its_norm_returns():
+    conv, norm, seen = Conv2d(1, 1, 1, bias=False), nn.BatchNorm2d(1).eval(), []
+    nn.init.constant_(conv.weight, 2)
+    norm.running_mean.fill_(1)
+    conv.register_forward_hook(lambda _module, _args, out: seen.append(out))
+    # (2 * 3 - 1) / sqrt(1 + 1e-5)
+    assert conv_norm(conv, norm, torch.full((1, 1, 1, 1), 3.0)) is seen[0]
+    assert seen[0].item() == pytest.approx(5, abs=1e-4)

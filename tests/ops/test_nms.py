@@ -17,9 +17,9 @@ def pairs(*args) -> list[tuple[int, int]]:
     return list(zip(inds.tolist(), labels.tolist(), strict=True))
 
 
-def test_candidates_are_pairs_above_the_threshold_best_first_in_each_level():
-    # level 0: 0.9, 0.8, 0.3; then level 1: 0.7, 0.6, 0.5. 0.2 is not more than 0.2; labels from 1
-    expected = [(0, 1), (1, 2), (1, 1), (2, 2), (3, 1), (3, 2)]
+def test_candidates_are_pairs_above_the_threshold_level_by_level():
+    # level 0: 0.9, 0.3, 0.8; then level 1: 0.7, 0.6, 0.5. 0.2 is not more than 0.2; labels from 1
+    expected = [(0, 1), (1, 1), (1, 2), (2, 2), (3, 1), (3, 2)]
     assert pairs(Tensor([0.2]).item(), -1) == expected
 
 
@@ -56,14 +56,19 @@ def test_max_per_img_keeps_the_best_over_all_classes():
 
 
 @pytest.mark.parametrize(
-    ('count', 'expected'), [(1, {1, 3}), (2, {0, 1, 3, 4}), (9, {0, 1, 2, 3, 4})]
+    ('count', 'expected'),
+    [
+        (1, [(0, 1), (1, 2)]),
+        (2, [(0, 1), (3, 1), (1, 2), (2, 2)]),
+        # class 1: 0.9, 0.6, 0.3; class 2: 0.8, 0.7, 0.5; 0.2 is not more than 0.2
+        (9, [(0, 1), (3, 1), (1, 1), (1, 2), (2, 2), (3, 2)]),
+    ],
 )
-def test_the_best_of_each_class(count: int, expected: set[int]):
-    # class 1: 0.3, 0.5, 0.2; class 4: 0.9, 0.1
-    scores, labels = Tensor([0.3, 0.5, 0.2, 0.9, 0.1]), torch.tensor([1, 1, 1, 4, 4])
-    found = best_of_each_class(scores, labels, count)
-    assert set(found.tolist()) == expected and len(found) == len(expected)
+def test_the_best_of_each_class(count: int, expected: list[tuple[int, int]]):
+    inds, labels = best_of_each_class(SCORES, Tensor([0.2]).item(), count)
+    assert list(zip(inds.tolist(), labels.tolist(), strict=True)) == expected
 
 
 def test_the_best_of_no_candidates():
-    assert len(best_of_each_class(torch.zeros(0), torch.zeros(0, dtype=torch.int64), 3)) == 0
+    inds, labels = best_of_each_class(SCORES, 0.95, 3)
+    assert len(inds) == len(labels) == 0

@@ -96,20 +96,43 @@ def test_order_is_rows_then_columns_then_priors_of_a_location():
     ]  # fmt: skip
 
 
+def test_priors_of_a_size_are_made_once_and_the_oldest_are_let_go():
+    generator = GridPriors([8], [torch.zeros(1, 4)])
+    first, _ = generator([(2, 2)], LIKE)
+    assert generator([(2, 2)], LIKE)[0] is first
+    for side in range(3, 40):
+        generator([(side, side)], LIKE)
+    again, _ = generator([(2, 2)], LIKE)
+    assert again is not first and torch.equal(again, first)
+
+
+def test_priors_made_in_a_test_serve_in_training():
+    generator = GridPriors([8], [torch.zeros(1, 4)])
+    with torch.inference_mode():
+        priors, _ = generator([(2, 2)], LIKE)
+    (priors * torch.ones(1, requires_grad=True)).sum().backward()  # an inference tensor raises
+
+
 def test_inside_counts_cells_that_see_the_image():
     generator = GridPriors([(8, 16)], [torch.zeros(2, 4)])
     # 33 high: ceil(33 / 16) = 3 of 4 rows; 16 wide: exactly 2 of 3 columns; 2 priors a cell
-    inside = generator.inside([(4, 3)], (33, 16), LIKE).reshape(4, 3, 2)
-    expected = torch.zeros(4, 3, 2, dtype=torch.bool)
-    expected[:3, :2] = True
-    assert torch.equal(inside, expected)
+    inds, num_per_level = generator.inside([(4, 3)], (33, 16), LIKE)
+    # a row is 3 cells of 2 priors
+    assert inds.tolist() == [0, 1, 2, 3, 6, 7, 8, 9, 12, 13, 14, 15]
+    assert num_per_level == [12]
+
+
+def test_inside_is_none_where_all_cells_see_the_image():
+    generator = GridPriors([(8, 16)], [torch.zeros(2, 4)])
+    assert generator.inside([(4, 3)], (64, 24), LIKE) is None
+    assert generator.inside([(4, 3)], (49, 17), LIKE) is None  # a pixel of the last row and column
 
 
 def test_inside_has_the_order_of_the_priors():
     generator = SSDAnchorGenerator(**SSD300)
     sizes = [(math.ceil(300 / stride),) * 2 for stride in SSD300['strides']]
     priors, _ = generator(sizes, LIKE)
-    inside = generator.inside(sizes, (100, 200), LIKE)
+    inds, num_per_level = generator.inside(sizes, (100, 200), LIKE)
     # a cell that starts inside 100 x 200 has its centre left of 200 + stride / 2
     centres = (priors[:, :2] + priors[:, 2:]) / 2
     half = torch.cat(
@@ -121,7 +144,9 @@ def test_inside_has_the_order_of_the_priors():
         ]
     )
     expected = (centres[:, 0] - half < 200) & (centres[:, 1] - half < 100)
-    assert torch.equal(inside, expected)
+    assert torch.equal(inds, expected.nonzero()[:, 0])
+    levels = expected.split([h * w * a for (h, w), a in zip(sizes, (4, 6, 6, 6, 4, 4), strict=True)])
+    assert num_per_level == [level.sum() for level in levels]
 
 
 @pytest.mark.parametrize(
@@ -198,8 +223,7 @@ def test_points_are_squares_of_side_stride():
 
 
 def test_points_count_in_the_padding_too():
-    inside = MlvlPointGenerator([8, 16]).inside([(2, 2), (1, 1)], (8, 8), LIKE)
-    assert inside.tolist() == [True] * 5
+    assert MlvlPointGenerator([8, 16]).inside([(2, 2), (1, 1)], (8, 8), LIKE) is None
 
 
 def test_anchors_of_mmdet_1x():
@@ -238,7 +262,7 @@ class TestTorchvisions:
         priors, counts = generator(sizes, LIKE)
         assert counts == [2400, 12]
         assert priors[-1].tolist() == [3 * 120 - 64, 2 * 106 - 64, 3 * 120 + 64, 2 * 106 + 64]
-        assert generator.inside(sizes, (8, 8), LIKE).all()
+        assert generator.inside(sizes, (8, 8), LIKE) is None
 
     def test_levels_must_agree(self):
         with pytest.raises(ConfigError, match='2 strides and 1 sizes'):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.backbones.base import Backbone
-from mmlite.models.layers import build_conv, build_norm
+from mmlite.models.layers import Conv2d, build_conv, build_norm, conv_norm
 from mmlite.registry import BACKBONES
 
 
@@ -21,8 +21,9 @@ class Block(nn.Module):
         self.norm_name, norm = build_norm(norm_cfg, channels)
         self.add_module(f'{self.norm_name}{number}', norm)
 
-    def norm(self, number: int, x: Tensor) -> Tensor:
-        return getattr(self, f'{self.norm_name}{number}')(x)
+    def conv_norm(self, number: int, x: Tensor) -> Tensor:
+        norm = getattr(self, f'{self.norm_name}{number}')
+        return conv_norm(getattr(self, f'conv{number}'), norm, x)
 
     def last_norm(self) -> nn.Module:
         return getattr(self, f'{self.norm_name}{3 if hasattr(self, "conv3") else 2}')
@@ -38,17 +39,16 @@ class BasicBlock(Block):
         norm_cfg: dict, dcn: dict | None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.conv1 = Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.add_norm(1, norm_cfg, channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv2 = Conv2d(channels, channels, 3, padding=1, bias=False)
         self.add_norm(2, norm_cfg, channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, channels, stride, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.norm(1, self.conv1(x)))
-        out = self.norm(2, self.conv2(out))
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        out = self.conv_norm(2, self.relu(self.conv_norm(1, x)))
+        return self.relu(out + (x if self.downsample is None else conv_norm(*self.downsample, x)))
 
 
 class Bottleneck(Block):
@@ -67,20 +67,19 @@ class Bottleneck(Block):
         super().__init__()
         first, second = (1, stride) if style == 'pytorch' else (stride, 1)
         out_channels = channels * self.expansion
-        self.conv1 = nn.Conv2d(in_channels, width, 1, first, bias=False)
+        self.conv1 = Conv2d(in_channels, width, 1, first, bias=False)
         self.add_norm(1, norm_cfg, width)
         self.conv2 = build_conv(dcn, width, width, 3, second, 1, groups=groups, bias=False)
         self.add_norm(2, norm_cfg, width)
-        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.conv3 = Conv2d(width, out_channels, 1, bias=False)
         self.add_norm(3, norm_cfg, out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, out_channels, stride, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.norm(1, self.conv1(x)))
-        out = self.relu(self.norm(2, self.conv2(out)))
-        out = self.norm(3, self.conv3(out))
-        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+        out = self.relu(self.conv_norm(1, x))
+        out = self.conv_norm(3, self.relu(self.conv_norm(2, out)))
+        return self.relu(out + (x if self.downsample is None else conv_norm(*self.downsample, x)))
 
 
 def _shortcut(
@@ -89,7 +88,7 @@ def _shortcut(
     if stride == 1 and in_channels == out_channels:
         return None
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+        Conv2d(in_channels, out_channels, 1, stride, bias=False),
         build_norm(norm_cfg, out_channels)[1],
     )
 
@@ -181,7 +180,7 @@ class ResNet(Backbone):
         self.norm_eval = norm_eval
         self.with_cp = with_cp
 
-        self.conv1 = nn.Conv2d(3, base_channels, 7, stride=2, padding=3, bias=False)
+        self.conv1 = Conv2d(3, base_channels, 7, stride=2, padding=3, bias=False)
         name, norm = build_norm(norm_cfg, base_channels)
         self.norm_name = f'{name}1'
         self.add_module(self.norm_name, norm)
@@ -204,7 +203,7 @@ class ResNet(Backbone):
         self.freeze()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.maxpool(self.relu(getattr(self, self.norm_name)(self.conv1(x))))
+        x = self.maxpool(self.relu(conv_norm(self.conv1, getattr(self, self.norm_name), x)))
         feats = []
         for stage in range(self.num_stages):
             layer = getattr(self, f'layer{stage + 1}')

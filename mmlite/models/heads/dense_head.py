@@ -43,9 +43,10 @@ class DenseHead(BaseModule):
         loss_cls, loss_bbox: configs of the losses.
         train_cfg: dict with `assigner`; None for a head that only predicts.
         test_cfg: dict with `score_thr`, `nms_pre`, `nms=dict(type='nms', iou_threshold=...)`,
-            `max_per_img`, `min_bbox_size`. Of each class at most `max_per_class` candidates enter
-            the NMS, -1 for all. `geometric_score`: the geometric mean of class score and
-            `score_factor` is the score before the threshold; else their product after it.
+            `max_per_img`, `min_bbox_size`. With `max_per_class` > 0 so many candidates of each
+            class enter the NMS, in place of `nms_pre` of each level. `geometric_score`: the
+            geometric mean of class score and `score_factor` is the score before the threshold;
+            else their product after it.
         init_cfg: an initialiser of mmengine.
     """
 
@@ -153,20 +154,22 @@ class DenseHead(BaseModule):
             ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None
             inside = self.priors_inside(feats, meta)
             if inside is None:
-                inds = self.assigner(priors, num_per_level, gt_bboxes[i], ignored)
+                assigned = self.assigner(priors, num_per_level, gt_bboxes[i], ignored)
             else:
-                counts = [int(level.sum()) for level in inside.split(num_per_level)]
-                inds = priors.new_full((len(priors),), IGNORE, dtype=torch.int64)
-                inds[inside] = self.assigner(priors[inside], counts, gt_bboxes[i], ignored)
+                inds, counts = inside
+                assigned = priors.new_full((len(priors),), IGNORE, dtype=torch.int64)
+                assigned[inds] = self.assigner(priors[inds], counts, gt_bboxes[i], ignored)
             # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
             assert (IGNORE, BACKGROUND) == (-2, -1)
-            ends = gt_labels[i].new_tensor([IGNORE_LABEL, BACKGROUND_LABEL])
-            labels.append(torch.cat([gt_labels[i], ends])[inds])
-            matched.append(torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[inds])
+            ends = [gt_labels[i].new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
+            labels.append(torch.cat([gt_labels[i], *ends])[assigned])
+            matched.append(torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[assigned])
         return torch.stack(labels), torch.stack(matched)
 
-    def priors_inside(self, feats: Sequence[Tensor], img_meta: dict) -> Tensor | None:
-        """Returns (R,) bool, the priors whose cell sees the image; None where all do."""
+    def priors_inside(
+        self, feats: Sequence[Tensor], img_meta: dict
+    ) -> tuple[Tensor, list[int]] | None:
+        """Returns the priors whose cell sees the image, see `inside`; None where all do."""
         pad_shape = tuple(img_meta['pad_shape'][:2])
         if pad_shape == tuple(img_meta['batch_input_shape']):
             return None
@@ -178,23 +181,28 @@ class DenseHead(BaseModule):
         """Returns the scalar losses; `avg_factor` counts at least one positive in each image."""
         pos = labels > 0
         avg_factor = reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
+        pairs = self.bbox_pairs(outs, priors, pos, matched)
         return dict(
             loss_cls=self.loss_cls(outs['cls_score'], labels, avg_factor),
-            loss_bbox=self.loss_bbox(*self.bbox_pairs(outs, priors, pos, matched), avg_factor),
+            loss_bbox=self.loss_bbox(*pairs, avg_factor, pos.flatten()),
         )
 
     def bbox_pairs(
         self, outs: dict[str, Tensor], priors: Tensor, pos: Tensor, matched: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Returns what the positive priors predict and should: (P, 4), boxes or deltas.
+        """Returns what the priors predict and should: (N * R, 4), boxes or deltas.
 
-        Which of the two the loss says; `pos` is (N, R) bool.
+        Which of the two the loss says. Where `pos` (N, R) is False both are the prior itself, as
+        far as the coder can say so; the loss gives such rows the weight 0. To pick the positive
+        ones out, the device would have to be asked how many they are, in the middle of a step.
         """
-        bbox_pred = outs['bbox_pred'][pos]
-        pos_priors = priors.expand(len(pos), -1, -1)[pos]
+        pos = pos.flatten()[:, None]
+        priors = priors.repeat(len(matched), 1)
+        bbox_pred = outs['bbox_pred'].flatten(0, 1).where(pos, 0)
+        matched = matched.flatten(0, 1).where(pos, priors)
         if self.loss_bbox.on_decoded:
-            return self.bbox_coder.decode(pos_priors, bbox_pred), matched[pos]
-        return bbox_pred, self.bbox_coder.encode(pos_priors, matched[pos])
+            return self.bbox_coder.decode(priors, bbox_pred), matched
+        return bbox_pred, self.bbox_coder.encode(priors, matched)
 
     # ---- testing --------------------------------------------------------------------------
 
@@ -242,10 +250,12 @@ class DenseHead(BaseModule):
     ) -> dict[str, Tensor]:
         """The detections of one image from its scores (R, C) and deltas (R, 4)."""
         cfg = self.test_cfg
-        inds, labels = select_candidates(scores, num_per_level, cfg['score_thr'], cfg['nms_pre'])
         if cfg['max_per_class'] > 0:
-            best = best_of_each_class(scores[inds, labels - 1], labels, cfg['max_per_class'])
-            inds, labels = inds[best], labels[best]
+            inds, labels = best_of_each_class(scores, cfg['score_thr'], cfg['max_per_class'])
+        else:
+            inds, labels = select_candidates(
+                scores, num_per_level, cfg['score_thr'], cfg['nms_pre']
+            )
         bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
         kept = scores[inds, labels - 1]
         if factor is not None:

@@ -127,13 +127,14 @@ class FCOSHead(DenseHead):
         """DenseHead's two, the box loss weighed by the centerness, and the centerness' own."""
         pos = labels > 0
         num_pos = reduce_mean(pos.sum().float()).clamp(min=1)
-        target = centerness_target(priors.expand(len(pos), -1, -1)[pos], matched[pos])
-        total = reduce_mean(target.sum()).clamp(min=1e-6)
+        target = centerness_target(priors, matched).where(pos, -1)
+        weight = target.clamp(min=0)
+        total = reduce_mean(weight.sum()).clamp(min=1e-6)
         pairs = self.bbox_pairs(outs, priors, pos, matched)
         return dict(
             loss_cls=self.loss_cls(outs['cls_score'], labels, num_pos),
-            loss_bbox=self.loss_bbox(*pairs, total, weight=target),
-            loss_centerness=self.loss_centerness(outs['centerness'][pos], target, num_pos),
+            loss_bbox=self.loss_bbox(*pairs, total, weight.flatten()),
+            loss_centerness=self.loss_centerness(outs['centerness'], target, num_pos),
         )
 
     def score_factor(self, outs: dict[str, Tensor]) -> Tensor:
@@ -142,8 +143,9 @@ class FCOSHead(DenseHead):
 
 
 def centerness_target(priors: Tensor, bboxes: Tensor) -> Tensor:
-    """1 in the middle of the box, 0 at its sides (equation 3): (P, 4), (P, 4) -> (P,)."""
-    points = (priors[:, :2] + priors[:, 2:]) / 2
-    first, second = points - bboxes[:, :2], bboxes[:, 2:] - points  # left and top, right and bottom
+    """1 in the middle of the box, 0 at its sides (equation 3): (..., 4), (..., 4) -> (...)."""
+    points = (priors[..., :2] + priors[..., 2:]) / 2
+    first = points - bboxes[..., :2]  # left and top
+    second = bboxes[..., 2:] - points  # right and bottom
     ratios = torch.minimum(first, second) / torch.maximum(first, second)
-    return ratios.prod(dim=1).sqrt()
+    return ratios.prod(dim=-1).sqrt()

@@ -109,23 +109,27 @@ def test_avg_factor_counts_one_positive_at_least_in_each_image():
     losses = head.loss_terms(outs, PRIORS, LABELS, torch.zeros(3, 5, 4))
     assert set(losses) == {'loss_cls', 'loss_bbox'}
     # 2 + max(0, 1) + 1
-    assert head.loss_cls.args[-1].item() == head.loss_bbox.args[-1].item() == 4
+    assert head.loss_cls.args[2].item() == head.loss_bbox.args[2].item() == 4
+    assert head.loss_bbox.args[3].tolist() == (LABELS > 0).flatten().tolist()  # the weights
 
 
 def test_box_loss_compares_deltas_or_decoded_boxes():
     head = build()
     matched = torch.zeros(3, 5, 4)
     matched[LABELS > 0] = Tensor([[8, 0, 16, 8], [4, 8, 12, 16], [0, 0, 8, 8]])
-    outs = dict(bbox_pred=torch.zeros(3, 5, 4))
     pos = LABELS > 0
+    # what the other priors predict must not reach the loss, be it ever so large
+    outs = dict(bbox_pred=torch.full((3, 5, 4), torch.inf).masked_fill(pos[..., None], 0))
     # prior 1 and prior 0 meet their boxes; prior 2 is 4 of its 8 pixels off
     deltas, targets = head.bbox_pairs(outs, PRIORS, pos, matched)
     assert deltas.abs().sum() == 0
-    assert targets.tolist() == [[0, 0, 0, 0], [0.5, 0, 0, 0], [0, 0, 0, 0]]
+    assert targets[pos.flatten()].tolist() == [[0, 0, 0, 0], [0.5, 0, 0, 0], [0, 0, 0, 0]]
+    assert targets[~pos.flatten()].abs().sum() == 0
     head.loss_bbox = Recorder()
     bboxes, targets = head.bbox_pairs(outs, PRIORS, pos, matched)
-    assert torch.equal(bboxes, PRIORS[[1, 2, 0]])
-    assert torch.equal(targets, matched[pos])
+    assert torch.equal(bboxes, PRIORS.repeat(3, 1))
+    assert torch.equal(targets[pos.flatten()], matched[pos])
+    assert torch.equal(targets[~pos.flatten()], PRIORS.repeat(3, 1)[~pos.flatten()])
 
 
 def logits(*probabilities: tuple[float, float]) -> Tensor:
