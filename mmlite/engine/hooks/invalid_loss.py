@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmlite.engine.black_box import replay_command, write_black_box
+from mmlite.engine.hooks.runtime_info import is_read_at_once
 from mmlite.engine.train_step import Step, amp_dtype, begin_step
 from mmlite.errors import RunError
 from mmlite.registry import HOOKS
@@ -249,11 +250,6 @@ class CheckInvalidLossHook(Hook):
             )
             return ''
         return f'\nThe step is kept in a black box; to repeat it: {replay_command(folder)}'
-
-
-def is_read_at_once(values: Tensor) -> bool:
-    """Whether reading a value makes no device wait."""
-    return values.device.type == 'cpu'
 
 
 def _on_the_way(values: Tensor, names: list[str], step: Step | None) -> _Figures:
