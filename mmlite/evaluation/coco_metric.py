@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.evaluation.coco import AREA_RANGES, IOU_THRS, MAX_DETS, CocoTables, coco_tables
+from mmlite.evaluation.detections import Detections
 from mmlite.evaluation.report import coco_class_table, coco_table
 from mmlite.evaluation.results_metric import ResultsMetric
 from mmlite.files import write_text
@@ -108,10 +109,9 @@ class CocoMetric(ResultsMetric):
         if self.format_only:
             return {}
         covered = self.covered(results)
-        truths = [_coco_info(self.dataset, i) for i in covered]
         tables = coco_tables(
-            [ordered[i] for i in covered],
-            truths,
+            ordered.of_images(covered),
+            [_coco_info(self.dataset, i) for i in covered],
             self.iou_thrs,
             self.area_ranges,
             sorted({AP_DETS, *self.proposal_nums}),
@@ -177,7 +177,7 @@ def _coco_info(dataset: Any, i: int) -> dict[str, np.ndarray]:
     )
 
 
-def write_coco_results(results: Sequence[Sequence[np.ndarray]], dataset: Any, path: str) -> None:
+def write_coco_results(found: Detections, dataset: Any, path: str) -> None:
     """Writes detections in COCO's results format.
 
     Image and category ids are those of a CocoDataset's file; of other data sets the index of the
@@ -192,9 +192,9 @@ def write_coco_results(results: Sequence[Sequence[np.ndarray]], dataset: Any, pa
             bbox=[x1, y1, x2 - x1, y2 - y1],
             score=score,
         )
-        for i, per_class in enumerate(results)
-        for label, dets in enumerate(per_class, 1)
-        for x1, y1, x2, y2, score in dets.tolist()
+        for i, label, (x1, y1, x2, y2, score) in zip(
+            found.image.tolist(), found.label.tolist(), found.rows.tolist(), strict=True
+        )
     ]
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     write_text(path, json.dumps(rows))

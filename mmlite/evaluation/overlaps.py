@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmlite.evaluation.detections import flatten, runs
+
 # (detection, ground truth) pairs looked at together: few enough for the processor's cache
 _PAIRS_AT_ONCE = 50_000
+_USUAL = (4,), True  # boxes are (g, 4), and as many as the labels
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,39 @@ def best_overlaps(
         raise ValueError(
             f'det_results holds {len(det_results)} images, annotations {len(annotations)}'
         )
-    num_classes = len(det_results[0]) if len(det_results) else 0
-    det_image, det_class, dets = _flatten_detections(det_results, num_classes)
+    found = flatten(det_results)
+    det_class, num_classes = found.label - 1, found.num_classes
+    _check_finite(found.rows, found.image, det_class, 'det_results')
     gt_image, gt_class, gt_ignored, gts = _flatten_annotations(annotations, num_classes)
 
-    det_order = np.lexsort((-dets[:, 4], det_class))  # stable, as every sort here
-    det_image, det_class, dets = det_image[det_order], det_class[det_order], dets[det_order]
     gt_group = gt_image * num_classes + gt_class
     gt_order = np.argsort(gt_group, kind='stable')
     gt_group, gt_class = gt_group[gt_order], gt_class[gt_order]
     gt_ignored, gts = gt_ignored[gt_order], gts[gt_order]
 
-    det_group = det_image * num_classes + det_class
-    best_iou, best_gt = _best_in_group(det_group, dets[:, :4], gt_group, gts)
-    return Overlaps(num_classes, det_class, best_iou, best_gt, gt_class, gt_ignored)
+    det_group = found.image * num_classes + det_class
+    best_iou, best_gt = _best_in_group(det_group, found.rows[:, :4], gt_group, gts)
+    order = _by_class_and_score(det_class, found.rows[:, 4], num_classes)
+    return Overlaps(
+        num_classes, det_class[order], best_iou[order], best_gt[order], gt_class, gt_ignored
+    )
+
+
+def _by_class_and_score(cls: np.ndarray, scores: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns the order (D,) of ascending classes and falling scores, equal ones as they stand.
+
+    As np.lexsort((-scores, cls)) does, in a quarter of the time: numpy's unstable sort of floats is
+    vectorised and its stable one is not, and integers of 16 bits it sorts by their digits.
+    """
+    order = np.argsort(-scores)
+    ranked = scores[order]
+    equal = ranked[1:] == ranked[:-1]
+    tied = np.zeros(len(order), bool)
+    tied[1:] = equal
+    tied[:-1] |= equal
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((rows, -scores[rows]))]
+    return order[np.argsort(cls[order].astype(np.min_scalar_type(num_classes)), kind='stable')]
 
 
 def _best_in_group(
@@ -64,27 +86,30 @@ def _best_in_group(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns (D,) IoU and (D,) row of the best box of the same group; the first of equals.
 
-    `gt_group` (G,) ascends; a group is one class in one image.
+    Both `det_group` (D,) and `gt_group` (G,) ascend; a group is one class in one image.
     """
-    start = np.searchsorted(gt_group, det_group, 'left')
-    count = np.searchsorted(gt_group, det_group, 'right') - start
     best_iou = np.zeros(len(det_group))
     best_gt = np.full(len(det_group), -1)
-    det_sides, gt_sides = np.ascontiguousarray(det_boxes.T), np.ascontiguousarray(gt_boxes.T)
-    with_gts = np.flatnonzero(count)
-    for block in np.array_split(with_gts, count.sum() // _PAIRS_AT_ONCE + 1):
+    # few detections have a box of their group: those are looked up from the boxes' side
+    groups, first_gt, num_gts = np.unique(gt_group, return_index=True, return_counts=True)
+    first_det = np.searchsorted(det_group, groups, 'left')
+    num_dets = np.searchsorted(det_group, groups, 'right') - first_det
+    with_gts = runs(first_det, num_dets)
+    start, count = np.repeat(first_gt, num_dets), np.repeat(num_gts, num_dets)
+    det_sides = det_boxes[with_gts].T.astype(np.float64, order='C')
+    gt_sides = np.ascontiguousarray(gt_boxes.T)
+    for block in np.array_split(np.arange(len(with_gts)), count.sum() // _PAIRS_AT_ONCE + 1):
         if not len(block):
             continue
         # all pairs of the block in one row: each detection's run of boxes follows the last one's
         n = count[block]
-        run = np.cumsum(n) - n
-        det = np.repeat(block, n)
-        gt = np.arange(n.sum()) + np.repeat(start[block] - run, n)
-        iou = _paired_iou(det_sides[:, det], gt_sides[:, gt])
-        best_iou[block] = np.maximum.reduceat(iou, run)
-        is_best = np.flatnonzero(iou == best_iou[det])
-        _, first = np.unique(det[is_best], return_index=True)
-        best_gt[block] = gt[is_best[first]]
+        first_pair = np.cumsum(n) - n
+        gt = runs(start[block], n)
+        iou = _paired_iou(det_sides[:, np.repeat(block, n)], gt_sides[:, gt])
+        best = np.maximum.reduceat(iou, first_pair)
+        is_best = np.flatnonzero(iou == np.repeat(best, n))
+        first_best = is_best[np.searchsorted(is_best, first_pair)]
+        best_iou[with_gts[block]], best_gt[with_gts[block]] = best, gt[first_best]
     return best_iou, best_gt
 
 
@@ -100,79 +125,61 @@ def _paired_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return inner / np.maximum(area_a + area_b - inner, 1e-6)  # inside-out boxes have odd areas
 
 
-def _flatten_detections(
-    det_results: Sequence[Sequence[np.ndarray]], num_classes: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns image (D,), class from 0 (D,) and the rows (D, 5) float64."""
-    images, classes, arrays = [], [], []
-    for i, per_class in enumerate(det_results):
-        if len(per_class) != num_classes:
-            raise ValueError(
-                f'det_results[{i}]: image {i} has {len(per_class)} classes, image 0 {num_classes}'
-            )
-        for c, rows in enumerate(per_class):
-            rows = np.asarray(rows)
-            if not rows.size:
-                continue
-            if rows.ndim != 2 or rows.shape[1] != 5:
-                raise ValueError(
-                    f'det_results[{i}][{c}] (image {i}, class {c}): shape (k, 5) is expected, '
-                    f'found {rows.shape}'
-                )
-            images.append(i)
-            classes.append(c)
-            arrays.append(rows)
-    lengths = [len(rows) for rows in arrays]
-    flat = np.concatenate([np.zeros((0, 5)), *arrays]).astype(np.float64)
-    image = np.repeat(np.array(images, np.int64), lengths)
-    cls = np.repeat(np.array(classes, np.int64), lengths)
-    _check_finite(flat, image, cls, 'det_results')
-    return image, cls, flat
-
-
 def _flatten_annotations(
     annotations: Sequence[Mapping[str, np.ndarray]], num_classes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns image, class from 0, ignored (G,) and boxes (G, 4) float64; ignored boxes last."""
-    parts = [(np.zeros((0, 4)), np.zeros(0, np.int64), 0, False)]
-    for ignored, suffix in ((False, ''), (True, '_ignore')):
-        for i, ann in enumerate(annotations):
-            boxes, labels = ann.get('bboxes' + suffix), ann.get('labels' + suffix)
-            if ignored and labels is None:
-                continue
-            boxes, labels = np.asarray(boxes), np.asarray(labels)
-            if not boxes.size and not labels.size:
-                continue
-            _check_annotation(
-                boxes, labels, num_classes, f"annotations[{i}]['labels{suffix}'] (image {i})"
-            )
-            parts.append((boxes, labels, i, ignored))
-    all_boxes, all_labels, images, ignored = zip(*parts, strict=True)
-    lengths = [len(labels) for labels in all_labels]
-    image, cls = np.repeat(images, lengths), np.concatenate(all_labels).astype(np.int64) - 1
-    flat = np.concatenate(all_boxes).astype(np.float64)
-    _check_finite(flat, image, cls, 'annotations')
-    return image, cls, np.repeat(ignored, lengths), flat
+    unsaid = dict(bboxes_ignore=np.zeros((0, 4)), labels_ignore=np.zeros(0, np.int64))
+    with_ignored = [unsaid if ann.get('labels_ignore') is None else ann for ann in annotations]
+    parts = (
+        _flatten_boxes(annotations, num_classes, ''),
+        _flatten_boxes(with_ignored, num_classes, '_ignore'),
+    )
+    image, cls, boxes = map(np.concatenate, zip(*parts, strict=True))
+    _check_finite(boxes, image, cls, 'annotations')
+    return image, cls, np.repeat([False, True], [len(part[0]) for part in parts]), boxes
 
 
-def _check_annotation(boxes: np.ndarray, labels: np.ndarray, num_classes: int, where: str) -> None:
+def _flatten_boxes(
+    annotations: Sequence[Mapping[str, np.ndarray]], num_classes: int, suffix: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns image, class from 0 and boxes (n, 4) float64 of `bboxes` and `labels` + suffix."""
+    pairs = [
+        (np.asarray(ann.get('bboxes' + suffix)), np.asarray(ann.get('labels' + suffix)))
+        for ann in annotations
+    ]
+    where = f"annotations[{{i}}]['labels{suffix}'] (image {{i}})"
+    if {(boxes.shape[1:], boxes.shape[:1] == labels.shape) for boxes, labels in pairs} - {_USUAL}:
+        pairs = [_checked(*pair, where.format(i=i)) for i, pair in enumerate(pairs)]
+    boxes = np.concatenate([np.zeros((0, 4)), *(boxes for boxes, _ in pairs)]).astype(np.float64)
+    labels = np.concatenate([np.zeros(0, np.int64), *(labels for _, labels in pairs)])
+    image = np.repeat(np.arange(len(pairs)), [len(labels) for _, labels in pairs])
+    outside = np.flatnonzero((labels < 1) | (labels > num_classes))
+    if len(outside):
+        raise ValueError(
+            f'{where.format(i=image[outside[0]])}: labels 1..{num_classes} are expected '
+            f'(0 is background), found class {labels[outside[0]]}'
+        )
+    return image, labels.astype(np.int64) - 1, boxes
+
+
+def _checked(boxes: np.ndarray, labels: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    if not boxes.size and not labels.size:
+        return np.zeros((0, 4)), np.zeros(0, np.int64)  # whatever their shapes, they hold nothing
     if boxes.ndim != 2 or boxes.shape[1] != 4 or labels.shape != (len(boxes),):
         raise ValueError(
             f'{where}: bboxes (g, 4) and labels (g,) are expected, found {boxes.shape} and '
             f'{labels.shape}'
         )
-    outside = labels[(labels < 1) | (labels > num_classes)]
-    if len(outside):
-        raise ValueError(
-            f'{where}: labels 1..{num_classes} are expected (0 is background), found class '
-            f'{outside[0]}'
-        )
+    return boxes, labels
 
 
 def _check_finite(flat: np.ndarray, image: np.ndarray, cls: np.ndarray, name: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
-    if len(bad):
-        raise ValueError(
-            f'{name}: image {image[bad[0]]}, class {cls[bad[0]]} holds a number that is not '
-            f'finite: {flat[bad[0]].tolist()}'
-        )
+    finite = np.isfinite(flat)
+    if finite.all():
+        return
+    bad = np.flatnonzero(~finite.all(axis=1))[0]
+    raise ValueError(
+        f'{name}: image {image[bad]}, class {cls[bad]} holds a number that is not finite: '
+        f'{flat[bad].tolist()}'
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def bbox2result(det: Mapping[str, Any], num_classes: int) -> list[np.ndarray]:
     Raises:
         ValueError: a label is not in 1..C, or lengths differ.
     """
+    rows = labelled_rows(det, num_classes)
+    edges = np.searchsorted(rows[:, 5], np.arange(1, num_classes + 2))
+    return [rows[a:b, :5].copy() for a, b in pairwise(edges)]
+
+
+def labelled_rows(det: Mapping[str, Any], num_classes: int) -> np.ndarray:
+    """Returns one image's detections as (n, 6) float32 rows: x1, y1, x2, y2, score, label.
+
+    Labels ascend, and within one the order is that of `det`; float32 holds a label exactly.
+    Arguments and errors as of `bbox2result`.
+    """
     bboxes, scores, labels = (_to_numpy(det[key]) for key in ('bboxes', 'scores', 'labels'))
     if not len(bboxes) == len(scores) == len(labels):
         raise ValueError(
@@ -44,9 +56,11 @@ def bbox2result(det: Mapping[str, Any], num_classes: int) -> list[np.ndarray]:
             f'labels 1..{num_classes} are expected (0 is background), found '
             f'{labels.min()}..{labels.max()}'
         )
-    rows = np.concatenate([bboxes.reshape(-1, 4), scores.reshape(-1, 1)], axis=1)
-    rows = rows.astype(np.float32)
-    return [rows[labels == label] for label in range(1, num_classes + 1)]
+    rows = np.empty((len(labels), 6), np.float32)
+    order = np.argsort(labels, kind='stable')
+    rows[:, :4] = bboxes.reshape(-1, 4)[order]
+    rows[:, 4], rows[:, 5] = scores.reshape(-1)[order], labels[order]
+    return rows
 
 
 def result2bbox(result: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -64,12 +78,12 @@ def check_results_path(path: str | os.PathLike) -> Path:
     return path
 
 
-def save_results(results: list[list[np.ndarray]], path: str | os.PathLike) -> None:
-    """Pickles `results`; the file appears whole or, if the run is stopped, not at all."""
+def save_results(results: Sequence[Sequence[np.ndarray]], path: str | os.PathLike) -> None:
+    """Pickles `results` as lists; the file appears whole or, if the run is stopped, not at all."""
     path = check_results_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
-        pickle.dump(results, file, protocol=4)
+        pickle.dump(list(results), file, protocol=4)
 
 
 def load_results(

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmlite.datasets.bad_items import bad_items
 from mmlite.errors import ConfigError
-from mmlite.evaluation.results import bbox2result, check_results_path, result2bbox, save_results
+from mmlite.evaluation.detections import Detections, GatheredResults, gather, ordered
+from mmlite.evaluation.results import check_results_path, labelled_rows, result2bbox, save_results
 from mmlite.parallel import unwrapped
 from mmlite.registry import METRICS
 
@@ -52,34 +54,43 @@ class ResultsMetric(BaseMetric):
         """
         for meta, det in zip(unwrapped(data_batch['img_metas']), data_samples, strict=True):
             # what was found in the black image in the place of a bad one says nothing
-            result = None if meta.get('bad_image') else bbox2result(det, len(self.classes))
-            self.results.append((int(meta['img_id']), result))
+            rows = None if meta.get('bad_image') else labelled_rows(det, len(self.classes))
+            self.results.append((int(meta['img_id']), rows))
 
-    def in_order(self, results: list[tuple[int, Any]]) -> list[list[np.ndarray]]:
-        """Returns the results of image 0, 1, ... in the (n_imgs)(n_class)(k, 5) form.
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Gathers the results of all processes and returns the figures, on each of them.
+
+        Args:
+            size: number of images; what `in_order` needs to know it takes from the data set.
+        """
+        self.results = [gather(self.results)]  # a few large arrays travel, not many small ones
+        return super().evaluate(get_world_size())
+
+    def in_order(self, results: list[GatheredResults]) -> Detections:
+        """Returns the results of image 0, 1, ...; they read as (n_imgs)(n_class)(k, 5).
 
         An image that was skipped has no detections.
 
         Raises:
             ConfigError: an image has none.
         """
-        by_image = dict(results)  # a distributed sampler repeats images to fill its last round
-        missing = [i for i in range(len(self.dataset)) if i not in by_image]
-        if missing:
+        num_images = len(self.dataset)
+        known = np.concatenate([part.images for part in results])
+        missing = np.setdiff1d(np.arange(num_images), known)
+        if len(missing):
             raise ConfigError(
-                f'{type(self).__name__}: {len(missing)} of {len(self.dataset)} images have no '
+                f'{type(self).__name__}: {len(missing)} of {num_images} images have no '
                 f'result, image {missing[0]} is the first. The dataloader of the evaluation must '
                 'give each image: no drop_last=True, no sampler that leaves some out.'
             )
-        none = [np.zeros((0, 5), np.float32) for _ in self.classes]
-        return [none if by_image[i] is None else by_image[i] for i in range(len(self.dataset))]
+        return ordered(results, num_images, len(self.classes))
 
-    def covered(self, results: list[tuple[int, Any]]) -> list[int]:
+    def covered(self, results: list[GatheredResults]) -> list[int]:
         """Returns the images that were not skipped, and logs how many they are where some were.
 
         Those skipped count neither as found nor as missed: their objects are left out.
         """
-        skipped = sorted({i for i, result in results if result is None})
+        skipped = sorted({i for part in results for i in part.images[part.lengths < 0].tolist()})
         if not skipped:
             return list(range(len(self.dataset)))
         objects = sum(len(self.dataset.get_ann_info(i)['labels']) for i in skipped)
@@ -125,7 +136,7 @@ class KeptResults(ResultsMetric):
     """Keeps the results for whoever tests: in `kept`, on the main process."""
 
     default_prefix = 'kept'
-    kept: list[list[np.ndarray]] | None = None
+    kept: Detections | None = None
 
     def compute_metrics(self, results: list) -> dict:
         """Puts the results in order."""

@@ -66,12 +66,12 @@ class VOCMetric(ResultsMetric):
 
         Where images were skipped, also their number, `skipped_images`.
         """
-        ordered, covered = self.in_order(results), self.covered(results)
-        annotations = [self.dataset.get_ann_info(i) for i in covered]
-        overlaps = best_overlaps([ordered[i] for i in covered], annotations) if covered else []
+        covered = self.covered(results)
+        found = self.in_order(results).of_images(covered)
+        overlaps = best_overlaps(found, [self.dataset.get_ann_info(i) for i in covered])
         self._log_unusual_mode()
-        figures = dict.fromkeys(self.iou_thrs, 0.0)
-        for iou_thr in self.iou_thrs if covered else ():
+        figures = {}
+        for iou_thr in self.iou_thrs:
             figure, per_class = mean_ap(overlaps, iou_thr, self.eval_mode)
             table = map_table(figure, per_class, self.classes)
             print_log(f'IoU >= {iou_thr}, {self.eval_mode}\n{table}', logger='current')

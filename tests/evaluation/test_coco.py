@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from mmlite.datasets.demo import draw_demo_set
 from mmlite.errors import ConfigError
 from mmlite.evaluation import CocoMetric, VOCMetric, evaluate_results
 from mmlite.evaluation.coco import coco_tables
+from mmlite.evaluation.detections import flatten
 from tests.golden import FOLDER
 
 SHARED = Path(__file__).resolve().parents[3] / 'shared'
@@ -105,6 +107,26 @@ def test_equals_pycocotools(data):
     truths, results = data
     expected = pycocotools_twelve(as_coco(truths, len(results[0])), as_rows(results))
     np.testing.assert_allclose(twelve(coco_tables(results, truths)), expected, atol=1e-9)
+
+
+@settings(max_examples=10, deadline=None)
+@given(sets())
+def test_equals_the_library_as_its_user_calls_it(data):
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    truths, results = data
+    truth = COCO(as_coco(truths, len(results[0])))
+    evaluation = COCOeval_faster(truth, truth.loadRes(as_rows(results)), 'bbox')
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert twelve(coco_tables(flatten(results), truths)) == evaluation.stats[:12].tolist()
+
+
+def test_the_collector_runs_again_afterwards():
+    with pytest.raises(KeyError):
+        coco_tables([dets()], [{}])
+    assert gc.isenabled()
 
 
 ONE = dict(

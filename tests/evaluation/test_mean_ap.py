@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmlite.evaluation import overlaps as overlaps_module
+from mmlite.evaluation.detections import flatten
 from mmlite.evaluation.mean_ap import average_precision, eval_map, match_detections
 from mmlite.evaluation.overlaps import Overlaps
 
@@ -252,6 +253,25 @@ def test_the_size_of_the_blocks_changes_nothing(data):
         in_blocks = overlaps_module.best_overlaps(*data)
     np.testing.assert_array_equal(whole.best_gt, in_blocks.best_gt)
     np.testing.assert_array_equal(whole.best_iou, in_blocks.best_iou)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([np.float32, np.float64]), st.integers(0, 300))
+def test_order_of_scores_is_the_stable_one(seed, dtype, count):
+    rng = np.random.default_rng(seed)
+    scores = rng.choice(rng.normal(size=1 + count // 2).astype(dtype), count)  # many are equal
+    classes = rng.integers(0, 300, count)
+    order = overlaps_module._by_class_and_score(classes, scores, 300)
+    np.testing.assert_array_equal(order, np.lexsort((-scores, classes)))
+
+
+def test_flat_detections_give_the_same():
+    dets = [[rows((*A, 0.9)), rows()], [rows((*B, 0.4)), rows((*A, 0.8))]]
+    anns = [annotation([A], [1]), annotation([A, B], [2, 1])]
+    figure, per_class = eval_map(flatten(dets), anns)
+    expected, expected_per_class = eval_map(dets, anns)
+    assert figure == expected == 1.0
+    assert [row['ap'] for row in per_class] == [row['ap'] for row in expected_per_class]
 
 
 @pytest.mark.parametrize('name', ['voc_map_1', 'chain_bccd', 'chain_tiny_coco'])

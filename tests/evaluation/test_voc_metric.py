@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import distributed, multiprocessing
 
 from mmlite.errors import ConfigError
 from mmlite.evaluation import (
     CocoMetric,
+    KeptResults,
     ResultsFile,
     VOCMetric,
     evaluate_results,
@@ -89,6 +94,43 @@ def test_a_whole_batch_with_a_plain_list_of_metas():
     metric.set_dataset(TwoImages())
     metric.process(dict(img_metas=[dict(img_id=0), dict(img_id=1)]), DETS)
     assert metric.evaluate(2)['pascal_voc/mAP'] == pytest.approx(EXPECTED)
+
+
+def test_one_array_an_image_is_kept():
+    metric = fed(VOCMetric(), order=(1,))
+    ((image, rows),) = metric.results
+    assert (image, rows.shape, rows.dtype) == (1, (2, 6), np.float32)
+    assert rows[:, 5].tolist() == [1, 2]
+
+
+def worker(rank: int, folder: Path) -> None:
+    """Each process has one image; both have image 0 once more, as a sampler repeats it."""
+    torch.set_num_threads(1)
+    os.chdir(folder)  # mmengine leaves a folder behind
+    distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
+    )
+    figures = [fed(metric, order=(rank, 0)).evaluate(2) for metric in (VOCMetric(), KeptResults())]
+    torch.save(figures, folder / f'{rank}.pth')
+    distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(not distributed.is_gloo_available(), reason='this torch has no gloo')
+def test_processes_send_what_they_have_to_the_first(tmp_path):
+    multiprocessing.spawn(worker, (tmp_path,), nprocs=2)
+    first, second = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))
+    assert first == second
+    assert first[0]['pascal_voc/mAP'] == pytest.approx(EXPECTED)
+
+
+def test_kept_results_read_as_lists():
+    metric = fed(KeptResults(), order=(1, 0))
+    metric.evaluate(2)
+    assert [[len(rows) for rows in image] for image in metric.kept] == [[1, 1], [1, 1]]
+    np.testing.assert_allclose(metric.kept[0][1], [[*B, 0.8]])
+    assert evaluate_results(metric.kept, TwoImages(), [VOCMetric()])[
+        'pascal_voc/mAP'
+    ] == pytest.approx(EXPECTED)
 
 
 def test_missing_images_are_counted():
