@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmlite.cli.common import run
 
+MODELS = ('ssd300', 'retinanet', 'fcos')
 EXAMPLE = 'example: python tools/benchmark.py step --model ssd300 --rounds 7'
 
 
@@ -19,7 +20,9 @@ def build_parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=add_arguments.__doc__, description=add_arguments.__doc__)
         add_arguments(verb)
         verb.add_argument('--out', type=Path, metavar='FILE', help='write all of it as JSON too')
-        verb.add_argument('--traceback', action='store_true', help='show the traceback of a mistake')
+        verb.add_argument(
+            '--traceback', action='store_true', help='show the traceback of a mistake'
+        )
     return parser
 
 
@@ -48,14 +51,22 @@ def _infer(parser: argparse.ArgumentParser) -> None:
     _add_model_arguments(parser, rounds=15)
 
 
+def _eval(parser: argparse.ArgumentParser) -> None:
+    """VOC's mAP and COCO's figures, from results that are at hand."""
+    add = parser.add_argument
+    add('--images', type=int, default=4952, help='4952, as many as VOC2007 tests on')
+    add('--peer', type=Path, metavar='PATH', help="mmdet's wheel, or the folder of its files")
+    add('--rounds', type=int, default=5, help='timed runs of each (5)')
+
+
 def _add_model_arguments(parser: argparse.ArgumentParser, rounds: int) -> None:
     add = parser.add_argument
     add(
         '--model',
         nargs='+',
         dest='models',
-        choices=('ssd300', 'retinanet', 'fcos'),
-        default=['ssd300', 'retinanet', 'fcos'],
+        choices=MODELS,
+        default=list(MODELS),
         help='all three if left out',
     )
     add('--device', default='cpu', help="'cpu' or 'cuda'")
@@ -63,4 +74,52 @@ def _add_model_arguments(parser: argparse.ArgumentParser, rounds: int) -> None:
     add('--threads', type=int, help='threads of torch on the CPU')
 
 
-_VERBS = {'step': _step, 'infer': _infer}
+def _startup(parser: argparse.ArgumentParser) -> None:
+    """The start of a training, to its first iteration."""
+    add = parser.add_argument
+    add('--config', help='what is trained (configs/ssd/ssd_demo.py)')
+    add('--images', type=int, default=120_000, help='in a made-up COCO file (120000)')
+    add('--rounds', type=int, default=5, help='processes for each figure (5)')
+
+
+def _memory(parser: argparse.ArgumentParser) -> None:
+    """Memory of the workers that load data."""
+    add = parser.add_argument
+    add('--images', type=int, default=120_000, help='in a made-up COCO file (120000)')
+    add('--workers', type=int, default=2, help='processes that load (2)')
+
+
+def _pipeline(parser: argparse.ArgumentParser) -> None:
+    """Loading and augmentation in one process."""
+    add = parser.add_argument
+    add('--data-root', type=Path, metavar='DIR', help="real pictures in VOC's layout")
+    add('--images', type=int, default=100, help='how many each goes through in a round (100)')
+    add('--rounds', type=int, default=9, help='timed rounds of each (9)')
+
+
+def _scale(parser: argparse.ArgumentParser) -> None:
+    """A step of one process and of two, and a model of 1 to 256."""
+    add = parser.add_argument
+    add('--model', choices=MODELS, default='retinanet', help='(retinanet)')
+    add('--rounds', type=int, default=4, help='timed steps in a turn (4)')
+    add('--repeats', type=int, default=3, help='turns (3)')
+    add('--bandwidth', type=float, metavar='GB/S', help="of the model's link; measured here")
+    add('--latency', type=float, metavar='US', help="of the model's link; measured here")
+    add(
+        '--compute',
+        nargs=3,
+        type=float,
+        metavar=('FORWARD', 'BACKWARD', 'UPDATE'),
+        help="seconds of a GPU's step for the model; measured on one thread here",
+    )
+
+
+_VERBS = {
+    'step': _step,
+    'infer': _infer,
+    'startup': _startup,
+    'memory': _memory,
+    'eval': _eval,
+    'pipeline': _pipeline,
+    'scale': _scale,
+}

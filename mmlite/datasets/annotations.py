@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import zipfile
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from mmlite.errors import ConfigError
 from mmlite.files import DiskFullError, whole_file
 
 HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
-CACHE_VERSION = 2  # raise it when the arrays that a caller caches change their meaning
+CACHE_VERSION = 3  # raise it when the arrays that a caller caches change their meaning
 
 Arrays = dict[str, np.ndarray]
 
@@ -56,6 +57,10 @@ class FlatRecords:
         """Returns the file name of image i."""
         return os.fsdecode(self.filenames[self.name_starts[i] : self.name_starts[i + 1]])
 
+    def all_filenames(self) -> list[str]:
+        """Returns the file names of all images."""
+        return [os.fsdecode(name) for name in self._encoded_names()]
+
     def rows(self, i: int) -> slice:
         """Returns the rows of the boxes of image i."""
         return slice(self.starts[i], self.starts[i + 1])
@@ -79,34 +84,62 @@ class FlatRecords:
     def take(self, inds: Sequence[int]) -> FlatRecords:
         """Returns the records of these images, in this order, with their boxes."""
         inds = np.asarray(inds, np.int64)
-        filenames, name_starts = _join_names([self.filename(i) for i in inds])
-        spans = [np.arange(self.starts[i], self.starts[i + 1]) for i in inds]
-        boxes = _concatenate(spans, np.int64)
+        names = self._encoded_names()
+        counts = np.diff(self.starts)[inds]
+        starts = _starts(counts)
+        boxes = np.arange(starts[-1]) + np.repeat(self.starts[inds] - starts[:-1], counts)
         return FlatRecords(
             self.source_inds[inds],
-            filenames,
-            name_starts,
+            *_join_names([names[i] for i in inds.tolist()]),
             self.sizes[inds],
-            _starts(np.diff(self.starts)[inds]),
+            starts,
             self.bboxes[boxes],
             self.labels[boxes],
             self.difficult[boxes],
         )
 
+    def _encoded_names(self) -> list[bytes]:
+        starts = self.name_starts.tolist()
+        return [self.filenames[start:end] for start, end in itertools.pairwise(starts)]
+
+
+def flat_records(
+    filenames: Sequence[str],
+    sizes: np.ndarray,
+    counts: Sequence[int] | np.ndarray,
+    bboxes: np.ndarray,
+    labels: np.ndarray,
+    difficult: np.ndarray,
+) -> FlatRecords:
+    """Makes records of all images at once.
+
+    Args:
+        filenames: n absolute file names.
+        sizes: (n, 2), width and height in pixels; 0 where unknown.
+        counts: (n,), the number of boxes of each image.
+        bboxes, labels, difficult: (G, 4), (G,) and (G,), image after image, see `FlatRecords`.
+    """
+    return FlatRecords(
+        np.arange(len(filenames)),
+        *_join_names([os.fsencode(name) for name in filenames]),
+        np.asarray(sizes, np.int32).reshape(-1, 2),
+        _starts(counts),
+        bboxes.astype(np.float32).reshape(-1, 4),
+        labels.astype(np.int64),
+        difficult.astype(bool),
+    )
+
 
 def pack_records(records: list[dict]) -> FlatRecords:
     """Packs the dicts that `DetDataset.load_records` describes."""
-    filenames, name_starts = _join_names([record['filename'] for record in records])
     anns = [record['ann'] for record in records]
-    return FlatRecords(
-        np.arange(len(records)),
-        filenames,
-        name_starts,
-        np.array([(r['width'], r['height']) for r in records], np.int32).reshape(-1, 2),
-        _starts([len(ann['labels']) for ann in anns]),
-        _concatenate([ann['bboxes'] for ann in anns], np.float32).reshape(-1, 4),
-        _concatenate([ann['labels'] for ann in anns], np.int64),
-        _concatenate([ann['difficult'] for ann in anns], bool),
+    return flat_records(
+        [record['filename'] for record in records],
+        np.array([(record['width'], record['height']) for record in records], np.int32),
+        [len(ann['labels']) for ann in anns],
+        _concatenate([ann['bboxes'] for ann in anns]),
+        _concatenate([ann['labels'] for ann in anns]),
+        _concatenate([ann['difficult'] for ann in anns]),
     )
 
 
@@ -148,14 +181,13 @@ def _read(path: Path, marks: Arrays) -> Arrays | None:
         return None
 
 
-def _starts(counts: list[int] | np.ndarray) -> np.ndarray:
+def _starts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def _join_names(names: list[str]) -> tuple[bytes, np.ndarray]:
-    encoded = [os.fsencode(name) for name in names]
-    return b''.join(encoded), _starts([len(name) for name in encoded])
+def _join_names(names: list[bytes]) -> tuple[bytes, np.ndarray]:
+    return b''.join(names), _starts([len(name) for name in names])
 
 
-def _concatenate(arrays: list[np.ndarray], dtype: type) -> np.ndarray:
-    return np.concatenate(arrays).astype(dtype) if arrays else np.zeros(0, dtype)
+def _concatenate(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays) if arrays else np.zeros(0)

@@ -88,7 +88,9 @@ class DetDataset(SampleSource):
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
         self.bad_items: dict[str, str] = {}  # image file -> why it cannot be used
-        records = pack_records(self.load_records())
+        records = self.load_records()
+        if not isinstance(records, FlatRecords):
+            records = pack_records(records)
         # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
         self._truth, self._records = self._clean(records)
         if indices is not None:
@@ -97,13 +99,14 @@ class DetDataset(SampleSource):
         self._find_bad_items()
         self._log_summary()
 
-    def load_records(self) -> list[dict]:
+    def load_records(self) -> list[dict] | FlatRecords:
         """Returns a dict per image, after `settle_classes` has been called.
 
         Its keys: filename (absolute), width, height (px; 0 where unknown), and ann, a dict of
         bboxes (g, 4) float32 xyxy in original pixels, labels (g,) int64 1..C and difficult (g,)
         bool (not to be found, but no mistake either: difficult in VOC, crowds in COCO). Where the
-        annotation of one image cannot be used, it writes why into `self.bad_items`.
+        annotation of one image cannot be used, it writes why into `self.bad_items`. Where the
+        boxes of all images are in arrays, `flat_records` makes the records without the dicts.
         """
         raise NotImplementedError(f'{type(self).__name__} must define load_records()')
 
@@ -206,7 +209,7 @@ class DetDataset(SampleSource):
 
     def _find_bad_items(self) -> None:
         """Counts the items known to be bad before any is loaded; in training refuses too many."""
-        names = [self.filename(i) for i in range(len(self))]
+        names = self._records.all_filenames()
         found = self.bad_items
         # not a subclass, which may read from elsewhere
         if any(type(step) is LoadImageFromFile for step in self.pipeline.transforms):
@@ -261,7 +264,7 @@ class DetDataset(SampleSource):
         """Returns the indices of the images that `filter_cfg` leaves in."""
         sides = records.sizes.min(axis=1)
         small = (sides > 0) & (sides < self.filter_cfg.get('min_size', 0))
-        bad = np.array([records.filename(i) in self.bad_items for i in range(len(records))], bool)
+        bad = np.array([name in self.bad_items for name in records.all_filenames()], bool)
         empty = ~small & (np.diff(records.starts) == 0) & ~bad  # of those the boxes are unknown
         self._note(small.sum(), 'images left out by min_size')
         if self.filter_cfg.get('filter_empty_gt', False):
@@ -272,7 +275,8 @@ class DetDataset(SampleSource):
 
     def _take(self, indices: int | Sequence[int | str]) -> None:
         """Leaves only these images, see `indices`."""
-        names = {os.path.basename(self.filename(i)): i for i in range(len(self))}
+        all_names = self._records.all_filenames()
+        names = {os.path.basename(name): i for i, name in enumerate(all_names)}
         wanted = range(indices) if isinstance(indices, int) else indices
         inds = [names.get(i, -1) if isinstance(i, str) else i for i in wanted]
         for index, given in zip(inds, wanted, strict=True):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mmlite.datasets.annotations import Arrays
+from mmlite.datasets.annotations import Arrays, FlatRecords, flat_records
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.coco_json import load_coco_json
 from mmlite.errors import ConfigError, DataError
@@ -65,7 +65,7 @@ class CocoDataset(DetDataset):
         'one folder, which is data_root: it then holds train2017, val2017 and annotations.'
     )
 
-    def load_records(self) -> list[dict]:
+    def load_records(self) -> FlatRecords:
         self._check_prefix('img', 'the folder of the images')
         if not self.ann_file:
             raise ConfigError(f'{self.title}: ann_file is missing, the path of a JSON file')
@@ -82,7 +82,9 @@ class CocoDataset(DetDataset):
         counts = np.bincount(source['category_inds'], minlength=len(names))
         labels_by_name = self.settle_classes(dict(zip(names, counts.tolist(), strict=True)))
         labels = np.array([labels_by_name.get(name, 0) for name in names], np.int64)
-        self._source = source
+        # what evaluation asks for; each worker that is spawned gets a copy
+        kept = ('image_ids', 'category_ids', 'bboxes', 'areas', 'crowd')
+        self._source = {key: source[key] for key in kept}
         self._labels = labels[source['category_inds']]
         self._ends = np.searchsorted(
             source['image_inds'], np.arange(len(source['image_ids'])), side='right'
@@ -90,27 +92,21 @@ class CocoDataset(DetDataset):
         self._category_of_label = {label: i for i, label in enumerate(labels.tolist()) if label}
         self._note(int(source['unlisted']), 'annotations of images that are not listed left out')
         self._note((self._labels == 0).sum(), 'annotations of other classes left out')
-        return self._make_records(img_dir)
+        return self._make_records(source, paths)
 
-    def _make_records(self, img_dir: str) -> list[dict]:
-        source = self._source
+    def _make_records(self, source: Arrays, paths: list[str]) -> FlatRecords:
         usable = usable_annotations(source)
         self._note((~usable & (self._labels > 0)).sum(), 'annotations without a usable box')
         kept = usable & (self._labels > 0)
-        corners = np.concatenate(
-            [source['bboxes'][:, :2], source['bboxes'][:, :2] + source['bboxes'][:, 2:]], axis=1
-        ).astype(np.float32)
-        records = []
-        for i, (name, (width, height)) in enumerate(
-            zip(source['file_names'].tolist(), source['sizes'].tolist(), strict=True)
-        ):
-            rows = np.flatnonzero(kept[self._rows(i)]) + self._rows(i).start
-            ann = dict(
-                bboxes=corners[rows], labels=self._labels[rows], difficult=source['crowd'][rows]
-            )
-            filename = os.path.join(img_dir, name)
-            records.append(dict(filename=filename, width=width, height=height, ann=ann))
-        return records
+        xy, wh = np.split(source['bboxes'][kept], 2, axis=1)
+        return flat_records(
+            paths,
+            source['sizes'],
+            np.bincount(source['image_inds'][kept], minlength=len(paths)),
+            np.concatenate([xy, xy + wh], axis=1),
+            self._labels[kept],
+            source['crowd'][kept],
+        )
 
     def _rows(self, source_ind: int) -> slice:
         """Returns the annotations of an image, by its index in the file."""

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from mmlite.datasets.annotations import cached
+from mmlite.datasets.encoded_image import ImageError, check_pixels, read_image, unreadable
 from mmlite.datasets.image_header import max_pixels, read_header
-from mmlite.datasets.transforms.loading import ImageError, check_pixels, read_image, unreadable
 
 # what OpenCV reads; where several files differ only in the ending, the first of these is taken
 IMAGE_ENDINGS = (

@@ -143,4 +143,4 @@ def default_visualizer() -> dict:
     backends = [dict(type='LocalVisBackend')]
     if importlib.util.find_spec('tensorboard') is not None:
         backends.append(dict(type='TensorboardVisBackend'))
-    return dict(type='Visualizer', vis_backends=backends)
+    return dict(type='DetLocalVisualizer', vis_backends=backends)

@@ -43,7 +43,12 @@ from mmlite.engine.checkpoint import (
 from mmlite.engine.checks import check_checkpoint_classes, typed_loop
 from mmlite.engine.hooks.checkpoint import CheckpointHook
 from mmlite.engine.learning_rate import fit_to_batch
-from mmlite.engine.prepare_model import compile_parts, for_one_process, for_several_processes
+from mmlite.engine.prepare_model import (
+    compile_parts,
+    for_one_process,
+    for_several_processes,
+    fused_on_gpu,
+)
 from mmlite.engine.random_state import seed_generators, set_random_state
 from mmlite.engine.resume import check_can_be_resumed, resumed_position
 from mmlite.engine.run_state import (
@@ -237,6 +242,9 @@ class Runner(mmengine.runner.Runner):
         if isinstance(optim_wrapper, dict) and isinstance(optim_wrapper.get('type'), str):
             cls = OPTIM_WRAPPERS.find(optim_wrapper['type'], 'optim_wrapper')
             optim_wrapper = ConfigDict(optim_wrapper, type=cls)
+        if isinstance(optim_wrapper, dict) and isinstance(optim_wrapper.get('optimizer'), dict):
+            optimizer = fused_on_gpu(optim_wrapper['optimizer'])
+            optim_wrapper = ConfigDict(optim_wrapper, optimizer=optimizer)
         return super().build_optim_wrapper(optim_wrapper)
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:

@@ -129,7 +129,7 @@ def _log(top: Section) -> tuple[dict[str, Any], dict[str, Any] | None]:
     config.close('the log has no such setting')
     if len(backends) == 1:
         return logger, None
-    return logger, dict(type='Visualizer', vis_backends=backends, name='visualizer')
+    return logger, dict(type='DetLocalVisualizer', vis_backends=backends, name='visualizer')
 
 
 def _custom_hooks(top: Section) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import cv2
 import pytest
 from PIL import Image
 
-from mmlite.datasets.transforms.loading import ImageError, read_image
+from mmlite.datasets.encoded_image import ImageError, read_image
 from tests.corpus.case import Case
 from tests.corpus.good import coco, first_image, good_copy, good_set, refused, skipped, voc
 

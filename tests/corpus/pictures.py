@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from mmlite.datasets import VOCDataset
+from mmlite.datasets.encoded_image import read_image
 from mmlite.datasets.image_files import image_error, read_size
-from mmlite.datasets.transforms.loading import read_image
 from tests.corpus.case import Case
 from tests.corpus.good import FIRST, LOAD, RESIZE, first_image, first_xml, good_copy, voc
 

@@ -49,6 +49,19 @@ def test_take_takes_their_boxes_along() -> None:
     assert kept.sizes.tolist() == [[10, 20], [10, 20]]
 
 
+@given(st.lists(st.integers(0, 4), min_size=1), st.data())
+def test_take_is_packing_those_records_alone(counts: list[int], data: st.DataObject) -> None:
+    records = [record(f'image {i}', count, 10 * i) for i, count in enumerate(counts)]
+    inds = data.draw(st.lists(st.integers(0, len(counts) - 1)))  # in any order, some twice
+    kept, packed = pack_records(records).take(inds), pack_records([records[i] for i in inds])
+    assert kept.all_filenames() == packed.all_filenames() == [f'image {i}' for i in inds]
+    assert kept.source_inds.tolist() == inds
+    for name in ('name_starts', 'sizes', 'starts', 'bboxes', 'labels', 'difficult'):
+        ours, theirs = getattr(kept, name), getattr(packed, name)
+        assert ours.dtype == theirs.dtype
+        assert np.array_equal(ours, theirs)
+
+
 class Counted:
     """A `compute` that says how often it was called."""
 

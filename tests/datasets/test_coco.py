@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from mmlite.datasets import CocoDataset, ConcatDataset, MissingDataError
+from mmlite.datasets.coco_json import load_coco_json, read_json
 from mmlite.errors import ConfigError, DataError
 from mmlite.evaluation import VOCMetric, evaluate_results
 from tests.golden import FOLDER
@@ -238,3 +240,29 @@ def test_golden_boxes_and_map():
         args = dict(iou_thrs=expected['iou_thr'], eval_mode=expected['eval_mode'])
         figures = evaluate_results(results, dataset, [VOCMetric(**args)])
         assert figures['pascal_voc/mAP'] == pytest.approx(expected['mAP'], abs=1e-6)
+
+
+def test_outlines_are_not_kept_and_change_nothing(tmp_path, build, monkeypatch):
+    monkeypatch.setenv('MMLITE_CACHE', str(tmp_path / 'cache'))
+    plain = build()
+    outlined = content()
+    outlined['annotations'][0]['segmentation'] = [[1, 2, 11, 2, 11, 14]]
+    outlined['annotations'][1]['segmentation'] = dict(counts=[3, 5], size=[40, 30])
+    assert [truth(build(outlined), i) for i in range(3)] == [truth(plain, i) for i in range(3)]
+    read = read_json(str(tmp_path / 'all.json'))
+    assert read == content()
+
+
+@pytest.mark.parametrize('text', [json.dumps(content()), '{"images"'], ids=['good', 'broken'])
+@pytest.mark.parametrize('collecting', [True, False])
+def test_the_garbage_collector_is_left_as_it_was(tmp_path, text, collecting):
+    (tmp_path / 'a.json').write_text(text)
+    (gc.enable if collecting else gc.disable)()
+    try:
+        load_coco_json(str(tmp_path / 'a.json'))
+    except DataError:
+        assert text != json.dumps(content())
+    finally:
+        left = gc.isenabled()
+        gc.enable()
+    assert left == collecting

@@ -16,7 +16,7 @@ from mmlite.datasets.loader import (
     SeededIndex,
     derive_seed,
     init_worker,
-    sample_seed,
+    kept_random_state,
 )
 from mmlite.errors import ConfigError, UnknownTypeError
 from tests.datasets.test_base import toy
@@ -84,7 +84,7 @@ def test_loading_in_this_process_leaves_its_random_state_alone() -> None:
     def state() -> tuple:
         return random.random(), np.random.rand(), torch.rand(()).item()
 
-    with sample_seed(1):  # so that the test itself disturbs no other
+    with kept_random_state():  # so that the test itself disturbs no other
         random.seed(3)
         np.random.seed(3)
         torch.manual_seed(3)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmlite.engine.build import build_runner
+from mmlite.engine.prepare_model import fused_on_gpu
 from mmlite.engine.random_state import seed_generators
 from mmlite.errors import ConfigError
 from tests.runs import Watch, equal, log, tiny
@@ -158,3 +159,20 @@ def test_determinism_warns_and_ends_with_its_run() -> None:
     seed_generators(0)
     assert not torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.deterministic
+
+
+@pytest.mark.parametrize(
+    ('optimizer', 'is_fused'),
+    [
+        (dict(type='SGD', lr=0.1), True),
+        (dict(type='AdamW', lr=0.1), True),
+        (dict(type='SGD', lr=0.1, fused=False), False),
+        (dict(type='SGD', lr=0.1, foreach=True), None),
+        (dict(type='Rprop', lr=0.1), None),  # has no such kernel
+    ],
+)
+def test_optimisers_are_fused_on_a_gpu(monkeypatch, optimizer: dict, is_fused: bool | None) -> None:
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    assert fused_on_gpu(optimizer) == optimizer
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    assert fused_on_gpu(optimizer).get('fused') is is_fused

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmlite.datasets import DetDataset
+from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.datasets.image_files import image_error, read_size
-from mmlite.datasets.transforms.loading import ImageError, read_image
 from mmlite.errors import UserError
 from tests.corpus.good import FIRST, coco, good_copy, voc
 from tests.corpus.yolo_csv import csv, yolo, yolo_copy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from torch import Tensor
 
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates

@@ -145,7 +145,8 @@ def test_inside_has_the_order_of_the_priors():
     )
     expected = (centres[:, 0] - half < 200) & (centres[:, 1] - half < 100)
     assert torch.equal(inds, expected.nonzero()[:, 0])
-    levels = expected.split([h * w * a for (h, w), a in zip(sizes, (4, 6, 6, 6, 4, 4), strict=True)])
+    per_cell = (4, 6, 6, 6, 4, 4)
+    levels = expected.split([h * w * a for (h, w), a in zip(sizes, per_cell, strict=True)])
     assert num_per_level == [level.sum() for level in levels]
 
 

@@ -10,9 +10,11 @@ Contract of `results` (arrays (h, w, c) BGR; boxes xyxy; sizes in pixels):
 - after Normalize: `img_norm_cfg`.
 
 A transform changes the dict that it is given, never the arrays in it. One that returns None
-drops the sample. All randomness comes from numpy's global generator.
+drops the sample. All randomness comes from numpy's global generator. `img` is an array to all
+classes but those with `takes_window = True`, which `Compose` may hand a Window (`window.py`).
 """
 
+from mmlite.datasets.encoded_image import ImageError
 from mmlite.datasets.transforms.albu import Albu
 from mmlite.datasets.transforms.compose import Compose, TransformError
 from mmlite.datasets.transforms.expand_crop import Expand, MinIoURandomCrop
@@ -24,7 +26,6 @@ from mmlite.datasets.transforms.formatting import (
 )
 from mmlite.datasets.transforms.loading import (
     FilterAnnotations,
-    ImageError,
     LoadAnnotations,
     LoadImageFromFile,
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from mmlite.datasets.transforms.window import Window, takes_window
 from mmlite.errors import ConfigError, UserError
 from mmlite.registry import TRANSFORMS
 
@@ -17,6 +20,10 @@ class TransformError(RuntimeError):
 
 class Compose:
     """A pipeline.
+
+    Steps in a row that take windows (`window.py`) hand one along in the place of `img`, so that
+    Expand, MinIoURandomCrop, Resize and RandomFlip make only the pixels that come out at the end.
+    All other steps get and leave arrays.
 
     Args:
         transforms: each a config dict with `type`, built through the registry TRANSFORMS, or
@@ -41,9 +48,9 @@ class Compose:
             UserError: a transform raised it; it names its own offender and passes as it is.
             TransformError: a transform raised anything else, or returned no dict.
         """
-        for step, transform in enumerate(self.transforms):
+        for step in range(len(self.transforms)):
             try:
-                outcome = transform(results)
+                outcome = self._run(step, results)
             except UserError:
                 raise
             except Exception as error:
@@ -56,6 +63,19 @@ class Compose:
                 raise TransformError(self._message(step, results, reason))
             results = outcome
         return results
+
+    def _run(self, step: int, results: dict[str, Any]) -> Any:
+        transform, *after = self.transforms[step : step + 2]
+        if not takes_window(transform):
+            return transform(results)
+        if isinstance(results.get('img'), np.ndarray):
+            results['img'] = Window.of(results['img'])
+        outcome = getattr(transform, 'open_window', transform)(results)
+        if not any(map(takes_window, after)) and isinstance(outcome, dict):
+            img = outcome.get('img')
+            if isinstance(img, Window):
+                outcome['img'] = img.pixels()
+        return outcome
 
     def __repr__(self) -> str:
         return f'Compose({", ".join(map(_name, self.transforms))})'

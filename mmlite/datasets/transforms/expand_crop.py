@@ -29,15 +29,27 @@ def draw_patches(size: tuple[int, int], min_crop_size: float, num: int) -> np.nd
     Edges are uniform from `min_crop_size` of the picture's to all of it; those with h / w out
     of 0.5 to 2, or without a pixel, are left out.
     """
-    width, height = size
-    patch_w = np.random.uniform(min_crop_size * width, width, num)
-    patch_h = np.random.uniform(min_crop_size * height, height, num)
-    left = np.random.uniform(0, width - patch_w)
-    top = np.random.uniform(0, height - patch_h)
-    patches = np.stack([left, top, left + patch_w, top + patch_h], 1).astype(np.int64)
-    aspect = patch_h / patch_w
+    edges = np.array(size)[:, None]
+    shares, places = np.random.random((2, 2, num))
+    patch_wh = edges * (min_crop_size + (1 - min_crop_size) * shares)
+    left_top = places * (edges - patch_wh)
+    patches = np.concatenate([left_top, left_top + patch_wh]).astype(np.int64)
+    aspect = patch_wh[1] / patch_wh[0]
     usable = (aspect >= ASPECT_RANGE[0]) & (aspect <= ASPECT_RANGE[1])
-    return patches[usable & (patches[:, 2:] > patches[:, :2]).all(1)]
+    return patches.T[usable & (patches[2:] > patches[:2]).all(0)]
+
+
+def greatest_iou(bboxes: np.ndarray, size: tuple[int, int], min_crop_size: float) -> float:
+    """Returns what no patch's IoU with the smallest box (n, 4) can exceed, inf without a box.
+
+    IoU <= area of the box / area of the patch; `size` and `min_crop_size` as of `draw_patches`.
+    """
+    # cutting both ends of an edge to whole pixels takes away less than one pixel
+    least_w, least_h = (max(min_crop_size * edge - 1, 0) for edge in size)
+    if not len(bboxes) or not least_w * least_h:
+        return np.inf
+    areas = np.maximum(bboxes[:, 2:] - bboxes[:, :2], 0).prod(1)
+    return float(areas.min()) / (least_w * least_h)
 
 
 @TRANSFORMS.register_module()
@@ -54,6 +66,8 @@ class Expand:
     Raises:
         ConfigError: `mean` is not three numbers, or a range is wrong.
     """
+
+    takes_window = True
 
     def __init__(
         self,
@@ -112,6 +126,8 @@ class MinIoURandomCrop:
         ConfigError: a number is not within 0 to 1.
     """
 
+    takes_window = True
+
     def __init__(
         self,
         min_ious: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9),
@@ -133,22 +149,24 @@ class MinIoURandomCrop:
         if patch is None:
             return results
         set_image(results, crop_image(img, patch))
-        if 'gt_labels' in results and 'gt_bboxes' in results:
-            inside = centers_inside(results['gt_bboxes'], patch[None])[0]
-            results['gt_labels'] = results['gt_labels'][inside]
-        for key in BOX_KEYS:
-            if key in results:
-                inside = centers_inside(results[key], patch[None])[0]
-                kept = results[key][inside]
-                results[key] = crop_bboxes(kept, patch, self.bbox_clip_border)
+        inside = {
+            key: centers_inside(results[key], patch[None])[0] for key in BOX_KEYS if key in results
+        }
+        if 'gt_labels' in results and 'gt_bboxes' in inside:
+            results['gt_labels'] = results['gt_labels'][inside['gt_bboxes']]
+        for key, kept in inside.items():
+            results[key] = crop_bboxes(results[key][kept], patch, self.bbox_clip_border)
         return results
 
     def draw(self, size: tuple[int, int], bboxes: np.ndarray) -> np.ndarray | None:
         """Returns a patch (4,) of a picture of `size` (w, h), or None: the whole picture."""
+        limit = greatest_iou(bboxes, size, self.min_crop_size)
         while True:
             min_iou = self.choices[np.random.randint(len(self.choices))]
             if min_iou is None:
                 return None
+            if min_iou > limit:
+                continue  # where boxes are small, most rounds end here
             patches = draw_patches(size, self.min_crop_size, PATCHES_PER_ROUND)
             good = good_patches(bboxes, patches, min_iou)
             if good.any():

@@ -1,16 +1,22 @@
 """Pure functions on pictures and boxes; what is random about them stands in the classes.
 
-Pictures are (h, w, 3); boxes (n, 4) float32 xyxy in pixels of their picture; sizes (w, h);
-patches (p, 4) int64 xyxy, their far edge exclusive. No function changes its arguments, and an
-array that needs no change is returned as it is.
+Pictures are (h, w, 3), and where it says `Picture` also windows, which come back as windows;
+boxes (n, 4) float32 xyxy in pixels of their picture; sizes (w, h); patches (p, 4) int64 xyxy, their
+far edge exclusive. No function changes its arguments, and an array that needs no change is returned
+as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
+
+from mmlite.datasets.transforms.window import Window
+
+Picture = TypeVar('Picture', np.ndarray, Window)
 
 INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST,
@@ -37,12 +43,12 @@ def scaled_size(width: int, height: int, factor: tuple[float, float]) -> tuple[i
     return max(1, int(width * factor[0] + 0.5)), max(1, int(height * factor[1] + 0.5))
 
 
-def resize_image(
-    img: np.ndarray, size: tuple[int, int], interpolation: str = 'bilinear'
-) -> np.ndarray:
+def resize_image(img: Picture, size: tuple[int, int], interpolation: str = 'bilinear') -> Picture:
     """Returns the picture at `size` (w, h); the very same array where it has that size."""
     if img.shape[1::-1] == tuple(size):
         return img
+    if isinstance(img, Window):
+        return img.resize(size, INTERPOLATIONS[interpolation])
     return cv2.resize(img, size, interpolation=INTERPOLATIONS[interpolation])
 
 
@@ -56,8 +62,10 @@ def clip_bboxes(bboxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(bboxes, 0, np.array(size * 2, bboxes.dtype))
 
 
-def flip_image(img: np.ndarray, direction: str = 'horizontal') -> np.ndarray:
+def flip_image(img: Picture, direction: str = 'horizontal') -> Picture:
     """Returns the picture mirrored; 'diagonal' is both ways, a half turn."""
+    if isinstance(img, Window):
+        return img.flip(FLIP_CODES[direction])
     return cv2.flip(img, FLIP_CODES[direction])
 
 
@@ -86,9 +94,11 @@ def pad_image(img: np.ndarray, size: tuple[int, int], value: Sequence[float]) ->
 
 
 def expand_image(
-    img: np.ndarray, size: tuple[int, int], offset: tuple[int, int], fill: Sequence[float]
-) -> np.ndarray:
+    img: Picture, size: tuple[int, int], offset: tuple[int, int], fill: Sequence[float]
+) -> Picture:
     """Returns a canvas of `size` (w, h) filled with BGR `fill`, the picture at `offset` (x, y)."""
+    if isinstance(img, Window):
+        return img.expand(size, offset, fill)
     height, width = img.shape[:2]
     left, top = offset
     right, bottom = size[0] - width - left, size[1] - height - top
@@ -102,8 +112,10 @@ def translate_bboxes(bboxes: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
     return bboxes + np.array(tuple(offset) * 2, bboxes.dtype)
 
 
-def crop_image(img: np.ndarray, patch: Sequence[int]) -> np.ndarray:
+def crop_image(img: Picture, patch: Sequence[int]) -> Picture:
     """Returns the patch (x1, y1, x2, y2) of the picture: a view, nothing is copied."""
+    if isinstance(img, Window):
+        return img.crop(patch)
     x1, y1, x2, y2 = patch
     return img[y1:y2, x1:x2]
 
@@ -120,6 +132,11 @@ def overlaps_patch(bboxes: np.ndarray, patch: Sequence[int]) -> np.ndarray:
     x1, y1, x2, y2 = patch
     left_top, right_bottom = bboxes[:, :2], bboxes[:, 2:]
     return ((left_top < (x2, y2)) & (right_bottom > (x1, y1))).all(axis=1)
+
+
+def recolor_image(img: Picture, function: Callable[[np.ndarray], np.ndarray]) -> Picture:
+    """Returns what `function` makes of the picture; it has to treat each pixel by itself."""
+    return img.recolor(function) if isinstance(img, Window) else function(img)
 
 
 def centers_inside(bboxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
@@ -148,5 +165,7 @@ def good_patches(bboxes: np.ndarray, patches: np.ndarray, min_iou: float) -> np.
     """
     if not len(bboxes):
         return np.ones(len(patches), bool)
-    overlap = (patch_ious(bboxes, patches) >= min_iou).all(1)
-    return overlap & centers_inside(bboxes, patches).any(1)
+    seen = centers_inside(bboxes, patches).any(1)
+    if min_iou > 0 and seen.any():
+        seen &= (patch_ious(bboxes, patches) >= min_iou).all(1)
+    return seen

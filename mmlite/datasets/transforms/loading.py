@@ -2,108 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import os
 from typing import Any
 
 import cv2
 import numpy as np
 
-from mmlite.datasets.bad_items import BadItemError
-from mmlite.datasets.image_header import MAX_PIXELS_VARIABLE, Header, max_pixels, read_header
+from mmlite.datasets.encoded_image import EncodedImage, open_image
+from mmlite.datasets.image_cache import ImageCache
+from mmlite.datasets.transforms.geometry import Picture
+from mmlite.datasets.transforms.window import Window
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
-
-JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 
 # mmcv's names. 'color' turns the picture as its EXIF orientation says, the other one does not.
 _COLOR_TYPES = {
     'color': cv2.IMREAD_COLOR,
     'color_ignore_orientation': cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
 }
-
-
-class ImageError(BadItemError):
-    """An image file that is missing or cannot be decoded; the message names it and says why."""
-
-
-def read_image(
-    path: str, flag: int = cv2.IMREAD_COLOR, annotated_size: tuple[int, int] | None = None
-) -> np.ndarray:
-    """Reads an image file as (h, w, 3) BGR uint8; transparency is dropped.
-
-    Args:
-        path: of the file.
-        flag: OpenCV's; the default one turns the picture as its EXIF orientation says.
-        annotated_size: (w, h) of the picture that boxes were drawn on. Where that is the unturned
-            one, the picture stays as stored.
-
-    Raises:
-        ImageError: there is no such file, it is empty, cut off, has too many pixels, or is nothing
-            that OpenCV can decode.
-    """
-    data = _read_file(path)
-    header = read_header(io.BytesIO(data))
-    if header:
-        check_pixels(path, header)
-        if header.turned and header.size == annotated_size != header.shown_size:
-            flag |= cv2.IMREAD_IGNORE_ORIENTATION
-    if is_cut_off_jpeg(data):
-        raise ImageError(
-            f'{path}: the JPEG file is cut off after {len(data)} bytes (no end marker); copy it '
-            'anew from its source'
-        )
-    try:
-        img = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    except cv2.error as error:
-        raise ImageError(f'{path}: OpenCV cannot decode the image: {error}') from error
-    if img is None:
-        raise ImageError(
-            f'{path}: OpenCV cannot decode the image ({len(data)} bytes that start with '
-            f'{data[:8]!r}): damaged, or no image at all'
-        )
-    return img
-
-
-def _read_file(path: str) -> bytes:
-    try:
-        # not cv2.imread: on Windows that cannot open paths beyond ASCII
-        with open(path, 'rb') as file:
-            data = file.read()
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
-    if not data:
-        raise unreadable(path)
-    return data
-
-
-def unreadable(path: str, error: Exception | None = None) -> ImageError:
-    """Returns the error for a file that cannot be opened, or that is empty."""
-    if error is None:
-        return ImageError(f'{path}: the image file is empty (0 bytes)')
-    if isinstance(error, FileNotFoundError):
-        target = f', it is a link to {os.readlink(path)!r}' if os.path.islink(path) else ''
-        return ImageError(f'{path}: there is no such image file{target}')
-    reason = getattr(error, 'strerror', None) or error  # a path with a null byte: ValueError
-    return ImageError(f'{path}: the image cannot be read: {reason}')
-
-
-def check_pixels(path: str, header: Header) -> None:
-    """Raises ImageError if an image is larger than `max_pixels`; decoding it takes the memory."""
-    (width, height), limit = header.size, max_pixels()
-    if width * height > limit:
-        raise ImageError(
-            f'{path}: {width} x {height} is {width * height} pixels, and {limit} are allowed; '
-            f'the environment variable {MAX_PIXELS_VARIABLE} raises the limit'
-        )
-
-
-def is_cut_off_jpeg(data: bytes) -> bool:
-    """Tells whether a JPEG file ends inside its scan; OpenCV fills the rest in with grey."""
-    if not data.startswith(JPEG_START) or data.endswith(JPEG_END):
-        return False
-    # an end marker before the last scan belongs to a thumbnail; bytes after the end are harmless
-    return data.rfind(JPEG_END) <= data.rfind(JPEG_SCAN)  # equal where there is neither
+_CACHES = (None, 'encoded', 'decoded')
 
 
 @TRANSFORMS.register_module()
@@ -122,11 +38,19 @@ class LoadImageFromFile:
             (never turned).
         imdecode_backend: only 'cv2'.
         backend_args: only None: files on a disk.
+        reduced_decode: decodes a JPEG at a half, a quarter or an eighth of its size where the
+            steps that follow (Expand, MinIoURandomCrop, Resize) shrink it at least as much. Less
+            work, but other pixels: an average of those that bilinear resizing would leave out.
+        cache: 'encoded' keeps the files in memory, 'decoded' the pictures; a file that changes
+            meanwhile is not read again. Each worker has a cache of its own, see `ImageCache`.
+        cache_mb: 10^6 bytes that a cache may hold; further images are loaded each time.
 
     Raises:
-        ConfigError: an argument has a value that is not supported.
+        ConfigError: an argument has a value that is not supported, or two exclude each other.
         ImageError: when called, see `read_image`.
     """
+
+    takes_window = True
 
     def __init__(
         self,
@@ -134,6 +58,9 @@ class LoadImageFromFile:
         color_type: str = 'color',
         imdecode_backend: str = 'cv2',
         backend_args: None = None,
+        reduced_decode: bool = False,
+        cache: str | None = None,
+        cache_mb: float = 1000,
     ) -> None:
         if color_type not in _COLOR_TYPES:
             raise ConfigError(
@@ -142,17 +69,47 @@ class LoadImageFromFile:
             )
         _only('LoadImageFromFile', 'imdecode_backend', imdecode_backend, 'cv2')
         _only('LoadImageFromFile', 'backend_args', backend_args, None)
+        if cache not in _CACHES:
+            raise ConfigError(
+                f'LoadImageFromFile.cache: one of {_CACHES} is expected, found {cache!r}'
+            )
+        if reduced_decode and (to_float32 or cache == 'decoded'):
+            raise ConfigError(
+                'LoadImageFromFile: reduced_decode=True excludes to_float32=True and '
+                "cache='decoded', which are about whole pictures"
+            )
         self.to_float32 = to_float32
         self.flag = _COLOR_TYPES[color_type]
+        self.reduced_decode = reduced_decode
+        self.encoded = ImageCache[EncodedImage](1e6 * cache_mb if cache == 'encoded' else 0)
+        self.decoded = ImageCache[np.ndarray](1e6 * cache_mb if cache == 'decoded' else 0)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        path = results['filename'] if 'filename' in results else results['img_path']
-        img = read_image(path, self.flag, (results.get('width'), results.get('height')))
-        results['filename'] = results['img_path'] = path
+        key = _file_and_size(results)
+        img = self.decoded.get(key, lambda: self._open(*key).decode())
         return set_loaded_image(results, img.astype(np.float32) if self.to_float32 else img)
 
+    def open_window(self, results: dict[str, Any]) -> dict[str, Any]:
+        """As when called, but with `reduced_decode` a JPEG becomes a Window on what is encoded."""
+        image = self._open(*_file_and_size(results)) if self.reduced_decode else None
+        if image is None or not image.is_reducible:
+            return self(results)
+        return set_loaded_image(results, Window.of(image))
 
-def set_loaded_image(results: dict[str, Any], img: np.ndarray) -> dict[str, Any]:
+    def _open(self, path: str, annotated_size: tuple[int, int]) -> EncodedImage:
+        return self.encoded.get(
+            (path, annotated_size), lambda: open_image(path, self.flag, annotated_size)
+        )
+
+
+def _file_and_size(results: dict[str, Any]) -> tuple[str, tuple[int, int]]:
+    """Returns the file of a sample, under both its names from now on, and its annotated (w, h)."""
+    path = results['filename'] if 'filename' in results else results['img_path']
+    results['filename'] = results['img_path'] = path
+    return path, (results.get('width'), results.get('height'))
+
+
+def set_loaded_image(results: dict[str, Any], img: Picture) -> dict[str, Any]:
     """Puts a fresh (h, w, 3) BGR picture and what later steps keep up to date into `results`."""
     results['img'] = img
     results['ori_shape'] = results['img_shape'] = results['pad_shape'] = img.shape
@@ -179,6 +136,8 @@ class LoadAnnotations:
     Raises:
         ConfigError: an argument has a value that is not supported.
     """
+
+    takes_window = True
 
     def __init__(
         self,
@@ -215,6 +174,8 @@ class FilterAnnotations:
             is taken. The name is mmdet's and says the opposite. A picture that had no box to
             begin with passes either way, as there.
     """
+
+    takes_window = True
 
     def __init__(
         self, min_gt_bbox_wh: tuple[float, float] = (1, 1), keep_empty: bool = True

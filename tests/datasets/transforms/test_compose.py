@@ -53,6 +53,16 @@ def test_a_user_error_passes_as_it_is(tmp_path):
         Compose([dict(type='LoadImageFromFile')])(dict(filename=str(tmp_path / 'no.jpg')))
 
 
+def test_an_error_in_a_row_of_windows_names_a_step_of_it(monkeypatch):
+    def broken(*_, **__):
+        raise ValueError('no pixels today')
+
+    monkeypatch.setattr('cv2.resize', broken)
+    pipeline = Compose([dict(type='Resize', scale=(6, 2)), dict(type='RandomFlip', prob=0)])
+    with pytest.raises(TransformError, match=r'^RandomFlip \(step 2 of 2\).*no pixels today'):
+        pipeline(dict(img=np.zeros((4, 8, 3), np.uint8)))
+
+
 def test_a_transform_that_returns_no_dict_is_named():
     def broken(results):
         return results, 1

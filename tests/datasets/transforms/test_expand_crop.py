@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmlite.datasets.transforms import Expand, MinIoURandomCrop
-from mmlite.datasets.transforms.expand_crop import draw_patches
+from mmlite.datasets.transforms.expand_crop import draw_patches, greatest_iou
 from mmlite.datasets.transforms.geometry import crop_image, patch_ious
 from mmlite.errors import ConfigError
 
@@ -95,6 +95,34 @@ def test_patches_lie_in_the_picture_and_are_large_enough(width, height, min_crop
     sizes = patches[:, 2:] - patches[:, :2]
     # cutting both ends to whole pixels takes away less than one pixel in sum
     assert (sizes > np.array([width, height]) * min_crop_size - 1).all() and (sizes > 0).all()
+
+
+@given(st.integers(2, 300), st.integers(2, 300), st.floats(0, 1), st.integers(0, 1000))
+def test_no_patch_overlaps_the_smallest_box_more_than_the_limit(width, height, share, seed):
+    np.random.seed(seed)
+    corners = np.sort(np.random.uniform(0, 1, (4, 2, 2)), axis=1) * (width, height)
+    bboxes = corners.reshape(4, 4).astype(np.float32)
+    patches = draw_patches((width, height), share, 50)
+    smallest_iou = patch_ious(bboxes, patches).min(1)
+    assert (smallest_iou <= greatest_iou(bboxes, (width, height), share) + 1e-6).all()
+
+
+def test_limit_of_small_boxes():
+    box = np.array([[0, 0, 9, 8]], np.float32)
+    # the least patch of 100 x 80 at 0.3 has 30 x 24 pixels, less one each: 72 / (29 * 23)
+    assert greatest_iou(box, (100, 80), 0.3) == pytest.approx(0.10795, abs=1e-5)
+    assert greatest_iou(box[:0], (100, 80), 0.3) == greatest_iou(box, (3, 80), 0.3) == np.inf
+
+
+def test_a_round_that_cannot_succeed_draws_no_patch(monkeypatch):
+    np.random.seed(0)
+    crop = MinIoURandomCrop()
+    crop.choices = (0.9, 0.9, None)
+    monkeypatch.setattr(
+        'mmlite.datasets.transforms.expand_crop.draw_patches', lambda *_: pytest.fail('drawn')
+    )
+    boxes = np.array([[0, 0, 9, 8], [0, 0, 90, 70]], np.float32)
+    assert {crop.draw((100, 80), boxes) for _ in range(20)} == {None}
 
 
 def test_patches_are_not_too_long():

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmlite.datasets.encoded_image import open_image
 from mmlite.datasets.transforms import (
     FilterAnnotations,
     ImageError,
@@ -121,11 +122,62 @@ def test_missing_file_and_folder(tmp_path):
         (dict(color_type='grayscale'), "color_type.*'color' or .*'grayscale'"),
         (dict(imdecode_backend='pillow'), "imdecode_backend: only 'cv2'.*'pillow'"),
         (dict(backend_args=dict(backend='petrel')), 'backend_args: only None'),
+        (dict(cache='ram'), r"cache: one of \(None, 'encoded', 'decoded'\).*'ram'"),
+        (dict(cache='decoded', reduced_decode=True), 'reduced_decode=True excludes'),
+        (dict(to_float32=True, reduced_decode=True), 'reduced_decode=True excludes'),
     ],
 )
 def test_load_refuses(arguments, message):
     with pytest.raises(ConfigError, match=message):
         LoadImageFromFile(**arguments)
+
+
+@pytest.mark.parametrize(('kind', 'decoded'), [('encoded', 2), ('decoded', 1), (None, 2)])
+def test_a_cache_keeps_files_or_pictures(tmp_path, monkeypatch, kind, decoded):
+    path = write(tmp_path / 'a.png', picture())
+    load = LoadImageFromFile(cache=kind)
+    calls = []
+    imdecode = cv2.imdecode
+    monkeypatch.setattr(cv2, 'imdecode', lambda *args: calls.append(args) or imdecode(*args))
+    load(dict(filename=path))
+    if kind:
+        (tmp_path / 'a.png').unlink()
+    np.testing.assert_array_equal(load(dict(filename=path))['img'], picture())
+    assert len(calls) == decoded
+
+
+def test_a_picture_in_the_cache_cannot_be_written_to(tmp_path):
+    path = write(tmp_path / 'a.png', picture())
+    load = LoadImageFromFile(cache='decoded')
+    for _ in range(2):
+        with pytest.raises(ValueError, match='read-only'):
+            load(dict(filename=path))['img'][:] = 0
+
+
+def test_cached_pictures_are_told_apart_by_the_size_they_were_annotated_at(tmp_path):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(rotated_jpeg())
+    load = LoadImageFromFile(cache='decoded')
+    shapes = [
+        load(dict(filename=str(path), width=w, height=h))['img'].shape
+        for w, h in ((30, 20), (20, 30))
+    ]
+    assert shapes == [(20, 30, 3), (30, 20, 3)]
+
+
+@pytest.mark.parametrize(('reduction', 'shape'), [(1, (21, 30)), (2, (11, 15)), (8, (3, 4))])
+def test_a_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, reduction, shape):
+    img = np.repeat(picture(), 3, 1)[:, :30]
+    path = write(tmp_path / 'a.jpg', np.vstack([img, img[-1:]]), '.jpg')
+    assert open_image(path).decode(reduction).shape == (*shape, 3)
+
+
+def test_a_turned_jpeg_is_turned_at_a_fraction_too(tmp_path):
+    (tmp_path / 'a.jpg').write_bytes(rotated_jpeg())
+    image = open_image(str(tmp_path / 'a.jpg'))
+    assert image.shape == (30, 20, 3) and image.decode(2).shape == (15, 10, 3)
+    stored = open_image(str(tmp_path / 'a.jpg'), annotated_size=(30, 20))
+    assert stored.shape == (20, 30, 3) and stored.decode(2).shape == (10, 15, 3)
 
 
 def annotation() -> dict:

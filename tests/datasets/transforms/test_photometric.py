@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import colorsys
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmlite.datasets.transforms import PhotoMetricDistortion
-from mmlite.datasets.transforms.photometric import distort_colors
+from mmlite.datasets.transforms.photometric import (
+    distort_colors,
+    distort_colors_uint8,
+    scale_channels,
+)
 from mmlite.errors import ConfigError
 
 # 300 pixels wide, so that OpenCV's vector code and its remainder both run
@@ -86,6 +93,54 @@ def test_uint8_differs_from_float32_by_rounding_and_bounds_only():
 
 def test_nothing_drawn_changes_nothing():
     np.testing.assert_array_equal(distort_colors(random_picture()), random_picture())
+    assert distort_colors_uint8(picture := random_picture()) is picture
+
+
+def test_scale_channels_is_one_rounding_from_the_numbers():
+    out = scale_channels(of_color((10, 101, 200), np.uint8), 1.5, -30, channels=(2, 0, 1))
+    # 200 * 1.5 - 30 = 270, 10 * 1.5 - 30 = -15, 101 * 1.5 - 30 = 121.5
+    expected = of_color((255, 0, 121.5))
+    assert np.abs(out - expected).max() <= 0.5 and out.dtype == np.uint8
+
+
+def smooth_picture() -> np.ndarray:
+    """Colours of a photograph: all the hues, few of them pure."""
+    noise = np.random.default_rng(0).normal(128, 250, (40, WIDTH, 3)).clip(0, 255)
+    return cv2.GaussianBlur(noise.astype(np.uint8), (0, 0), 1.5)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_8_bit_colors_agree_with_float32(seed):
+    np.random.seed(seed)
+    drawn = PhotoMetricDistortion().draw()
+    img = smooth_picture()
+    out, expected = distort_colors_uint8(img, **drawn), distort_colors(img, **drawn)
+    assert out.dtype == np.uint8
+    assert np.abs(out.astype(float) - expected).mean() <= 2
+    np.testing.assert_array_equal(img, smooth_picture())
+
+
+def test_8_bit_colors_do_not_stop_at_255_on_the_way():
+    img = of_color((150, 200, 250), np.uint8)
+    drawn = dict(brightness=32, contrast=1.0, saturation=0.5)
+    # 182, 232, 282: saturation 100 / 282 becomes half, so 232, 257, 282
+    expected = of_color((232, 255, 255), np.uint8)
+    np.testing.assert_allclose(distort_colors(img, **drawn), expected, atol=1)
+    np.testing.assert_allclose(distort_colors_uint8(img, **drawn), expected, atol=2)
+
+
+def test_contrast_of_0_is_black():
+    out = distort_colors_uint8(random_picture(), contrast=0, saturation=1.5, hue=4)
+    assert not out.any()
+
+
+def test_the_dtype_says_which_arithmetic():
+    drawn = dict(brightness=12, saturation=1.3, hue=-9)
+    for dtype, function in ((np.uint8, distort_colors_uint8), (np.float32, distort_colors)):
+        transform = PhotoMetricDistortion()
+        transform.draw = lambda: drawn
+        out = transform(dict(img=random_picture(dtype)))['img']
+        np.testing.assert_array_equal(out, function(random_picture(dtype), **drawn))
 
 
 def test_each_way_is_drawn_half_the_time_within_its_range():

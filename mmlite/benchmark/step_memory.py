@@ -1,0 +1,61 @@
+"""What a training step takes in memory at its peak: model, gradients, momentum, feature maps.
+
+On a CPU each model trains in a process of its own, whose largest resident size is asked for.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+
+import torch
+from torch import nn
+
+from mmlite.benchmark.detectors import CASES, Batch, build_ours, build_peer, make_batch
+from mmlite.benchmark.step import losses_of, network, peer_losses, training_step
+
+STEPS = 3  # the second one has momentum, the third what an allocator keeps
+
+
+def peak_of_step(who: str, model: str, device: str, rounds: int) -> float:
+    """Returns the median MB over `rounds` processes of one training.
+
+    Args:
+        who: 'ours', 'peer', or 'floor' for mmlite's layers without a detector around them.
+        model: a key of CASES.
+        device: 'cpu' or 'cuda'.
+        rounds: processes.
+    """
+    command = [sys.executable, '-m', 'mmlite.benchmark.step_memory', who, model, device]
+    outputs = [subprocess.run(command, check=True, capture_output=True) for _ in range(rounds)]
+    return statistics.median(float(output.stdout) for output in outputs)
+
+
+def _peak(who: str, model: str, device: str) -> float:
+    case, where = CASES[model], torch.device(device)
+    batch = make_batch(case, where)
+    before = _resident_peak(where)
+    detector = build_peer(case, where) if who == 'peer' else build_ours(case, where)
+    step = training_step(detector, lambda: _losses(who, detector, batch))
+    for _ in range(STEPS):
+        step()
+    return (_resident_peak(where) - before) / 1e6
+
+
+def _losses(who: str, detector: nn.Module, batch: Batch) -> list[torch.Tensor]:
+    if who == 'floor':
+        return [out.float().mean() for out in network(detector, batch)]
+    return list((peer_losses if who == 'peer' else losses_of)(detector, batch))
+
+
+def _resident_peak(device: torch.device) -> int:
+    if device.type == 'cuda':
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == 'darwin' else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+if __name__ == '__main__':
+    print(_peak(*sys.argv[1:]))
