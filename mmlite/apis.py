@@ -18,6 +18,7 @@ from mmlite.datasets.transforms.loading import LoadImageFromFile, set_loaded_ima
 from mmlite.engine.checkpoint import load_checkpoint
 from mmlite.errors import ConfigError
 from mmlite.models import build_detector
+from mmlite.models.layers import prepare_for_inference
 from mmlite.parallel import collate, scatter
 
 Image = str | os.PathLike | np.ndarray
@@ -34,7 +35,8 @@ def init_detector(
         device: where the detector lies.
 
     Returns:
-        the detector in eval mode; `cfg` and `classes` (names, or None) are set on it.
+        the detector, see `prepare_for_inference`; `cfg` and `classes` (names, or None) are set
+        on it.
 
     Raises:
         DataError: the checkpoint cannot be read, or is not of this model.
@@ -46,7 +48,7 @@ def init_detector(
         meta = load_checkpoint(detector, checkpoint, min_share=1).meta
     detector.cfg = cfg
     detector.classes = (meta.get('dataset_meta') or {}).get('classes')
-    return detector.to(device).eval()
+    return prepare_for_inference(detector.to(device))
 
 
 @torch.inference_mode()

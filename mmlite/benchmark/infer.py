@@ -11,13 +11,14 @@ import torch
 
 from mmlite.benchmark.report import Report
 from mmlite.benchmark.step import compare, in_half_precision, network, peer_network
+from mmlite.models.layers import prepare_for_inference
 
 
 def measure(models: Sequence[str], device: str, rounds: int, threads: int | None) -> Report:
     """Times mmlite, mmlite with `--amp`, torchvision, and both floors, by turns; see `step`."""
 
     def cases(ours, peer, batch) -> dict[str, Callable[[], object]]:
-        ours.eval()
+        prepare_for_inference(ours)  # as tools/test.py and mmlite.apis do
         peer.eval()
         metas = batch.img_metas
         functions = dict(

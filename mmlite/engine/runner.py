@@ -59,6 +59,7 @@ from mmlite.engine.run_state import (
     put_optimisation_back,
 )
 from mmlite.evaluation import build_metrics
+from mmlite.models.layers import prepare_for_inference
 from mmlite.registry import HOOKS, LOOPS, OPTIM_WRAPPERS, VISUALIZERS
 from mmlite.version import __version__
 
@@ -135,6 +136,8 @@ class Runner(mmengine.runner.Runner):
 
     def test(self) -> dict[str, float]:
         """Tests and returns the metrics."""
+        if not self.cfg.get('compile'):  # compiled parts see to it themselves
+            prepare_for_inference(_unwrapped(self.model))
         try:
             return super().test()
         finally:

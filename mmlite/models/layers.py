@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,13 @@ class BatchNorm2d(nn.BatchNorm2d, nn.modules.batchnorm._BatchNorm):
 
 
 class Conv2d(nn.Conv2d):
-    """nn.Conv2d that can take the batch norm behind it along."""
+    """nn.Conv2d that can take the batch norm behind it along, and keep the weights of both.
+
+    `kept` is None unless `prepare_for_inference` says that weights no longer change; then it holds
+    them by device and dtype, as they were computed with.
+    """
+
+    kept: dict[tuple, tuple[Tensor, Tensor | None]] | None = None
 
     def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
         """Convolves, and with `norm`, a batch norm that uses its running statistics, normalises.
@@ -38,14 +45,78 @@ class Conv2d(nn.Conv2d):
         s (W x + b - mean) + shift becomes (s W) x + s (b - mean) + shift. That saves a pass over
         the feature map, three in training, and the map between the two is never kept.
         """
+        if self.kept is None or torch.is_grad_enabled():
+            return self._conv_forward(x, *self._folded(norm))
+        dtype = self.weight.dtype
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+        x = x.to(dtype)
+        if (x.device, dtype) not in self.kept:
+            weight, bias = (t if t is None else t.to(dtype) for t in self._folded(norm))
+            self.kept[x.device, dtype] = self._packed(weight, x), bias
+        weight, bias = self.kept[x.device, dtype]
+        if weight.is_mkldnn:
+            where = (self.padding, self.stride, self.dilation, self.groups)
+            return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *where, 'none', [], '')
+        return self._conv_forward(x, weight, bias)
+
+    def train(self, mode: bool = True) -> Conv2d:
+        """In training weights change: none are kept."""
+        if mode:
+            self.kept = None
+        return super().train(mode)
+
+    def _folded(self, norm: nn.Module | None) -> tuple[Tensor, Tensor | None]:
         if norm is None:
-            return super().forward(x)
+            return self.weight, self.bias
         scale = (norm.running_var + norm.eps).rsqrt()
         if norm.weight is not None:
             scale = scale * norm.weight
         bias = -norm.running_mean if self.bias is None else self.bias - norm.running_mean
         bias = bias * scale if norm.bias is None else bias * scale + norm.bias
-        return self._conv_forward(x, self.weight * scale[:, None, None, None], bias)
+        return self.weight * scale[:, None, None, None], bias
+
+    def _packed(self, weight: Tensor, x: Tensor) -> Tensor:
+        """On a CPU the weights in oneDNN's own order, into which it else brings them each time."""
+        is_onednn = x.device.type == 'cpu' and torch.backends.mkldnn.is_available()
+        if not is_onednn or weight.dtype not in (torch.float32, torch.bfloat16):
+            return weight
+        where = (self.padding, self.stride, self.dilation, self.groups)
+        # contiguous: what it takes from inductor, its only other caller
+        return torch.ops.mkldnn._reorder_convolution_weight(weight.contiguous(), *where, x.shape)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._forget()
+        super()._load_from_state_dict(*args)
+
+    def _apply(self, *args: Any) -> Conv2d:
+        self._forget()
+        return super()._apply(*args)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles have none kept: what oneDNN has packed cannot be copied."""
+        return self.__dict__ if self.kept is None else {**self.__dict__, 'kept': {}}
+
+    def _forget(self) -> None:
+        if self.kept is not None:
+            self.kept.clear()
+
+
+def prepare_for_inference(model: nn.Module) -> nn.Module:
+    """Has each convolution keep its weights: with its norm, in half precision, in oneDNN's order.
+
+    For a model whose weights no longer change: they are made in the first call, by device and
+    dtype, and take as much memory again. `train()`, `load_state_dict()` and `to()` let go of them;
+    whoever writes into a parameter in another way calls this again.
+
+    Returns:
+        the model, in eval mode.
+    """
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, Conv2d):
+            module.kept = {}
+    return model
 
 
 def conv_norm(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:

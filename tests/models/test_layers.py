@@ -17,6 +17,7 @@ from mmlite.models.layers import (
     build_activation,
     build_norm,
     conv_norm,
+    prepare_for_inference,
 )
 
 
@@ -169,3 +170,92 @@ def test_a_watched_convolution_shows_what_its_norm_returns():
     # (2 * 3 - 1) / sqrt(1 + 1e-5)
     assert conv_norm(conv, norm, torch.full((1, 1, 1, 1), 3.0)) is seen[0]
     assert seen[0].item() == pytest.approx(5, abs=1e-4)
+
+
+# ---- kept weights ---------------------------------------------------------------------------
+
+
+def drawn(*layers: nn.Module) -> nn.Sequential:
+    torch.manual_seed(0)
+    net = nn.Sequential(*layers)
+    for p in net.parameters():
+        nn.init.normal_(p)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    return net.to(memory_format=torch.channels_last).eval()
+
+
+def layers() -> nn.Sequential:
+    return drawn(
+        ConvModule(3, 8, 3, padding=1, norm_cfg=dict(type='BN'), act_cfg=dict(type='ReLU')),
+        ConvModule(8, 8, 3, padding=1, groups=4, norm_cfg=dict(type='GN', num_groups=2)),
+        Conv2d(8, 4, 3, stride=2, dilation=2, bias=False),
+    )
+
+
+INPUT = torch.randn(2, 3, 12, 13).to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_kept_weights_change_nothing(dtype: torch.dtype):
+    net = layers()
+    with torch.autocast('cpu', dtype, enabled=dtype is torch.bfloat16):
+        expected = net(INPUT)
+        prepare_for_inference(net)
+        for x in (INPUT, INPUT.contiguous()):
+            found = net(x)
+            assert found.dtype == expected.dtype
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        # weights kept for one size serve another
+        smaller = net(INPUT[:1, :, :7, :9])
+        torch.testing.assert_close(smaller, layers()(INPUT[:1, :, :7, :9]), rtol=1e-5, atol=1e-5)
+    assert all(len(m.kept) == 1 for m in net.modules() if isinstance(m, Conv2d))
+
+
+@torch.no_grad()
+def test_float64_and_autocast_each_have_their_own():
+    net = prepare_for_inference(layers())
+    net(INPUT)
+    with torch.autocast('cpu', torch.bfloat16):
+        net(INPUT)
+    assert {dtype for _, dtype in net[2].kept} == {torch.float32, torch.bfloat16}
+    net.double()
+    torch.testing.assert_close(net(INPUT.double()), layers().double()(INPUT.double()))
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda net: net.load_state_dict({k: v + 1 for k, v in net.state_dict().items()}),
+        lambda net: (net.train(), nn.init.normal_(net[2].weight), net.eval()),
+        lambda net: (nn.init.normal_(net[0].bn.weight), prepare_for_inference(net)),
+    ],
+)
+@torch.no_grad()
+def test_new_weights_are_not_missed(change):
+    net = prepare_for_inference(layers())
+    before = net(INPUT)
+    change(net)
+    after = net(INPUT)
+    fresh = layers()
+    fresh.load_state_dict(net.state_dict())
+    torch.testing.assert_close(after, fresh(INPUT), rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(after, before)
+
+
+def test_with_gradients_the_weights_themselves_are_used():
+    net = prepare_for_inference(layers())
+    with torch.no_grad():
+        net(INPUT)
+    net(INPUT).sum().backward()
+    assert net[0].conv.weight.grad.abs().sum() > 0
+
+
+@torch.no_grad()
+def test_a_prepared_model_can_be_copied():
+    net = prepare_for_inference(layers())
+    expected = net(INPUT)
+    torch.testing.assert_close(deepcopy(net)(INPUT), expected)

@@ -48,7 +48,8 @@ class BasicBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.conv_norm(2, self.relu(self.conv_norm(1, x)))
-        return self.relu(out + (x if self.downsample is None else conv_norm(*self.downsample, x)))
+        out += x if self.downsample is None else conv_norm(*self.downsample, x)
+        return self.relu(out)
 
 
 class Bottleneck(Block):
@@ -79,7 +80,8 @@ class Bottleneck(Block):
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.conv_norm(1, x))
         out = self.conv_norm(3, self.relu(self.conv_norm(2, out)))
-        return self.relu(out + (x if self.downsample is None else conv_norm(*self.downsample, x)))
+        out += x if self.downsample is None else conv_norm(*self.downsample, x)
+        return self.relu(out)
 
 
 def _shortcut(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.backbones.base import Backbone
-from mmlite.models.layers import build_norm
+from mmlite.models.layers import Conv2d, build_norm
 from mmlite.registry import BACKBONES
 
 # convolutions per stage, table 1 of the VGG paper
@@ -60,7 +60,7 @@ class SSDVGG(Backbone):
         in_channels = 3
         for num_convs, channels in zip(_STAGES[depth], _WIDTHS, strict=True):
             for _ in range(num_convs):
-                layers.append(nn.Conv2d(in_channels, channels, 3, padding=1))
+                layers.append(Conv2d(in_channels, channels, 3, padding=1))
                 if norm_cfg is not None:
                     layers.append(build_norm(norm_cfg, channels)[1])
                 layers.append(nn.ReLU(inplace=True))
@@ -68,9 +68,9 @@ class SSDVGG(Backbone):
             layers.append(nn.MaxPool2d(2, 2, ceil_mode=ceil_mode))
         layers[-1] = nn.MaxPool2d(3, 1, padding=1)  # pool5 keeps the resolution for fc6
         layers += [
-            nn.Conv2d(512, 1024, 3, padding=6, dilation=6),  # fc6, sees what the 7x7 one saw
+            Conv2d(512, 1024, 3, padding=6, dilation=6),  # fc6, sees what the 7x7 one saw
             nn.ReLU(inplace=True),
-            nn.Conv2d(1024, 1024, 1),  # fc7
+            Conv2d(1024, 1024, 1),  # fc7
             nn.ReLU(inplace=True),
         ]
         if max(self.out_feature_indices) >= len(layers):

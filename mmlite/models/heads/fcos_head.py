@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels, reduce_mean
-from mmlite.models.layers import Scale, conv_tower
+from mmlite.models.layers import Conv2d, Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
 
 _INF = 1e8
@@ -100,9 +100,9 @@ class FCOSHead(DenseHead):
         tower = (in_channels, feat_channels, stacked_convs, norm_cfg, bias, last)
         self.cls_convs, self.reg_convs = conv_tower(*tower), conv_tower(*tower)
         channels = feat_channels if stacked_convs else in_channels
-        self.conv_cls = nn.Conv2d(channels, self.num_outputs, 3, padding=1)
-        self.conv_reg = nn.Conv2d(channels, 4, 3, padding=1)
-        self.conv_centerness = nn.Conv2d(channels, 1, 3, padding=1)
+        self.conv_cls = Conv2d(channels, self.num_outputs, 3, padding=1)
+        self.conv_reg = Conv2d(channels, 4, 3, padding=1)
+        self.conv_centerness = Conv2d(channels, 1, 3, padding=1)
         self.centerness_on_reg = centerness_on_reg
         self.scales = nn.ModuleList(Scale() for _ in strides)
 

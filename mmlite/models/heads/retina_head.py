@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels
-from mmlite.models.layers import conv_tower
+from mmlite.models.layers import Conv2d, conv_tower
 from mmlite.registry import HEADS
 
 
@@ -78,8 +78,8 @@ class RetinaHead(DenseHead):
         self.cls_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg)
         self.reg_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg)
         channels = feat_channels if stacked_convs else in_channels
-        self.retina_cls = nn.Conv2d(channels, count * self.num_outputs, 3, padding=1)
-        self.retina_reg = nn.Conv2d(channels, count * 4, 3, padding=1)
+        self.retina_cls = Conv2d(channels, count * self.num_outputs, 3, padding=1)
+        self.retina_reg = Conv2d(channels, count * 4, 3, padding=1)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Returns `cls_score` (N, R, K) and `bbox_pred` (N, R, 4)."""

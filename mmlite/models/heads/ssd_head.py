@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels
-from mmlite.models.layers import ConvModule, DepthwiseSeparableConvModule
+from mmlite.models.layers import Conv2d, ConvModule, DepthwiseSeparableConvModule
 from mmlite.registry import HEADS
 
 
@@ -93,7 +93,7 @@ def _predictor(
     """3x3 convolutions from width to width, then the one that predicts."""
     layers = dict(padding=1, norm_cfg=norm_cfg, act_cfg=act_cfg)
     stacked = [ConvModule(*pair, 3, **layers) for pair in pairwise(widths)]
-    return nn.Sequential(*stacked, nn.Conv2d(widths[-1], out_channels, 3, padding=1))
+    return nn.Sequential(*stacked, Conv2d(widths[-1], out_channels, 3, padding=1))
 
 
 def _depthwise_predictor(
@@ -103,4 +103,4 @@ def _depthwise_predictor(
     layers = dict(padding=1, norm_cfg=norm_cfg, act_cfg=act_cfg)
     stacked = [DepthwiseSeparableConvModule(*pair, 3, **layers) for pair in pairwise(widths)]
     depthwise = ConvModule(widths[-1], widths[-1], 3, groups=widths[-1], **layers)
-    return nn.Sequential(*stacked, depthwise, nn.Conv2d(widths[-1], out_channels, 1))
+    return nn.Sequential(*stacked, depthwise, Conv2d(widths[-1], out_channels, 1))
