@@ -1,4 +1,4 @@
-"""What a training holds in memory: how much each data-loading worker takes for itself.
+"""What a training holds in memory: at the peak of a step, and in each data-loading worker.
 
 A forked worker shares the pages of the main process until one of the two writes into them, and
 Python writes into an object that is only looked at: it counts references.
@@ -11,7 +11,7 @@ import gc
 import os
 import pickle
 import tempfile
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from pathlib import Path
 from unittest import mock
 
@@ -21,17 +21,24 @@ from torch.utils.data import DataLoader
 
 from mmlite.benchmark.made_up import write_coco_file
 from mmlite.benchmark.report import Cell, Report
+from mmlite.benchmark.step_memory import peaks_of_step
 from mmlite.datasets import CocoDataset
 from mmlite.datasets.workers import own_memory
 
 
-def measure(images: int = 120_000, workers: int = 2) -> Report:
-    """Measures what a worker's own memory grows by over one epoch.
+def measure(images: int, workers: int, models: Sequence[str], device: str, rounds: int) -> Report:
+    """Measures a training step's peak, and what a worker's own memory grows by over one epoch.
 
     Args:
         images: in the COCO file that is made up.
         workers: processes that share the epoch.
+        models: keys of CASES, whose steps are measured.
+        device: of the steps, 'cpu' or 'cuda'.
+        rounds: processes for each step.
     """
+    steps = [
+        _row(f'peak of a step, {model}', *peaks_of_step(model, device, rounds)) for model in models
+    ]
     dataset, nothing = made_up_dataset(images), PlainRecords([{}] * images)
     own, floor = worker_growth(dataset, workers), worker_growth(nothing, workers)
     records = records_of(dataset)
@@ -39,21 +46,30 @@ def measure(images: int = 120_000, workers: int = 2) -> Report:
     peer = PickledRecords(records)
     del records  # a worker would share them too
     rows = [
+        *steps,
         _row('forked worker grows by', own, worker_growth(peer, workers), floor, target=50),
         _row('spawned worker gets', *map(_pickled, (dataset, peer, nothing))),
     ]
     notes = [
-        "The peer is mmengine's BaseDataset, on which mmdet's stand, with the same annotations; "
-        'the floor is a data set of nothing.',
+        "The peer is torchvision for steps; for workers mmengine's BaseDataset, on which mmdet's "
+        'stand, with the same annotations. The floor is the layers alone; a data set of nothing.',
         f'With the records as a plain list of dicts a forked worker grows by {plain:.0f} MB.',
     ]
-    return Report('memory', rows, dict(images=images, workers=workers), notes)
+    settings = dict(images=images, workers=workers, device=device, rounds=rounds)
+    return Report('memory', rows, settings, notes)
 
 
 def _row(
     what: str, mmlite: float, peer: float, floor: float, target: float | None = None
 ) -> dict[str, Cell]:
-    return {'MB': what, 'mmlite': mmlite, 'target': target, 'peer': peer, 'floor': floor}
+    return {
+        'MB': what,
+        'mmlite': mmlite,
+        'target': target,
+        'peer': peer,
+        'floor': floor,
+        'mmlite/peer': mmlite / peer,
+    }
 
 
 def worker_growth(dataset: Sized, workers: int = 2, batch_size: int = 256) -> float:

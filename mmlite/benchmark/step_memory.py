@@ -5,7 +5,6 @@ On a CPU each model trains in a process of its own, whose largest resident size 
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,25 +18,28 @@ from mmlite.benchmark.step import losses_of, network, peer_losses, training_step
 STEPS = 3  # the second one has momentum, the third what an allocator keeps
 
 
-def peak_of_step(who: str, model: str, device: str, rounds: int) -> float:
-    """Returns the median MB over `rounds` processes of one training.
+def peaks_of_step(model: str, device: str, rounds: int) -> list[float]:
+    """Returns the peaks of mmlite, torchvision and mmlite's layers alone: medians in MB.
 
     Args:
-        who: 'ours', 'peer', or 'floor' for mmlite's layers without a detector around them.
         model: a key of CASES.
         device: 'cpu' or 'cuda'.
-        rounds: processes.
+        rounds: processes of each, by turns.
     """
-    command = [sys.executable, '-m', 'mmlite.benchmark.step_memory', who, model, device]
-    outputs = [subprocess.run(command, check=True, capture_output=True) for _ in range(rounds)]
-    return statistics.median(float(output.stdout) for output in outputs)
+    peaks: dict[str, list[float]] = {'mmlite': [], 'torchvision': [], 'layers': []}
+    for _ in range(rounds):
+        for who, found in peaks.items():
+            command = [sys.executable, '-m', 'mmlite.benchmark.step_memory', who, model, device]
+            output = subprocess.run(command, check=True, capture_output=True).stdout
+            found.append(float(output))
+    return [statistics.median(found) for found in peaks.values()]
 
 
 def _peak(who: str, model: str, device: str) -> float:
     case, where = CASES[model], torch.device(device)
     batch = make_batch(case, where)
     before = _resident_peak(where)
-    detector = build_peer(case, where) if who == 'peer' else build_ours(case, where)
+    detector = build_peer(case, where) if who == 'torchvision' else build_ours(case, where)
     step = training_step(detector, lambda: _losses(who, detector, batch))
     for _ in range(STEPS):
         step()
@@ -45,14 +47,16 @@ def _peak(who: str, model: str, device: str) -> float:
 
 
 def _losses(who: str, detector: nn.Module, batch: Batch) -> list[torch.Tensor]:
-    if who == 'floor':
+    if who == 'layers':
         return [out.float().mean() for out in network(detector, batch)]
-    return list((peer_losses if who == 'peer' else losses_of)(detector, batch))
+    return list((peer_losses if who == 'torchvision' else losses_of)(detector, batch))
 
 
 def _resident_peak(device: torch.device) -> int:
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device)
+    import resource  # not on Windows
+
     unit = 1 if sys.platform == 'darwin' else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

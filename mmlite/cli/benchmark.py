@@ -44,11 +44,13 @@ def benchmark(args: argparse.Namespace) -> None:
 def _step(parser: argparse.ArgumentParser) -> None:
     """One training step: forward, losses, backward, SGD."""
     _add_model_arguments(parser, rounds=7)
+    parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
 
 
 def _infer(parser: argparse.ArgumentParser) -> None:
     """Detections of one batch, NMS included."""
     _add_model_arguments(parser, rounds=15)
+    parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
 
 
 def _eval(parser: argparse.ArgumentParser) -> None:
@@ -63,15 +65,14 @@ def _add_model_arguments(parser: argparse.ArgumentParser, rounds: int) -> None:
     add = parser.add_argument
     add(
         '--model',
-        nargs='+',
+        nargs='*',
         dest='models',
         choices=MODELS,
         default=list(MODELS),
         help='all three if left out',
     )
     add('--device', default='cpu', help="'cpu' or 'cuda'")
-    add('--rounds', type=int, default=rounds, help=f'timed runs of each ({rounds})')
-    add('--threads', type=int, help='threads of torch on the CPU')
+    add('--rounds', type=int, default=rounds, help=f'runs of each ({rounds})')
 
 
 def _startup(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +84,8 @@ def _startup(parser: argparse.ArgumentParser) -> None:
 
 
 def _memory(parser: argparse.ArgumentParser) -> None:
-    """Memory of the workers that load data."""
+    """The peak of a training step, and what workers that load data take."""
+    _add_model_arguments(parser, rounds=3)
     add = parser.add_argument
     add('--images', type=int, default=120_000, help='in a made-up COCO file (120000)')
     add('--workers', type=int, default=2, help='processes that load (2)')

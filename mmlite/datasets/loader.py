@@ -29,7 +29,7 @@ _DEFAULTS = dict(
     batch_sampler=None,
     drop_last=False,
     collate_fn=collate,
-    pin_memory=False,
+    pin_memory=True,  # on a GPU; a copy from other memory is waited for
 )
 _WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 

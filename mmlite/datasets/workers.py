@@ -46,7 +46,8 @@ _USED = 0.9  # share of the free memory that workers may fill
 _A_WORKER = 300e6  # bytes, where that of a living one cannot be read
 _AN_IMAGE = 3 * 1333 * 800  # bytes, before there was a batch to measure
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # in glibc's malloc.h
-_KEPT = 2**26  # bytes that a worker may keep; half of it is the most that mallopt takes
+_KEPT = 2**26  # bytes that a worker may keep
+_MOST_ON_HEAP = 2**25  # bytes of one block; mallopt takes no more
 
 
 class WorkerError(RunError):
@@ -248,8 +249,8 @@ def init_worker(worker_id: int) -> None:
         signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE))
 
 
-def keep_freed_memory() -> None:
-    """Lets malloc keep what is freed, up to a bound, for the next picture.
+def keep_freed_memory(limit: int = _KEPT) -> None:
+    """Lets malloc keep what is freed, up to `limit` bytes, for the next picture or feature map.
 
     It would else go back to the system after each, and the kernel clears every page that it hands
     out again: that took a seventh of a worker's time. Only glibc's malloc is told.
@@ -258,8 +259,8 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another malloc, or Windows
         return
-    mallopt(_M_TRIM_THRESHOLD, _KEPT)
-    mallopt(_M_MMAP_THRESHOLD, _KEPT // 2)
+    mallopt(_M_TRIM_THRESHOLD, limit)
+    mallopt(_M_MMAP_THRESHOLD, _MOST_ON_HEAP)
 
 
 def _cannot_send(error: BaseException, batch: Any) -> None:

@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader
 
 from mmlite.datasets import build_dataloader
 from mmlite.datasets.loader import ReleasableLoader
-from mmlite.datasets.workers import WorkerError
+from mmlite.datasets.workers import WorkerError, keep_freed_memory
 from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
@@ -65,6 +65,8 @@ from mmlite.version import __version__
 
 STAGES = ('train', 'val', 'test')
 
+# bytes that malloc may keep between steps: SSD300's take 4 to 7 % less time on a CPU
+KEPT_ON_CPU = 2**30
 _timestamps: set[str] = set()  # of the runs of this process
 
 # deprecations in mmengine that no user of this package can do anything about
@@ -116,6 +118,8 @@ class Runner(mmengine.runner.Runner):
         """
         super().setup_env(env_cfg)
         use_half_dtype()
+        if not torch.cuda.is_available():
+            keep_freed_memory(KEPT_ON_CPU)
         second, number = self._timestamp, 1
         while self._timestamp in _timestamps:
             number += 1

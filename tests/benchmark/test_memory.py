@@ -17,6 +17,7 @@ from mmlite.benchmark.memory import (
     worker_growth,
 )
 from mmlite.cli.benchmark import main
+from tests.runs import shell
 
 IMAGES = 4000
 
@@ -69,10 +70,17 @@ def test_the_made_up_file_is_a_coco_file(tmp_path: Path, outlines: bool) -> None
 
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / 'memory.json'
-    assert main(['memory', '--images', '100', '--workers', '1', '--out', str(out)]) == 0
+    small = ['--images', '100', '--workers', '1', '--model', '--out', str(out)]
+    assert main(['memory', *small]) == 0
     assert 'forked worker grows by' in capsys.readouterr().out
     report = json.loads(out.read_text())
-    assert report['settings'] == dict(images=100, workers=1)
+    assert report['settings'] == dict(images=100, workers=1, device='cpu', rounds=3)
     growth, pickled = report['rows']
     assert 0 <= growth['mmlite'] < growth['target'] == 50
     assert pickled['mmlite'] > pickled['floor'] > 0
+
+
+def test_the_peak_of_a_step_holds_the_model_and_what_trains_it() -> None:
+    ended = shell(['-m', 'mmlite.benchmark.step_memory', 'layers', 'ssd300', 'cpu'])
+    # 26.3 million parameters, their gradients and momentum in float32: 316 MB
+    assert float(ended.out) > 316
