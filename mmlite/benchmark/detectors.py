@@ -7,7 +7,7 @@ whose files torchvision's weights fit, so that layers and priors are the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -77,15 +77,6 @@ class Batch:
         """The same boxes as torchvision takes them."""
         pairs = zip(self.gt_bboxes, self.gt_labels, strict=True)
         return [dict(boxes=boxes, labels=labels - 1 + self.first_label) for boxes, labels in pairs]
-
-    def part(self, count: int) -> Batch:
-        """Returns the first `count` images."""
-        return replace(
-            self,
-            img=self.img[:count],
-            gt_bboxes=self.gt_bboxes[:count],
-            gt_labels=self.gt_labels[:count],
-        )
 
 
 def make_batch(case: Case, device: torch.device) -> Batch:

@@ -1,7 +1,8 @@
 """The verb `scale`: a step on one process, on two, and what that says of many.
 
 Two gloo processes with one thread each are timed beside one process with two threads, on the same
-images. A model of data-parallel training then says where more processes stop helping:
+images: each of the two has the batch that the verb `step` has. A model of data-parallel training
+then says where more processes stop helping:
 
     step(n) = forward + max(backward, reduce(n)) + reduce(n) / buckets + update
     reduce(n) = 2 (n - 1) / n * bytes / bandwidth + 2 (n - 1) * buckets * latency
@@ -17,7 +18,7 @@ import math
 import statistics
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from torch import nn
 
 from mmlite.benchmark.detectors import CASES, Batch, Case, build_ours, make_batch
 from mmlite.benchmark.report import Cell, Report
-from mmlite.parallel.distributed import MMDistributedDataParallel
+from mmlite.engine.prepare_model import for_several_processes
 from mmlite.parallel.steps import parse_losses
 
 BUCKET_BYTES = 25 * 2**20  # DistributedDataParallel's own
@@ -82,7 +83,7 @@ def measure(
             for those of one process of one thread here.
     """
     case = CASES[model]
-    whole, half = case.batch_size, case.batch_size // 2
+    whole, half = 2 * case.batch_size, case.batch_size
     one, two, alone = [], [], []
     for _ in range(repeats):
         one += run_processes(case, 1, whole, 2, rounds)
@@ -162,8 +163,8 @@ def _train(rank: int, case: Case, setting: dict[str, int], folder: str) -> None:
     )
     device = torch.device('cpu')
     detector = build_ours(case, device)
-    model = MMDistributedDataParallel(detector) if setting['processes'] > 1 else detector
-    batch = make_batch(case, device).part(setting['batch_size'])
+    model = for_several_processes(detector) if setting['processes'] > 1 else detector
+    batch = make_batch(replace(case, batch_size=setting['batch_size']), device)
     optimizer = torch.optim.SGD(detector.parameters(), lr=1e-4, momentum=0.9)
     steps = [_timed_step(model, optimizer, batch) for _ in range(setting['rounds'] + 1)][1:]
     steps[0]['num_bytes'] = sum(p.numel() * 4 for p in detector.parameters() if p.requires_grad)

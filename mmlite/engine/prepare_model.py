@@ -55,7 +55,9 @@ def for_several_processes(
             "process, or take norm_cfg=dict(type='GN', num_groups=32)"
         )
     wrapped = MMDistributedDataParallel(
-        model.to(device), find_unused_parameters=find_unused_parameters
+        model.to(device),
+        find_unused_parameters=find_unused_parameters,
+        gradient_as_bucket_view=True,  # they lie where they were averaged, and are not copied back
     )
     if deterministic and get_world_size() > 2:  # of two numbers the order is the same
         wrapped.register_comm_hook(None, average_in_rank_order)
