@@ -102,7 +102,7 @@ def _pipeline(parser: argparse.ArgumentParser) -> None:
 def _scale(parser: argparse.ArgumentParser) -> None:
     """A step of one process and of two, and a model of 1 to 256."""
     add = parser.add_argument
-    add('--model', choices=MODELS, default='retinanet', help='(retinanet)')
+    add('--model', choices=MODELS, default='ssd300', help='(ssd300)')
     add('--rounds', type=int, default=4, help='timed steps in a turn (4)')
     add('--repeats', type=int, default=3, help='turns (3)')
     add('--bandwidth', type=float, metavar='GB/S', help="of the model's link; measured here")
