@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -55,10 +56,11 @@ def _losses(who: str, detector: nn.Module, batch: Batch) -> list[torch.Tensor]:
 def _resident_peak(device: torch.device) -> int:
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device)
-    import resource  # not on Windows
-
-    unit = 1 if sys.platform == 'darwin' else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    # not getrusage's ru_maxrss: a new process inherits that of the one that started it
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith('VmHWM:'):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError('/proc/self/status has no VmHWM: the peak on a CPU is read on Linux alone')
 
 
 if __name__ == '__main__':
