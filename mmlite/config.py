@@ -86,12 +86,7 @@ def check_files(path: Path, included_by: tuple[Path, ...] = ()) -> list[str]:
     if not path.is_file():
         raise ConfigError(f'config {path}{whose}: {_why_no_file(path)}')
     try:
-        if path.suffix == '.py':
-            tree = ast.parse(path.read_text(encoding='utf-8'))
-            _check_style(tree, path)
-            bases = _bases(tree, path)
-        else:
-            bases = _base_list(plain_content(path).get('_base_', []), path)
+        bases = bases_of(path)
     except SyntaxError as error:
         place = f'{path}{whose}, line {error.lineno or 1}'
         text = (error.text or '').strip()[:80]
@@ -102,6 +97,20 @@ def check_files(path: Path, included_by: tuple[Path, ...] = ()) -> list[str]:
     for base in bases:
         files += check_files(Path(os.path.normpath(path.parent / base)), (*included_by, path))
     return files
+
+
+def bases_of(path: Path) -> list[str]:
+    """Returns the paths in a config's `_base_`, as they stand there; the file is not run.
+
+    Raises:
+        ConfigError: they are no paths, or the config is of a kind that is not read.
+        SyntaxError: the file cannot be parsed.
+    """
+    if path.suffix != '.py':
+        return _base_list(plain_content(path).get('_base_', []), path)
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    _check_style(tree, path)
+    return _bases(tree, path)
 
 
 def _why_no_file(path: Path) -> str:

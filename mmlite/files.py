@@ -65,6 +65,19 @@ def write_text(path: str | Path, text: str) -> None:
         file.write(text.encode())
 
 
+def make_folder(path: str | Path) -> Path:
+    """Makes a folder, and those above it, where they are missing; returns it.
+
+    Raises:
+        ConfigError: a file is in the way, or there is no permission.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f'{path}: no folder can be made there: {error.strerror}') from error
+    return Path(path)
+
+
 def temporary_prefix(path: Path) -> str:
     """What the name of an unfinished file begins with; the process's number follows."""
     return f'.{path.name}.unfinished.'

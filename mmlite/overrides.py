@@ -126,7 +126,7 @@ def _check_name(node: Any, name: str, parents: list[str]) -> None:
     if isinstance(node, (list, tuple)):
         _index(node, name, parents)
         return
-    known = ['type', *node, *(_arguments(node, parents) if parents else SECTIONS)]
+    known = ['type', *node, *(known_keys(node, parents) if parents else SECTIONS)]
     if name not in known:
         key = '.'.join([*parents, name])
         hint = (
@@ -155,7 +155,10 @@ _UNTYPED = {
     'test_dataloader': _LOADER,
     'train_cfg': ('by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval'),
     'model.train_cfg': ('assigner', 'neg_pos_ratio', 'smoothl1_beta'),
-    'model.test_cfg': ('score_thr', 'nms_pre', 'nms', 'iou_thr', 'max_per_img', 'min_bbox_size'),
+    'model.test_cfg': (
+        *('score_thr', 'nms_pre', 'nms', 'iou_thr', 'max_per_img', 'min_bbox_size'),
+        *('max_per_class', 'geometric_score'),
+    ),
     'randomness': ('seed', 'deterministic', 'diff_rank_seed'),
     'auto_scale_lr': ('base_batch_size', 'enable'),
     'env_cfg': ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
@@ -169,13 +172,16 @@ _UNTYPED = {
     'filter_cfg': ('filter_empty_gt', 'min_size', 'bbox_min_size'),
     'default_hooks': (
         *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
-        *('invalid_loss', 'skipped_images', 'progress', 'same_buffers'),
+        *('invalid_loss', 'skipped_images', 'progress', 'same_buffers', 'pictures'),
     ),
 }
 
 
-def _arguments(node: Mapping, parents: list[str]) -> list[str]:
-    """The keys that a dict takes: its class's arguments, whatever registry that is in."""
+def known_keys(node: Mapping, parents: list[str]) -> list[str]:
+    """The keys that a dict takes: its class's arguments, whatever registry that is in.
+
+    Empty where neither a class nor this module says which they are.
+    """
     path = '.'.join(parents)
     cls = registry.find_anywhere(node['type']) if 'type' in node else None
     if cls is None:

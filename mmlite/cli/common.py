@@ -68,9 +68,14 @@ def _with_demo_data(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags that every verb on a config takes."""
+    """Adds the config and the flags that every verb on a config takes."""
+    parser.add_argument('config', help='a config file, such as configs/ssd/ssd300_voc.py')
+    add_config_flags(parser)
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that `config_from` applies to the config."""
     add = parser.add_argument
-    add('config', help='a config file, such as configs/ssd/ssd300_voc.py')
     add('--work-dir', help='where everything is written (work_dirs/<config stem>)')
     add(
         '--data-root', metavar='DIR', help='use this folder in place of the data_root of the config'

@@ -57,7 +57,7 @@ def convert_checkpoint(
     checkpoint = read_checkpoint(source, trusted)
     meta = checkpoint.get('meta')
     meta = dict(meta) if isinstance(meta, Mapping) else {}
-    config = config or _config_in(meta, source)
+    config = config or config_in(meta, source)
     detector = build_detector(config.model)
     report = load_weights(detector, checkpoint, source, False, layout, 0 if allow_partial else 1)
     weights = detector.state_dict()
@@ -71,8 +71,12 @@ def convert_checkpoint(
     return path, report
 
 
-def _config_in(meta: Mapping[str, Any], source: str) -> Config:
-    """Returns the config of the run that wrote the checkpoint."""
+def config_in(meta: Mapping[str, Any], source: str) -> Config:
+    """Returns the config of the run that wrote the checkpoint, from the checkpoint's `meta`.
+
+    Raises:
+        ConfigError: it has none, or one that is more than values and registered types.
+    """
     text = meta.get('cfg') or meta.get('config')
     if not isinstance(text, str) or 'model' not in text:
         raise ConfigError(f'{source} does not hold the config of its model: give it by --config')

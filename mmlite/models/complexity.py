@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.config import Config
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmlite.errors import ConfigError
@@ -23,6 +24,7 @@ class Complexity:
     trained: int  # parameters that are not frozen
     multiply_adds: int  # what papers and mmdet call FLOPs
     priors: int
+    parts: dict[str, tuple[int, int]]  # parameters and multiply-adds of backbone, neck, bbox_head
 
 
 def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
@@ -51,7 +53,16 @@ def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
         sum(p.numel() for p in parameters if p.requires_grad),
         counter.get_total_flops() // 2,
         outs['cls_score'].shape[1],
+        {
+            name: (sum(p.numel() for p in part.parameters()), _multiply_adds(counter, part))
+            for name, part in detector.named_children()
+            if name != 'data_preprocessor'
+        },
     )
+
+
+def _multiply_adds(counter: FlopCounterMode, part: nn.Module) -> int:
+    return sum(counter.get_flop_counts()[type(part).__name__].values()) // 2
 
 
 def input_size(cfg: Config) -> tuple[int, int]:

@@ -148,22 +148,27 @@ class FCOSAssigner:
         gt_bboxes_ignore: Tensor | None = None,
     ) -> Tensor:
         """Returns (R,) int64: index of a box, or BACKGROUND."""
-        points, sides = (priors[:, :2] + priors[:, 2:]) / 2, priors[:, 2] - priors[:, 0]
-        low, high = self._limits(priors, num_per_level)
-        assigned = torch.full_like(sides, BACKGROUND, dtype=torch.int64)
-        smallest = torch.full_like(sides, torch.inf)
+        assigned = torch.full_like(priors[:, 0], BACKGROUND, dtype=torch.int64)
+        smallest = torch.full_like(priors[:, 0], torch.inf)
         for start, bboxes in chunks(gt_bboxes, len(priors)):
-            nearest, farthest = distances_to_sides(points, bboxes)  # (g, R)
-            fits = (nearest > 0) & (farthest >= low) & (farthest <= high)
-            if self.center_sampling:
-                centers = (bboxes[:, None, :2] + bboxes[:, None, 2:]) / 2
-                off = (points - centers).abs().amax(dim=-1)
-                fits &= off < self.center_sample_radius * sides
+            fits = self.in_range(priors, num_per_level, bboxes)
             areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(dim=1, keepdim=True)
             area, gt = torch.where(fits, areas, torch.inf).min(dim=0)
             assigned = torch.where(area < smallest, gt + start, assigned)
             smallest = torch.minimum(area, smallest)
         return assigned
+
+    def in_range(self, priors: Tensor, num_per_level: Sequence[int], bboxes: Tensor) -> Tensor:
+        """Returns (g, R) bool: the points that may look for each box, before the smallest wins."""
+        points, sides = (priors[:, :2] + priors[:, 2:]) / 2, priors[:, 2] - priors[:, 0]
+        low, high = self._limits(priors, num_per_level)
+        nearest, farthest = distances_to_sides(points, bboxes)
+        fits = (nearest > 0) & (farthest >= low) & (farthest <= high)
+        if self.center_sampling:
+            centers = (bboxes[:, None, :2] + bboxes[:, None, 2:]) / 2
+            off = (points - centers).abs().amax(dim=-1)
+            fits &= off < self.center_sample_radius * sides
+        return fits
 
     def _limits(self, priors: Tensor, num_per_level: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Returns the least and the greatest distance that each prior looks for, each (R,)."""

@@ -47,6 +47,9 @@ def test_multiply_adds():
     # 4 x 2 cells: 3x3 of 3 to 8 channels, then of 8 to 2 classes and 4 sides
     assert found.multiply_adds == 8 * 9 * (3 * 8 + 8 * 2 + 8 * 4)
     assert found.size == (32, 16)
+    # by part: the backbone's 3 * 8 * 9 weights and 8 biases; the head's to 2 classes and 4 sides
+    assert found.parts['backbone'] == (224, 8 * 9 * 3 * 8)
+    assert found.parts['bbox_head'] == (8 * 9 * 6 + 6, 8 * 9 * 8 * 6)
 
 
 def test_input_of_the_test_pipeline_padded():
@@ -60,6 +63,18 @@ def test_ssd300_as_the_paper_counts_it():
     assert found.size == (300, 300) and found.priors == 8732
     # torchvision counts 35.64 M parameters and 34.86 G for its own of 91 classes; here are 21
     assert found.parameters / 1e6 == pytest.approx(26.28, abs=0.05)
+
+
+def test_flops_of_the_parts():
+    ended = cli('get_flops', CONFIGS / 'ssd/ssd_demo.py', '--size', '320', '240')
+    assert ended.status == 0 and 'input: 320x240, ' in ended.out
+    rows = [line.split('|')[1:4] for line in ended.out.splitlines() if line.startswith('| ')]
+    names, sizes, operations = zip(*([cell.strip() for cell in row] for row in rows), strict=True)
+    assert names == ('part', 'backbone', 'neck', 'bbox_head', 'all')
+    for column in (sizes, operations):
+        *parts, whole = (float(cell.split()[0]) for cell in column[1:])
+        assert sum(parts) == pytest.approx(whole, abs=0.02)  # two decimals each
+    assert cli('get_flops', CONFIGS / 'ssd/gone.py').status == 2
 
 
 def test_the_command():

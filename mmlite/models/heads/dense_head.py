@@ -217,10 +217,7 @@ class DenseHead(BaseModule):
             rescale: boxes in pixels of the original image; else of the network's input.
         """
         outs, priors, num_per_level = self.forward_with_priors(feats)
-        scores = self.loss_cls.scores(outs['cls_score'])
-        factor = self.score_factor(outs)
-        if factor is not None and self.test_cfg['geometric_score']:
-            scores, factor = (scores * factor[..., None]).sqrt(), None
+        scores, factor = self.scores_and_factor(outs)
         return [
             self.detect(
                 scores[i],
@@ -233,6 +230,14 @@ class DenseHead(BaseModule):
             )
             for i, meta in enumerate(img_metas)
         ]
+
+    def scores_and_factor(self, outs: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Returns the scores (N, R, C) for the threshold, and what they are multiplied by after."""
+        scores = self.loss_cls.scores(outs['cls_score'])
+        factor = self.score_factor(outs)
+        if factor is not None and self.test_cfg['geometric_score']:
+            return (scores * factor[..., None]).sqrt(), None
+        return scores, factor
 
     def score_factor(self, outs: dict[str, Tensor]) -> Tensor | None:
         """A factor (N, R) on the scores of the candidates, such as centerness; None for none."""
@@ -271,7 +276,7 @@ class DenseHead(BaseModule):
 
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
     """Per level (N, A * channels, H, W) -> (N, R, channels): rows, columns, then priors."""
-    return torch.cat([m.permute(0, 2, 3, 1).reshape(len(m), -1, channels) for m in maps], dim=1)
+    return torch.cat([m.permute(0, 2, 3, 1).reshape(m.shape[0], -1, channels) for m in maps], dim=1)
 
 
 def featmap_sizes(feats: Sequence[Tensor]) -> list[tuple[int, int]]:
