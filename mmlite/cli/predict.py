@@ -1,0 +1,128 @@
+"""Detects objects in images, videos and what a camera sees, and writes them to files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmlite.cli.common import add_checkpoint_arguments, import_plugin, load_config_of, run
+from mmlite.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mmlite.inference import Detections, Frame
+
+EXAMPLE = 'example: python tools/predict.py work_dirs/ssd_demo/epoch_14.pth photos/ video.mp4 0'
+KINDS = ('pictures', 'video', 'json', 'csv', 'voc')  # of mmlite.inference
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='predict', description=__doc__, epilog=EXAMPLE)
+    add = parser.add_argument
+    add('checkpoint', help='a checkpoint, which holds its config; or a file of export_onnx')
+    add(
+        'inputs',
+        nargs='+',
+        metavar='INPUT',
+        help="images, videos, folders, patterns ('a/*.jpg') or numbers of cameras",
+    )
+    add('--config', help="a config in place of the checkpoint's own")
+    add('--out', metavar='DIR', default='work_dirs/predict', help='where files are written')
+    add(
+        '--save',
+        nargs='+',
+        choices=KINDS,
+        default=('pictures', 'video', 'json'),
+        help='pictures of images, videos of videos, detections.json, detections.csv, XML as VOC '
+        'has it (pictures video json)',
+    )
+    add('--score-thr', type=float, default=0.3, help='lowest score written (0.3)')
+    add('--batch-size', type=int, default=4, metavar='N', help='images at a time (4)')
+    add('--device', help='cpu, cuda or cuda:N (a GPU where there is one)')
+    add('--max-frames', type=int, metavar='N', help='of each video or camera, no more than these')
+    add('--skip-bad-images', action='store_true', help='leave bad images out, and say so')
+    add(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override keys of the config, e.g. model.test_cfg.max_per_img=300',
+    )
+    add('--plugin', metavar='FILE', action='append', default=[], help='a Python file to import')
+    add('--safe-config', action='store_true', help='as in test, for --config')
+    add_checkpoint_arguments(parser)
+    add('--traceback', action='store_true', help='show the traceback of a mistake too')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), predict, argv)
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Detects, writes, and prints how many were found; Ctrl-C ends a camera."""
+    if args.batch_size < 1:
+        raise ConfigError(f'--batch-size: at least 1 is expected, found {args.batch_size}')
+    for file in args.plugin:
+        import_plugin(file)
+
+    from mmlite.inference import read_frames, write_detections
+
+    bad: list[str] | None = [] if args.skip_bad_images else None
+    frames = read_frames(args.inputs, args.max_frames, bad)
+    detect, classes = _detector(args)
+    count = found = 0
+    with write_detections(args.out, args.save, classes) as write:
+        try:
+            for frame, det in _detected(frames, detect, args.batch_size):
+                kept = det.above(args.score_thr)
+                write(frame, kept)
+                count, found = count + 1, found + len(kept)
+        except KeyboardInterrupt:
+            print('stopped', file=sys.stderr)
+    for reason in bad or ():
+        print(f'left out: {reason}', file=sys.stderr)
+    print(f'{found} detections in {count} images: {args.out}')
+
+
+def _detected(
+    frames: Iterator[Frame],
+    detect: Callable[[list[np.ndarray]], list[Detections]],
+    batch_size: int,
+) -> Iterable[tuple[Frame, Detections]]:
+    while batch := list(islice(frames, batch_size)):
+        yield from zip(batch, detect([frame.img for frame in batch]), strict=True)
+
+
+def _detector(
+    args: argparse.Namespace,
+) -> tuple[Callable[[list[np.ndarray]], list[Detections]], tuple[str, ...]]:
+    """Returns what detects in a list of images, and the class names."""
+    if Path(args.checkpoint).suffix == '.onnx':
+        from mmlite.export.onnx_detector import OnnxDetector
+
+        exported = OnnxDetector(args.checkpoint)
+        return exported, exported.classes
+
+    import torch
+
+    from mmlite.apis import inference_detector, init_detector
+
+    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    if device.startswith('cuda') and not torch.cuda.is_available():
+        raise ConfigError(f'--device {device}: PyTorch finds no GPU here')
+    model = init_detector(
+        load_config_of(args.config, args.safe_config) if args.config else None,
+        args.checkpoint,
+        device,
+        args.allow_partial,
+        args.trust_checkpoint,
+        args.checkpoint_layout,
+        args.cfg_options,
+    )
+    return lambda imgs: inference_detector(model, imgs), model.classes

@@ -1,0 +1,149 @@
+"""What can be looked at: images, folders and patterns of them, videos, cameras."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmlite.datasets.encoded_image import ImageError, read_image
+from mmlite.datasets.image_files import IMAGE_ENDINGS
+from mmlite.errors import DataError, did_you_mean
+
+VIDEO_ENDINGS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv')
+_ENDINGS = (*IMAGE_ENDINGS, *VIDEO_ENDINGS)
+_CAMERA_FPS = 25.0  # of a video of a camera that does not say how fast it is
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture to look at.
+
+    Args:
+        img: (h, w, 3) BGR uint8.
+        source: the file, or 'camera 0'.
+        name: unlike that of any other frame, and fit for a file name without its ending.
+        index: number in its video, from 0; None for an image file.
+        fps: pictures a second of the video.
+    """
+
+    img: np.ndarray
+    source: str
+    name: str
+    index: int | None = None
+    fps: float = _CAMERA_FPS
+
+
+def read_frames(
+    inputs: Sequence[str],
+    max_frames: int | None = None,
+    bad_images: list[str] | None = None,
+) -> Iterator[Frame]:
+    """Yields the pictures of all inputs, in their order.
+
+    Args:
+        inputs: each a file, a folder (with those inside it, sorted), a pattern such as
+            'a/*.jpg' (`**` stands for any folders), or the number of a camera.
+        max_frames: of each video or camera, no more than so many.
+        bad_images: where given, gets why an image cannot be read, and the next one follows; else
+            that is an error.
+
+    Raises:
+        DataError: an input is not there or holds nothing that can be read. What is not there is
+            known before the first picture comes.
+        ImageError: an image cannot be read.
+    """
+    sources = [source for text in inputs for source in find_sources(text)]
+    return _frames_of(sources, max_frames, bad_images)
+
+
+def find_sources(text: str) -> list[str]:
+    """Returns the files that an input stands for, or ['camera N'].
+
+    Raises:
+        DataError: there are none.
+    """
+    if os.path.isdir(text):
+        inside = sorted(str(path) for path in Path(text).rglob('*') if _has_ending(path))
+        return _some(inside, f'{text}: the folder holds no image or video')
+    if os.path.exists(text):
+        return [text]
+    if text.isdecimal():
+        return [f'camera {int(text)}']
+    if glob.has_magic(text):
+        found = sorted(path for path in glob.glob(text, recursive=True) if _has_ending(Path(path)))
+        return _some(found, f'{text}: the pattern fits no image or video')
+    folder = Path(text).parent
+    near = did_you_mean(Path(text).name, os.listdir(folder)) if folder.is_dir() else ''
+    raise DataError(
+        f'{text}: no such file or folder.{near} An image, a video, a folder, a pattern or the '
+        'number of a camera is expected'
+    )
+
+
+def _some(found: list[str], reason: str) -> list[str]:
+    if not found:
+        raise DataError(f'{reason}; known endings: {" ".join(_ENDINGS)}')
+    return found
+
+
+def _has_ending(path: Path) -> bool:
+    return path.suffix.lower() in _ENDINGS and path.is_file()
+
+
+def _frames_of(
+    sources: Sequence[str], max_frames: int | None, bad_images: list[str] | None
+) -> Iterator[Frame]:
+    taken: set[str] = set()
+    for source in sources:
+        name = _new_name(Path(source).stem.replace(' ', '_'), taken)
+        if source.startswith('camera ') or Path(source).suffix.lower() in VIDEO_ENDINGS:
+            yield from _video_frames(source, name, max_frames)
+            continue
+        try:
+            img = read_image(source)
+        except ImageError as error:
+            if bad_images is None:
+                raise
+            bad_images.append(str(error))
+            continue
+        yield Frame(img, source, name)
+
+
+def _new_name(stem: str, taken: set[str]) -> str:
+    """Two folders may hold files of one name: the second becomes NAME_2."""
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f'{stem}_{number}'
+    taken.add(name)
+    return name
+
+
+def _video_frames(source: str, name: str, max_frames: int | None) -> Iterator[Frame]:
+    camera = int(source.split()[1]) if source.startswith('camera ') else None
+    capture = cv2.VideoCapture(source if camera is None else camera)
+    try:
+        if not capture.isOpened():
+            raise DataError(f'{source}: OpenCV cannot open this {_kind(camera)}')
+        fps = capture.get(cv2.CAP_PROP_FPS) or _CAMERA_FPS
+        index = 0
+        while max_frames is None or index < max_frames:
+            is_there, img = capture.read()
+            if not is_there:
+                break
+            yield Frame(img, source, f'{name}_{index:06d}', index, fps)
+            index += 1
+        if index == 0:
+            raise DataError(f'{source}: no picture comes from this {_kind(camera)}')
+    finally:
+        capture.release()
+
+
+def _kind(camera: int | None) -> str:
+    return 'video' if camera is None else 'camera'
