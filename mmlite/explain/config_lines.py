@@ -1,0 +1,243 @@
+"""Where in a config file a key is set: the file is parsed, and never run."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+from mmlite.config import bases_of
+
+_TEXT = 60  # characters of the code that are shown
+
+
+@dataclass
+class Line:
+    """A value in the text of a config.
+
+    Args:
+        file: where it stands.
+        line: from 1.
+        text: its code, shortened.
+        children: the values in a dict or a list by key or index; None where only running the
+            file would tell.
+        is_dict: a dict, which is merged with that of the bases; anything else replaces it.
+        via: the name by which it got where it is, if it stands elsewhere.
+        removes: asked for a key below it: it is not there, and that of the bases is gone.
+    """
+
+    file: Path
+    line: int
+    text: str
+    children: dict[str, Line] | None = None
+    is_dict: bool = False
+    via: str = ''
+    removes: bool = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether nothing of the bases is left below it."""
+        return not self.is_dict or '_delete_' in (self.children or {})
+
+
+@dataclass
+class ConfigLines:
+    """One config file and its bases, as text.
+
+    Args:
+        path: a .py, .json or .yaml file.
+    """
+
+    path: Path
+    bases: list[ConfigLines] = field(init=False)
+    names: dict[str, Line] = field(init=False)
+
+    def __post_init__(self) -> None:
+        folder = self.path.parent
+        found = bases_of(self.path)
+        self.bases = [ConfigLines(Path(os.path.normpath(folder / base))) for base in found]
+        if self.path.suffix == '.py':
+            self.names = _Reader(self).read(ast.parse(self.path.read_text(encoding='utf-8')))
+        else:  # JSON is YAML
+            tree = _from_yaml(yaml.compose(self.path.read_text(encoding='utf-8')), self.path)
+            self.names = tree.children or {}
+
+    def in_order(self) -> Iterator[ConfigLines]:
+        """Yields the bases of the bases first, this file last: each overrides those before it."""
+        for base in self.bases:
+            yield from base.in_order()
+        yield self
+
+    def history(self, key: str) -> list[Line]:
+        """Returns what set a dotted key, or took it away with a dict around it, in order."""
+        found = [_look_up(file.names, key.split('.')) for file in self.in_order()]
+        return [line for line in found if line is not None]
+
+    def merged(self, name: str) -> Line | None:
+        """Returns a value of the top as this file and its bases make it."""
+        merged = None
+        for file in self.in_order():
+            own = file.names.get(name)
+            if own is not None:
+                merged = _merge(merged, own)
+        return merged
+
+
+def _look_up(names: dict[str, Line], steps: Sequence[str]) -> Line | None:
+    """The line that sets a key; or one around it that leaves nothing of the bases; or None."""
+    children: dict[str, Line] | None = names
+    around, via = None, ''
+    for step in steps:
+        line = (children or {}).get(step)
+        if line is None:
+            return around and replace(around, removes=around.children is not None)
+        via = line.via or via
+        around = line if line.replaces else around
+        children = line.children
+    return replace(line, via=via)
+
+
+def _merge(base: Line | None, own: Line) -> Line:
+    if base is None or own.replaces or not base.is_dict:
+        return own
+    children = dict(base.children or {})
+    for key, line in (own.children or {}).items():
+        children[key] = _merge(children.get(key), line)
+    return replace(own, children=children)
+
+
+def _from_yaml(node: yaml.Node, path: Path) -> Line:
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        children = {str(key.value): _from_yaml(value, path) for key, value in node.value}
+        return Line(path, line, '{...}', children, is_dict=True)
+    if isinstance(node, yaml.SequenceNode):
+        children = {str(i): _from_yaml(item, path) for i, item in enumerate(node.value)}
+        return Line(path, line, '[...]', children)
+    return Line(path, line, str(node.value)[:_TEXT], {})
+
+
+class _Reader:
+    """Follows the assignments of a Python config from top to bottom."""
+
+    def __init__(self, file: ConfigLines) -> None:
+        self.file = file
+        self.names: dict[str, Line] = {}
+
+    def read(self, tree: ast.Module) -> dict[str, Line]:
+        for statement in tree.body:
+            self.statement(statement)
+        self.names.pop('_base_', None)
+        return self.names
+
+    def statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self.assign(target, self.line(value))
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self.assign(target, self.line(value))
+            case ast.AugAssign(target=target, op=op, value=value):
+                old = ast.copy_location(ast.parse(ast.unparse(target), mode='eval').body, target)
+                self.assign(target, self.line(ast.copy_location(ast.BinOp(old, op, value), node)))
+            case ast.Expr(ast.Call(ast.Attribute(value=owner, attr='update'), args=[new])):
+                self.assign(owner, _merge(self.line(owner), self.line(new)))
+            case ast.If() | ast.For() | ast.While() | ast.With() | ast.Try():
+                for target in _assigned(node):  # only running it would tell the value
+                    self.assign(target, self.code(node))
+
+    def assign(self, target: ast.expr, line: Line) -> None:
+        if isinstance(target, ast.Name):
+            self.names[target.id] = line
+            return
+        step = _step(target)
+        if step is None:
+            for name in _names_in(target):  # a, b = ...
+                self.names[name] = line
+            return
+        owner = self.line(target.value)
+        if owner.children is not None:
+            owner.children[step] = line
+
+    def code(self, node: ast.AST) -> Line:
+        return Line(self.file.path, node.lineno, ast.unparse(node).replace('\n', ' ')[:_TEXT])
+
+    def line(self, node: ast.expr) -> Line:
+        code = self.code(node)
+        match node:
+            case ast.Dict(keys=keys, values=values):
+                names = [None if key is None else _constant(key) for key in keys]
+                return self.dict_line(code, list(zip(names, values, strict=True)))
+            case ast.Call(func=ast.Name('dict'), args=args, keywords=keywords):
+                pairs = [(None, arg) for arg in args]
+                return self.dict_line(code, pairs + [(k.arg, k.value) for k in keywords])
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return replace(code, children=self.items(items))
+            case ast.Constant():
+                return replace(code, children={})
+            case ast.Name(name) if name in self.names:
+                return replace(self.names[name], via=f'{name} in line {node.lineno}')
+            case ast.BinOp(left, ast.BitOr(), right):
+                return self.dict_line(code, [(None, left), (None, right)])
+            case ast.BinOp(left, ast.Add(), right) if self.line(left).children is not None:
+                return replace(code, children=self.items([ast.Starred(left), ast.Starred(right)]))
+            case ast.Set(elts=[ast.Set(elts=[reference])]):  # {{_base_.name}}
+                return self.line(reference)
+            case ast.Attribute() | ast.Subscript():
+                return self.part(node) or code
+        return code
+
+    def dict_line(self, code: Line, pairs: list[tuple[str | None, ast.expr]]) -> Line:
+        children: dict[str, Line] = {}
+        for key, value in pairs:
+            if key is None:  # **value
+                children |= self.line(value).children or {}
+            else:
+                children[key] = self.line(value)
+        return replace(code, children=children, is_dict=True)
+
+    def items(self, nodes: Sequence[ast.expr]) -> dict[str, Line]:
+        lines: list[Line] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                lines += (self.line(node.value).children or {}).values()
+            else:
+                lines.append(self.line(node))
+        return {str(i): line for i, line in enumerate(lines)}
+
+    def part(self, node: ast.Attribute | ast.Subscript) -> Line | None:
+        """`variable['key']`, `_base_.name.key`: the line of what it points at."""
+        step = _step(node)
+        if isinstance(node.value, ast.Name) and node.value.id == '_base_':
+            found = [base.merged(step) for base in self.file.bases]
+            line = next((line for line in reversed(found) if line is not None), None)
+        else:
+            line = (self.line(node.value).children or {}).get(step)
+        return line and replace(line, via=f'{ast.unparse(node)} in line {node.lineno}')
+
+
+def _step(node: ast.expr) -> str | None:
+    """The key or index that an attribute or a subscript asks for."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return _constant(node.slice) if isinstance(node, ast.Subscript) else None
+
+
+def _constant(node: ast.expr) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else ast.unparse(node)
+
+
+def _assigned(statement: ast.stmt) -> list[ast.Name]:
+    return [
+        node
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+
+
+def _names_in(target: ast.expr) -> list[str]:
+    return [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
