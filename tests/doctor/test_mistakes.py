@@ -1,0 +1,69 @@
+"""Planted mistakes are found, each by the check that is for it, and clean configs are clean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmlite.config import load_config
+from mmlite.datasets.demo import draw_demo_set
+from mmlite.doctor import QUESTIONS
+from mmlite.doctor.context import Context
+from mmlite.doctor.examine import CHECKS, examine
+from mmlite.doctor.finding import Finding
+from tests.doctor.mistakes import MISTAKES, Mistake, on_voc
+from tests.runs import CHECKOUT, CLASSES, TINY
+
+BCCD = Path('/work/shared/data/bccd')
+QUICK = [name for name in CHECKS if name != 'overfit']
+
+
+@pytest.fixture(scope='session')
+def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp('doctor') / 'voc'
+    return draw_demo_set(root, CLASSES, num_train=12, num_test=6, size=(112, 96))
+
+
+def wrong(findings: list[Finding]) -> list[str]:
+    return [str(finding) for finding in findings if finding.verdict != 'ok']
+
+
+def test_every_check_has_its_question() -> None:
+    assert list(CHECKS) == list(QUESTIONS)
+
+
+@pytest.mark.parametrize('mistake', MISTAKES, ids=lambda mistake: mistake.name)
+def test_a_mistake_is_found(mistake: Mistake, voc: Path, tmp_path: Path) -> None:
+    cfg = load_config(TINY)
+    mistake.plant(cfg, voc, tmp_path)
+    findings = list(examine(Context(cfg), only=[mistake.check]))
+    verdicts = {finding.verdict for finding in findings}
+    assert mistake.verdict in verdicts, '\n'.join(map(str, findings))
+    assert all(finding.change for finding in findings if finding.verdict in ('warning', 'error'))
+
+
+@pytest.mark.parametrize('name', ['ssd', 'retinanet', 'fcos'])
+def test_the_demos_are_clean(name: str) -> None:
+    few = {
+        f'+{loader}_dataloader.dataset.{key}': number
+        for loader in ('train', 'val')
+        for key, number in (('num_train', 120), ('num_test', 16))
+    }
+    cfg = load_config(CHECKOUT / f'configs/{name}/{name}_demo.py', few)
+    cfg.test_dataloader = cfg.val_dataloader
+    assert wrong(list(examine(Context(cfg, seconds=600), only=QUICK))) == []
+
+
+def test_files_in_voc_layout_are_clean(voc: Path) -> None:
+    cfg = load_config(TINY)
+    on_voc(cfg, voc)
+    assert wrong(list(examine(Context(cfg, seconds=600)))) == []
+
+
+@pytest.mark.skipif(not BCCD.is_dir(), reason=f'{BCCD} is not there')
+def test_real_data_are_clean() -> None:
+    cfg = load_config(CHECKOUT / 'configs/ssd/ssd300_bccd.py')
+    for loader in (cfg.train_dataloader.dataset, cfg.val_dataloader, cfg.test_dataloader):
+        loader.dataset.data_root = str(BCCD)
+    assert wrong(list(examine(Context(cfg, seconds=600), only=QUICK))) == []
