@@ -1,0 +1,191 @@
+"""What a pipeline makes of a data set, drawn: the samples as the model gets them, or every step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from mmlite.datasets.loader import derive_seed, kept_random_state, seed_sample
+from mmlite.datasets.mixed import MultiImageMixDataset
+from mmlite.datasets.transforms import Compose, inverse_transform
+from mmlite.datasets.transforms.geometry import flip_bboxes
+from mmlite.datasets.transforms.normalize import denormalize_image
+from mmlite.datasets.wrappers import DatasetWrapper
+from mmlite.models.preprocessor import DetDataPreprocessor
+from mmlite.parallel import DataContainer, collate, scatter
+from mmlite.registry import TASK_UTILS
+from mmlite.visualization.drawing import draw_detections, draw_ground_truth
+from mmlite.visualization.pictures import enlarged
+
+_BAR = 26  # height in pixels of the line of text above a picture
+
+
+def model_views(dataset: Any, i: int, preprocessor: nn.Module, seed: int) -> list[np.ndarray]:
+    """Returns sample i as the model sees it, (h, w, 3) BGR; several versions with TestTimeAug.
+
+    The sample is collated, scattered and preprocessed as in a run, and then turned back.
+
+    Args:
+        dataset: with its pipeline.
+        i: index of the sample.
+        preprocessor: of the model.
+        seed: the same seed draws the same sample.
+    """
+    with kept_random_state():
+        seed_sample(derive_seed(seed, i))
+        sample = dataset[i]
+    return [
+        _view(dataset, i, version, preprocessor) for version in sample.get('versions', [sample])
+    ]
+
+
+def _view(dataset: Any, i: int, sample: dict, preprocessor: nn.Module) -> np.ndarray:
+    batch = scatter(collate([sample]), 'cpu')
+    meta = batch['img_metas'][0]
+    with torch.no_grad():
+        img = preprocessor(batch['img'], batch['img_metas'])[0]
+    picture = inverse_transform(img, meta, **_normalisation(preprocessor))
+    boxes = _boxes_of(dataset, i, batch, meta)
+    name = str(meta.get('filename', '')).replace('\\', '/').rpartition('/')[2]
+    return _drawn(picture, boxes, dataset.classes, f'{name}  {_size(picture)}')
+
+
+def _normalisation(preprocessor: nn.Module) -> dict[str, Any]:
+    """What the preprocessor did to the pixels; it holds numbers for pixels of 0-255."""
+    swaps = getattr(preprocessor, 'bgr_to_rgb', False)
+    if getattr(preprocessor, 'normalises', False):
+        mean, std = (getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std'))
+        return dict(mean=mean, std=std, to_rgb=swaps)
+    return dict(mean=(0, 0, 0), std=(1, 1, 1), to_rgb=swaps)
+
+
+def _boxes_of(dataset: Any, i: int, batch: Mapping, meta: Mapping) -> dict[str, np.ndarray]:
+    """The boxes in pixels of the input: the sample's, or where it has none those of the file."""
+    if 'gt_bboxes' in batch and not _is_for_testing(dataset):
+        return _boxes_in({key: value[0] for key, value in batch.items()})
+    # in testing LoadAnnotations may stand after Resize, with boxes in original pixels
+    ann = dataset.get_ann_info(i)
+    scale = np.asarray(meta.get('scale_factor', 1.0))
+    bboxes, ignored = (ann[key] * scale for key in ('bboxes', 'bboxes_ignore'))
+    if meta.get('flip'):
+        size, direction = meta['img_shape'][1::-1], meta['flip_direction']
+        bboxes, ignored = (flip_bboxes(one, size, direction) for one in (bboxes, ignored))
+    return dict(bboxes=bboxes, labels=ann['labels'], ignored=ignored)
+
+
+def _is_for_testing(dataset: Any) -> bool:
+    while isinstance(dataset, DatasetWrapper):
+        dataset, _ = dataset.locate(0)
+    return getattr(dataset, 'test_mode', False)
+
+
+def stage_views(dataset: Any, i: int, seed: int) -> list[np.ndarray]:
+    """Returns a picture of sample i after each transform of its pipeline, run one by one.
+
+    Steps that `Compose` joins make each its own pixels here; rounding may differ by a grey level.
+    The last picture is the one that `model_views` shows, for the same seed, unless a step dropped
+    the sample, in which case a run would take another one.
+    """
+    views = []
+    with kept_random_state():
+        seed_sample(derive_seed(seed, i))
+        for number, (name, results) in enumerate(stages(dataset, i), 1):
+            if results is None:
+                views.append(_drawn(np.zeros((240, 320, 3), np.uint8), {}, (), f'{name}: dropped'))
+                break
+            for version in results.get('versions', [results]):
+                picture, boxes = _state(version)
+                title = f'{number} {name}  {_size(picture)}'
+                views.append(_drawn(picture, boxes, dataset.classes, title))
+    return views
+
+
+def stages(dataset: Any, i: int) -> Iterator[tuple[str, dict | None]]:
+    """Yields the name of each transform and what it made of sample i; None for dropped."""
+    if isinstance(dataset, MultiImageMixDataset):
+        results = None
+        for name, results in stages(dataset.dataset, i):
+            yield name, results
+        pipeline = dataset.pipeline
+    elif isinstance(dataset, DatasetWrapper):
+        yield from stages(*dataset.locate(i))
+        return
+    else:
+        results = dataset.get_data_info(i)
+        pipeline = dataset.pipeline
+    if results is None:
+        return
+    for transform in pipeline.transforms:
+        # a transform changes the dict, never the arrays in it
+        results = Compose([transform])(copy.copy(results))
+        yield getattr(transform, '__name__', type(transform).__name__), results
+        if results is None:
+            return
+
+
+def _state(results: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The picture, padding included, and the boxes of a sample between two transforms."""
+    data = {
+        key: value.data if isinstance(value, DataContainer) else value
+        for key, value in results.items()
+    }
+    meta = {**data, **data.get('img_metas', {})}
+    img = data['img']
+    if isinstance(img, torch.Tensor):
+        img = img.numpy().transpose(1, 2, 0)
+    if meta.get('img_norm_cfg') is not None:
+        img = denormalize_image(img, **meta['img_norm_cfg'])
+    picture = np.ascontiguousarray(np.clip(img, 0, 255).round().astype(np.uint8))
+    return picture, _boxes_in(data) if 'gt_bboxes' in data else {}
+
+
+def _boxes_in(data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The boxes of a sample whose DataContainers are opened, as arrays."""
+    bboxes = np.asarray(data['gt_bboxes'])
+    return dict(
+        bboxes=bboxes,
+        labels=np.asarray(data.get('gt_labels', np.zeros(len(bboxes), int))),
+        ignored=np.asarray(data.get('gt_bboxes_ignore', np.zeros((0, 4)))),
+    )
+
+
+def _drawn(
+    picture: np.ndarray, boxes: Mapping[str, np.ndarray], classes: tuple[str, ...], title: str
+) -> np.ndarray:
+    """The picture with its boxes, ignored ones in white dashes, under a line of text."""
+    img, zoom = enlarged(picture)
+    if boxes:
+        ignored = boxes['ignored']
+        img = draw_ground_truth(img, ignored * zoom, np.ones(len(ignored), int), ('ignored',))
+        img = draw_detections(img, boxes['bboxes'] * zoom, boxes['labels'], classes=classes)
+        title += f'  {len(boxes["bboxes"])} boxes'
+        title += f', {len(ignored)} ignored' if len(ignored) else ''
+    return with_title(img, title)
+
+
+def with_title(img: np.ndarray, text: str) -> np.ndarray:
+    """Returns the picture (h, w, 3) with a line of text above it, as large as its width allows."""
+    bar = max(_BAR, img.shape[1] // 20)
+    scale = bar / 32
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    scale *= min(1.0, (img.shape[1] - 8) / max(width, 1))
+    out = cv2.copyMakeBorder(img, bar, 0, 0, 0, cv2.BORDER_CONSTANT, value=(245, 245, 245))
+    at = (4, round(bar * 0.72))
+    cv2.putText(out, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    return out
+
+
+def _size(picture: np.ndarray) -> str:
+    return f'{picture.shape[1]}x{picture.shape[0]}'
+
+
+def preprocessor_of(model: Mapping | None) -> nn.Module:
+    """Builds the preprocessor of a config's model; one that changes nothing where it has none."""
+    cfg = (model or {}).get('data_preprocessor')
+    return TASK_UTILS.build(cfg).eval() if cfg else DetDataPreprocessor()

@@ -1,0 +1,56 @@
+"""Figures of a data set: classes, sizes, pixels, copies, and priors that fit its boxes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmlite.cli.common import add_common_arguments, config_from, run
+from mmlite.errors import ConfigError
+from mmlite.files import write_text
+
+EXAMPLE = 'example: python tools/analyze_dataset.py configs/ssd/ssd300_voc.py --out analysis'
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='analyze_dataset', description=__doc__, epilog=EXAMPLE)
+    add_common_arguments(parser)
+    add = parser.add_argument
+    add(
+        '--out',
+        type=Path,
+        metavar='DIR',
+        help='where the pictures, analysis.json and the config with the suggested priors go '
+        '(WORK_DIR/analysis)',
+    )
+    add('--images', type=int, default=1000, help='read for mean and std, evenly spread (1000)')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), analyze, argv)
+
+
+def analyze(args: argparse.Namespace) -> None:
+    """Prints the summary and writes the rest."""
+    if args.images < 1:
+        raise ConfigError('--images: a number from 1 up is expected')
+    cfg = config_from(args)
+
+    from mmlite.analysis.analysis import analyse
+    from mmlite.analysis.plots import write_plots
+    from mmlite.analysis.text import summary
+
+    found = analyse(cfg, args.images)
+    print(summary(found))
+    folder = args.out or Path(cfg.work_dir) / 'analysis'
+    folder.mkdir(parents=True, exist_ok=True)
+    written = write_plots(found, folder)
+    written.append(folder / 'analysis.json')
+    write_text(written[-1], json.dumps(found.to_json(), indent=1))
+    if found.suggestion:
+        written.append(folder / f'{Path(args.config).stem}_priors.py')
+        write_text(written[-1], found.config_file())
+    print(f'written: {", ".join(map(str, written))}')

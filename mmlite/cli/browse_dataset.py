@@ -1,0 +1,80 @@
+"""Draws samples as the pipeline hands them to the model, or after each of its transforms."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmlite.cli.common import add_common_arguments, config_from, run
+from mmlite.errors import ConfigError
+
+EXAMPLE = 'example: python tools/browse_dataset.py configs/ssd/ssd_demo.py --stages --images 4'
+_CELL = (480, 400)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='browse_dataset', description=__doc__, epilog=EXAMPLE)
+    add_common_arguments(parser)
+    add = parser.add_argument
+    add(
+        '--split',
+        choices=('train', 'val', 'test'),
+        default='train',
+        help='whose dataloader is looked at (train)',
+    )
+    add('--out', type=Path, metavar='DIR', help='where the sheets go (WORK_DIR/browse)')
+    add('--images', type=int, default=36, help='how many, evenly spread (36)')
+    add('--on-sheet', type=int, default=12, help='pictures on a sheet (12)')
+    add('--stages', action='store_true', help='a sheet for each image: it after each transform')
+    add('--seed', type=int, default=0, help='of what the transforms draw (0)')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), browse, argv)
+
+
+def browse(args: argparse.Namespace) -> None:
+    """Writes the sheets and prints their names."""
+    for flag in ('images', 'on_sheet'):
+        if getattr(args, flag) < 1:
+            raise ConfigError(f'--{flag.replace("_", "-")}: a number from 1 up is expected')
+    cfg = config_from(args)
+    loader = cfg.get(f'{args.split}_dataloader')
+    if not loader:
+        raise ConfigError(f'{args.config}: it has no {args.split}_dataloader')
+
+    import numpy as np
+
+    from mmlite.analysis.browse import model_views, preprocessor_of, stage_views
+    from mmlite.datasets import build_dataset
+    from mmlite.visualization import contact_sheet, write_jpeg
+
+    dataset = build_dataset(loader.dataset, at=f'{args.split}_dataloader.dataset')
+    folder = args.out or Path(cfg.work_dir) / 'browse'
+    folder.mkdir(parents=True, exist_ok=True)
+    inds = np.unique(np.linspace(0, len(dataset) - 1, min(args.images, len(dataset))).astype(int))
+    if args.stages:
+        sheets = ((f'stages_{i:05d}', stage_views(dataset, i, args.seed)) for i in inds.tolist())
+    else:
+        preprocessor = preprocessor_of(cfg.get('model'))
+        views = (
+            view for i in inds.tolist() for view in model_views(dataset, i, preprocessor, args.seed)
+        )
+        sheets = enumerate_sheets(args.split, views, args.on_sheet)
+    for name, pictures in sheets:
+        path = folder / f'{name}.jpg'
+        write_jpeg(contact_sheet(pictures, columns=4, cell=_CELL), path)
+        print(f'written: {path} ({len(pictures)} pictures)')
+
+
+def enumerate_sheets(name: str, views: Iterator[Any], size: int) -> Iterator[tuple[str, list[Any]]]:
+    """Yields the name of each sheet and up to `size` views on it; no more are kept at once."""
+    for number in itertools.count():
+        pictures = list(itertools.islice(views, size))
+        if not pictures:
+            return
+        yield f'{name}_{number:03d}', pictures
