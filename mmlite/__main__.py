@@ -17,7 +17,17 @@ VERBS = (
     'migrate_config',
     'verify_resume',
     'replay',
+    'report',
+    'compare',
+    'analyze_logs',
+    'predict',
+    'export_onnx',
+    'get_flops',
     'benchmark',
+    'analyze_dataset',
+    'browse_dataset',
+    'explain',
+    'doctor',
 )
 
 

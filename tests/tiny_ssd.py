@@ -81,3 +81,4 @@ param_scheduler = [
     dict(type='MultiStepLR', begin=0, end=2, by_epoch=True, milestones=[1], gamma=0.1),
 ]
 randomness = dict(seed=1)
+default_hooks = dict(pictures=None)  # they take longer than the training

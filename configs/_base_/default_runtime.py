@@ -1,7 +1,7 @@
 default_scope = 'mmlite'
 
-# mmlite adds three that need no settings: they check the loss, count unreadable images and show
-# the progress on a terminal.
+# mmlite adds some that need no settings: they check the loss, count unreadable images, show the
+# progress on a terminal and leave pictures behind (pictures=None: none).
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),

@@ -73,12 +73,13 @@ _timestamps: set[str] = set()  # of the runs of this process
 _MMENGINE_ON_ITSELF = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
 
 # checks the loss, counts unreadable images, shows the progress on a terminal, has all processes
-# validate the same model
+# validate the same model, and leaves pictures behind
 OWN_HOOKS = dict(
     invalid_loss=dict(type='CheckInvalidLossHook'),
     skipped_images=dict(type='SkippedImagesHook'),
     progress=dict(type='ProgressHook'),
     same_buffers=dict(type='SameBuffersHook'),
+    pictures=dict(type='RunPicturesHook'),
 )
 
 

@@ -154,7 +154,7 @@ def short(cfg: Config, iters: int) -> Config:
         cfg.param_scheduler = [warm_up, *schedulers]
     saving = dict(cfg.get('default_hooks', {}).get('checkpoint') or dict(type='CheckpointHook'))
     saving.update(interval=1, snapshot_interval=_SNAPSHOT_INTERVAL)
-    cfg.default_hooks = dict(cfg.get('default_hooks') or {}, checkpoint=saving)
+    cfg.default_hooks = dict(cfg.get('default_hooks') or {}, checkpoint=saving, pictures=None)
     imports = dict(cfg.get('custom_imports') or {})
     imports['imports'] = [*imports.get('imports', []), 'mmlite.engine.interrupt']
     cfg.custom_imports = imports

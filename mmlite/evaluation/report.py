@@ -48,5 +48,13 @@ def coco_class_table(per_class: Mapping[str, Mapping[str, float]]) -> str:
     return table.table
 
 
+def text_table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows as text, the first as a head; numbers stand right, names left."""
+    table = AsciiTable([list(row) for row in rows])
+    for column in range(1, len(rows[0])):
+        table.justify_columns[column] = 'right'
+    return table.table
+
+
 def _share(value: float) -> str:
     return '-' if value < 0 else f'{value:.3f}'

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmlite.errors import DataError
+from mmlite.visualization.run_log import read_lines
 
 Curves = dict[str, dict[float, float]]  # name -> {step: value}
 
@@ -24,22 +25,30 @@ def plot_curves(scalars_json: str | os.PathLike, out_png: str | os.PathLike) -> 
     Raises:
         DataError: the file is not there, or holds no training or validation lines.
     """
+    figure = curves_figure(read_lines(Path(scalars_json)))
+    if figure is None:
+        raise DataError(f'{scalars_json}: no losses, validation results or learning rates in it')
+    Path(out_png).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out_png)
+
+
+def curves_figure(lines: Sequence[dict]) -> Any:
+    """Returns `plot_curves` of the lines of a log as matplotlib's Figure; None for no numbers."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    lines = _read_lines(Path(scalars_json))
     training = [line for line in lines if 'iter' in line]
     validation = [line for line in lines if 'iter' not in line]
     # mmengine counts validations as it counts training: in epochs where its log has them
     unit = 'epoch' if any('epoch' in line for line in training) else 'iteration'
     panels = [
-        ('Loss', 'iteration', _curves(training, 'iter', lambda key: 'loss' in key)),
-        ('Validation', unit, _validation_curves(validation)),
-        ('Learning rate', 'iteration', _curves(training, 'iter', lambda key: key == 'lr')),
+        ('Loss', 'iteration', curves_of(training, 'iter', lambda key: 'loss' in key)),
+        ('Validation', unit, validation_curves(validation)),
+        ('Learning rate', 'iteration', curves_of(training, 'iter', lambda key: key == 'lr')),
     ]
     panels = [panel for panel in panels if panel[2]]
     if not panels:
-        raise DataError(f'{scalars_json}: no losses, validation results or learning rates in it')
+        return None
 
     figure = Figure(figsize=(5 * len(panels), 3.6), dpi=110, layout='constrained')
     FigureCanvasAgg(figure)  # no display is needed, and pyplot's global state stays untouched
@@ -59,32 +68,17 @@ def plot_curves(scalars_json: str | os.PathLike, out_png: str | os.PathLike) -> 
         axes.spines[['top', 'right']].set_visible(False)
         if len(curves) > 1 or title == 'Validation':
             axes.legend(frameon=False, fontsize='small')
-    Path(out_png).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out_png)
+    return figure
 
 
-def _read_lines(path: Path) -> list[dict]:
-    if not path.is_file():
-        raise DataError(f'{path}: no such file; training writes WORK_DIR/*/vis_data/scalars.json')
-    lines = []
-    for text in path.read_text(encoding='utf-8').splitlines():
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:  # a run that was stopped may leave half a line
-            continue
-        if isinstance(line, dict):
-            lines.append(line)
-    return lines
-
-
-def _validation_curves(lines: list[dict]) -> Curves:
+def validation_curves(lines: Sequence[dict]) -> Curves:
     """Returns the mAPs, or every figure if a metric has no mAP."""
-    return _curves(lines, 'step', lambda key: 'mAP' in key) or _curves(
+    return curves_of(lines, 'step', lambda key: 'mAP' in key) or curves_of(
         lines, 'step', lambda key: '/' in key
     )
 
 
-def _curves(lines: list[dict], step_key: str, wanted: Callable[[str], bool]) -> Curves:
+def curves_of(lines: Sequence[dict], step_key: str, wanted: Callable[[str], bool]) -> Curves:
     """Returns the wanted numbers by step; of a step that was run twice, the later one."""
     curves: Curves = {}
     for line in lines:

@@ -80,7 +80,7 @@ def drawn_image(dataset, i: int, det: dict, score_thr: float) -> np.ndarray:
         det: bboxes (n, 4) in original pixels, labels (n,) 1..C, scores (n,); arrays or tensors.
         score_thr: lowest score drawn.
     """
-    img, zoom = enlarged(_picture(dataset, i))
+    img, zoom = enlarged(read_picture(dataset, i))
     truth = dataset.get_ann_info(i)
     img = draw_ground_truth(img, truth['bboxes'] * zoom, truth['labels'], dataset.classes)
     return draw_detections(
@@ -88,7 +88,7 @@ def drawn_image(dataset, i: int, det: dict, score_thr: float) -> np.ndarray:
     )
 
 
-def _picture(dataset, i: int) -> np.ndarray:
+def read_picture(dataset, i: int) -> np.ndarray:
     """Reads image i; black stands for one that cannot be read, where those are skipped."""
     info = dataset.get_data_info(i)
     size = info['width'], info['height']

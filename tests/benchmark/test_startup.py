@@ -45,7 +45,9 @@ def test_the_parser_of_train_needs_neither_models_nor_runner() -> None:
     assert not {name for name in modules if name.startswith((*unasked, 'mmengine.visualization'))}
 
 
-@pytest.mark.parametrize('verb', ['test', 'demo', 'benchmark', 'convert_checkpoint'])
+@pytest.mark.parametrize(
+    'verb', ['test', 'demo', 'benchmark', 'convert_checkpoint', 'report', 'compare', 'analyze_logs']
+)
 def test_no_parser_needs_the_runner(verb: str) -> None:
     modules = modules_after(f'from mmlite.cli.{verb} import build_parser; build_parser()')
     assert not heavy(modules)

@@ -8,7 +8,8 @@ import pytest
 
 from mmlite.errors import DataError
 from mmlite.visualization import plot_curves
-from mmlite.visualization.curves import _curves, _read_lines, _validation_curves
+from mmlite.visualization.curves import curves_of, validation_curves
+from mmlite.visualization.run_log import read_lines
 
 TRAIN = [
     dict(lr=0.1, loss=3.0, loss_cls=1.0, loss_bbox=2.0, time=0.1, epoch=1, iter=10, step=10),
@@ -35,8 +36,8 @@ def test_a_panel_for_what_there_is(tmp_path, lines, panels):
 def test_numbers_by_step_and_the_later_run_wins(tmp_path):
     again = dict(lr=0.2, loss=1.0, iter=20, step=20)
     write(tmp_path / 'scalars.json', [*TRAIN, again], tail='{"lr": 0.')  # stopped while writing
-    lines = _read_lines(tmp_path / 'scalars.json')
-    assert _curves(lines, 'iter', lambda key: 'loss' in key) == {
+    lines = read_lines(tmp_path / 'scalars.json')
+    assert curves_of(lines, 'iter', lambda key: 'loss' in key) == {
         'loss': {10: 3.0, 20: 1.0},
         'loss_cls': {10: 1.0, 20: 0.5},
         'loss_bbox': {10: 2.0, 20: 1.5},
@@ -45,11 +46,13 @@ def test_numbers_by_step_and_the_later_run_wins(tmp_path):
 
 def test_validation_shows_map_and_what_was_measured():
     lines = [{'coco/bbox_mAP': 0.4, 'coco/bbox_mAP_s': -1.0, 'coco/recall': 0.7, 'step': 2}]
-    assert _validation_curves(lines) == {'coco/bbox_mAP': {2: 0.4}}
-    assert _validation_curves([{'mine/recall': 0.7, 'time': 1.0, 'step': 2}]) == {
+    assert validation_curves(lines) == {'coco/bbox_mAP': {2: 0.4}}
+    assert validation_curves([{'mine/recall': 0.7, 'time': 1.0, 'step': 2}]) == {
         'mine/recall': {2: 0.7}
     }
-    assert _curves([dict(loss=float('nan'), iter=1)], 'iter', lambda key: True) == {'iter': {1: 1}}
+    assert curves_of([dict(loss=float('nan'), iter=1)], 'iter', lambda key: True) == {
+        'iter': {1: 1}
+    }
 
 
 def test_files_without_curves(tmp_path):

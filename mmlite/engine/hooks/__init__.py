@@ -11,6 +11,7 @@ from mmlite.engine.hooks.loss_watch import LossWatchHook
 from mmlite.engine.hooks.memory import MemoryHook
 from mmlite.engine.hooks.num_class_check import NumClassCheckHook
 from mmlite.engine.hooks.progress import ProgressHook
+from mmlite.engine.hooks.run_pictures import RunPicturesHook
 from mmlite.engine.hooks.runtime_info import RuntimeInfoHook
 from mmlite.engine.hooks.same_buffers import SameBuffersHook
 from mmlite.engine.hooks.skipped_images import SkippedImagesHook
@@ -31,6 +32,7 @@ __all__ = [
     'NonFiniteLossError',
     'NumClassCheckHook',
     'ProgressHook',
+    'RunPicturesHook',
     'RuntimeInfoHook',
     'SameBuffersHook',
     'SkippedImagesHook',

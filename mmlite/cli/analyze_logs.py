@@ -1,0 +1,37 @@
+"""Compares trainings by their logs: a table of what they reached, and curves in one picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmlite.cli.common import run
+
+EXAMPLE = 'example: python tools/analyze_logs.py work_dirs/a work_dirs/b --keys loss mAP'
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='analyze_logs', description=__doc__, epilog=EXAMPLE)
+    add = parser.add_argument
+    add('runs', nargs='+', metavar='WORK_DIR|scalars.json', help='trainings')
+    add('--keys', nargs='+', metavar='KEY', help='what to draw (loss, mAP); a name, or its end')
+    add('--out', default='logs.png', metavar='FILE', help='the picture (logs.png)')
+    add('--traceback', action='store_true', help='show the traceback of a mistake too')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), analyze_logs, argv)
+
+
+def analyze_logs(args: argparse.Namespace) -> None:
+    """Prints the table and draws the curves."""
+    from mmlite.evaluation.report import text_table
+    from mmlite.visualization.log_plots import draw_runs, log_rows
+    from mmlite.visualization.run_log import read_training
+
+    runs = {source: read_training(Path(source)) for source in args.runs}
+    print(text_table(log_rows(runs)))
+    draw_runs(runs, args.keys, Path(args.out))
+    print(f'curves: {args.out}')

@@ -1,0 +1,62 @@
+"""Compares two results of the same images: configs, classes, and the images that changed most."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmlite.cli.common import run
+from mmlite.cli.results_source import add_source_flags, find_source, read_source
+from mmlite.errors import ConfigError
+from mmlite.files import write_text
+
+EXAMPLE = 'example: python tools/compare.py work_dirs/ssd_demo work_dirs/fcos_demo'
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='compare', description=__doc__, epilog=EXAMPLE)
+    add = parser.add_argument
+    add('first', metavar='A', help='a .pkl of test.py --out, or a work dir')
+    add('second', metavar='B', help='what is compared with it')
+    add('--out', default='compare.html', metavar='FILE', help='the page (compare.html)')
+    add('--rounds', type=int, default=1000, help='of the bootstrap (1000)')
+    add_source_flags(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), compare, argv)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Prints the difference of each class with its interval, and writes the page."""
+    if args.rounds < 1:
+        raise ConfigError(f'--rounds: a number from 1 up is expected, found {args.rounds}')
+    sources = [find_source(path, args.config) for path in (args.first, args.second)]
+    (first_cfg, first), (second_cfg, second) = (read_source(one, args) for one in sources)
+
+    from mmlite.config_difference import config_difference
+    from mmlite.evaluation.bootstrap import paired_difference
+    from mmlite.evaluation.report import text_table
+    from mmlite.visualization.comparison import (
+        check_comparable,
+        comparison_page,
+        difference_rows,
+    )
+
+    check_comparable(first.dataset, second.dataset, args.first, args.second)
+    difference = paired_difference(first.judged, second.judged, args.rounds)
+    rows = difference_rows(difference, first.dataset.classes)
+    page = comparison_page(
+        (args.first, args.second),
+        config_difference(first_cfg, second_cfg),
+        rows,
+        first,
+        second,
+    )
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(out, page)
+    print(text_table(rows))
+    print(f'comparison: {out}')

@@ -1,0 +1,49 @@
+"""Writes one HTML page that says how good results are, and what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmlite.cli.common import run
+from mmlite.cli.results_source import add_source_flags, figures_of, find_source, read_source
+from mmlite.files import write_text
+
+EXAMPLE = 'example: python tools/report.py work_dirs/ssd_demo'
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='report', description=__doc__, epilog=EXAMPLE)
+    add = parser.add_argument
+    add('source', metavar='RESULTS|WORK_DIR', help='a .pkl of test.py --out, or a work dir')
+    add('--out', metavar='FILE', help='the page (report.html beside the results)')
+    add_source_flags(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), report, argv)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Writes the page and, beside it, the suspicious labels as a CSV file."""
+    source = find_source(args.source, args.config)
+    cfg, found = read_source(source, args)
+
+    from mmlite.errors import DataError
+    from mmlite.evaluation.suspicious import suspicions_csv
+    from mmlite.visualization.result_report import CSV_NAME, report_page, suspicions_of
+    from mmlite.visualization.run_log import read_training
+
+    try:
+        log = read_training(source.work_dir) if source.work_dir else []
+    except DataError:  # only tested there
+        log = []
+    out = Path(args.out or source.results.with_name('report.html'))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    title = f'{Path(args.source).name}: {source.results.name}'
+    write_text(out, report_page(title, found, log, figures_of(source, cfg, found)))
+    write_text(out.with_name(CSV_NAME), suspicions_csv(suspicions_of(found)))
+    print(f'annotations to look at again: {out.with_name(CSV_NAME)}')
+    print(f'report: {out}')

@@ -1,0 +1,130 @@
+"""Figures of results: precision and recall, F1, confusion, error types, calibration.
+
+Each function returns a Figure of matplotlib's, made without pyplot: no display is needed, and its
+global state stays untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmlite.evaluation.calibration import Calibration
+from mmlite.evaluation.class_curves import ClassCurve
+
+_IN_LEGEND = 20  # classes; of more, colours cannot be told apart
+_IN_CELLS = 25  # classes whose numbers fit into the cells of a confusion matrix
+
+
+def pr_figure(curves: Sequence[ClassCurve], classes: Sequence[str]) -> Any:
+    """Precision over recall, a curve for each class; its AP is in the legend."""
+
+    def draw(axes: Any, curve: ClassCurve, name: str) -> None:
+        axes.plot(curve.recall, curve.precision, label=f'{name} {curve.ap:.3f}', linewidth=1.4)
+
+    figure, axes = _per_class(curves, classes, draw)
+    axes.set(title='Precision and recall', xlabel='recall', ylabel='precision')
+    return figure
+
+
+def f1_figure(curves: Sequence[ClassCurve], classes: Sequence[str]) -> Any:
+    """F1 over the score threshold, a curve for each class with its best point."""
+
+    def draw(axes: Any, curve: ClassCurve, name: str) -> None:
+        threshold, f1, *_ = curve.best()
+        [line] = axes.plot(
+            curve.scores, curve.f1, label=f'{name} {f1:.3f} at {threshold:.2f}', linewidth=1.4
+        )
+        axes.plot([threshold], [f1], 'o', color=line.get_color(), markersize=4)
+
+    figure, axes = _per_class(curves, classes, draw)
+    axes.set(title='F1 at each score threshold', xlabel='score threshold', ylabel='F1')
+    return figure
+
+
+def confusion_figure(matrix: np.ndarray, classes: Sequence[str]) -> Any:
+    """The matrix of `confusion_matrix`: counts in the cells, colours by share of the row."""
+    names = ['background', *classes]
+    small = len(names) <= _IN_CELLS
+    side = 3.0 + 0.42 * min(len(names), 40)
+    figure, axes = _figure(side + 1.2, side)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label='share of the row', shrink=0.8)
+    axes.set(title='Confusion matrix', xlabel='detected', ylabel='annotated')
+    axes.spines[:].set_visible(False)
+    size = 'medium' if small else 'xx-small'
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
+    for row, column in np.argwhere(matrix) if small else ():
+        ink = 'white' if shares[row, column] > 0.5 else 'black'
+        count = matrix[row, column]
+        axes.text(column, row, count, ha='center', va='center', color=ink, fontsize='small')
+    return figure
+
+
+def errors_figure(counts: Mapping[str, int], gains: Mapping[str, float]) -> Any:
+    """Bars: how many errors of each type there are, and what they cost in AP."""
+    figure, (left, right) = _figure(9, 3.2, columns=2)
+    names = list(counts)
+    for axes, values, title in (
+        (left, counts, 'Number of errors'),
+        (right, gains, 'AP gained if they were none'),
+    ):
+        heights = [values[name] for name in names]
+        bars = axes.barh(names, heights, color='#4c78a8')
+        axes.bar_label(bars, fmt='{:,.4g}', padding=3, fontsize='small')
+        axes.margins(x=0.15)
+        axes.invert_yaxis()
+        axes.set(title=title)
+    return figure
+
+
+def calibration_figure(result: Calibration) -> Any:
+    """Share of right detections over their score, and how many there are."""
+    figure, (left, right) = _figure(9, 3.6, columns=2)
+    bins = len(result.counts)
+    centres = (np.arange(bins) + 0.5) / bins
+    left.bar(centres, np.nan_to_num(result.precision), width=0.9 / bins, color='#4c78a8')
+    left.plot([0, 1], [0, 1], '--', color='#888', linewidth=1)
+    left.set(
+        title=f'Calibration, mean error {result.error:.3f}', xlabel='score', xlim=(0, 1),
+        ylabel='share that is right', ylim=(0, 1),
+    )  # fmt: skip
+    right.bar(centres, result.counts, width=0.9 / bins, color='#bbb')
+    right.set(title='Detections', xlabel='score', xlim=(0, 1))
+    if result.counts.any():
+        right.set_yscale('log')
+    return figure
+
+
+def _per_class(
+    curves: Sequence[ClassCurve],
+    classes: Sequence[str],
+    draw: Callable[[Any, ClassCurve, str], None],
+) -> tuple[Any, Any]:
+    """Draws the classes that have boxes, with a legend where it can be read."""
+    figure, axes = _figure(7, 4)
+    shown = [(c, name) for c, name in zip(curves, classes, strict=True) if c.num_gts]
+    for curve, name in shown:
+        draw(axes, curve, name)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    if 0 < len(shown) <= _IN_LEGEND:
+        axes.legend(frameon=False, fontsize='small', loc='center left', bbox_to_anchor=(1, 0.5))
+    return figure, axes
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
+    """Returns a figure of inches and its axes, or their row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=110, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, columns)
+    for one in np.atleast_1d(axes):
+        one.spines[['top', 'right']].set_visible(False)
+    return figure, axes

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmlite.evaluation.bootstrap import paired_difference, weighted_ap
+from mmlite.evaluation.class_curves import class_curves
+from mmlite.evaluation.error_types import Judged, judge
+from tests.evaluation.judged import judged, strip
+
+TRUTH = dict(bboxes=np.array([strip(0, 10)]), labels=np.array([1]))
+HIT, MISS = ([np.array([strip(x, x + 10, 0.9)]), np.zeros((0, 5))] for x in (0, 50))
+
+
+def model(*found: bool) -> Judged:
+    """One box an image, of class 1 of two, found or not."""
+    return judge([HIT if one else MISS for one in found], [TRUTH] * len(found))
+
+
+def test_weights_by_hand() -> None:
+    # right, wrong, right by falling scores, one box an image
+    results = [
+        [np.array([strip(x, x + 10, score)])] for x, score in ((0, 0.9), (50, 0.8), (0, 0.7))
+    ]
+    three = judge(results, [TRUTH] * 3)
+    times = np.array([[1, 1, 1], [2, 1, 0], [0, 3, 0], [0, 2, 1]])
+    # 1/3 * 1 + 1/3 * 2/3; 2/3 * 1; 0; 1/3 * 1/3
+    assert weighted_ap(three, times)[:, 0] == pytest.approx([5 / 9, 2 / 3, 0, 1 / 9])
+
+
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=4), st.integers(0, 100))
+def test_weights_count_as_copies_of_an_image_do(times: list[int], seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    scores = draw.permutation(12).reshape(4, 3) / 12
+    results = [
+        [np.array([strip(x, x + 10, s) for x, s in zip(draw.integers(0, 30, 3), row, strict=True)])]
+        for row in scores
+    ]
+    truths = [
+        dict(bboxes=np.array([strip(0, 10), strip(20, 30)]), labels=np.array([1, 1]))
+        for _ in range(4)
+    ]
+    copies = np.repeat(np.arange(4), times)
+    [ap] = weighted_ap(judge(results, truths), np.array([times]))[0]
+    if not len(copies):
+        assert np.isnan(ap)
+        return
+    [curve] = class_curves(judge([results[i] for i in copies], [truths[i] for i in copies]))
+    assert ap == pytest.approx(curve.ap)
+
+
+def test_a_sure_difference_and_none() -> None:
+    good, bad = model(*[True] * 40), model(*[False] * 40)
+    sure = paired_difference(bad, good, rounds=50)
+    # class 2 has no boxes; the mean is that of class 1
+    assert sure.value[[0, 2]].tolist() == [1, 1]
+    assert sure.low[[0, 2]].tolist() == sure.high[[0, 2]].tolist() == [1, 1]
+    assert np.isnan(sure.value[1])
+    same = paired_difference(good, good, rounds=50)
+    assert same.low[0] == same.value[0] == same.high[0] == 0
+
+
+def test_an_interval_of_one_image_in_forty() -> None:
+    # AP of n right of 40 with nothing above them is n / 40 here: wrong ones have the same score
+    # and come last, so B is better in image 39 alone, which 1 - (39/40)^40 = 64% of the draws hold
+    first, second = model(*[True] * 39, False), model(*[True] * 40)
+    difference = paired_difference(first, second, rounds=400)
+    assert difference.value[0] == pytest.approx(1 / 40)
+    assert difference.low[0] == 0  # in 36% of the draws they are equal
+    assert 1 / 40 < difference.high[0] <= 5 / 40  # P(more than 4 times) = 0.3%
+
+
+def test_other_images_are_refused() -> None:
+    with pytest.raises(ValueError, match='the same images'):
+        paired_difference(judged(1), judged(2))

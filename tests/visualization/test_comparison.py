@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmlite.errors import DataError
+from mmlite.evaluation.bootstrap import Difference
+from mmlite.visualization.comparison import check_comparable, difference_rows
+
+
+class Files(list):
+    """A data set of file names, as far as it is compared."""
+
+    classes: tuple[str, ...] = ('cat', 'dog')
+
+    def filename(self, i: int) -> str:
+        return self[i]
+
+
+class Swapped(Files):
+    """The classes in another order."""
+
+    classes = ('dog', 'cat')
+
+
+def test_the_same_images_may_lie_in_other_folders() -> None:
+    check_comparable(Files(['/a/1.jpg', '/a/2.jpg']), Files(['C:\\b\\1.jpg', 'b/2.jpg']), 'A', 'B')
+
+
+@pytest.mark.parametrize(
+    ('other', 'message'),
+    [
+        (Files(['/a/1.jpg']), 'A and B: .* found number of images 2 and 1'),
+        (Files(['/a/1.jpg', '/a/3.jpg']), r'found image 1 /a/2\.jpg and /a/3\.jpg'),
+        (Swapped(['/a/1.jpg', '/a/2.jpg']), r"found classes \('cat', 'dog'\) and \('dog', "),
+    ],
+)
+def test_others_are_refused(other: Files, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        check_comparable(Files(['/a/1.jpg', '/a/2.jpg']), other, 'A', 'B')
+
+
+def test_rows_and_verdicts() -> None:
+    def column(*values: float) -> np.ndarray:
+        return np.array(values)
+
+    difference = Difference(
+        first=column(0.5, np.nan, 0.5, 0.5),
+        second=column(0.75, np.nan, 0.25, 0.4999),
+        low=column(0.125, np.nan, -0.375, -0.125),
+        high=column(0.375, np.nan, -0.125, 0.125),
+    )
+    rows = difference_rows(difference, ['a', 'b', 'c'])
+    assert rows[1:] == [
+        ('a', '0.500', '0.750', '+0.250', '+0.125 to +0.375', 'B is better'),
+        ('b', '-', '-', '-', '-', 'no boxes'),
+        ('c', '0.500', '0.250', '-0.250', '-0.375 to -0.125', 'A is better'),
+        ('mean', '0.500', '0.500', '+0.000', '-0.125 to +0.125', 'not certain'),
+    ]

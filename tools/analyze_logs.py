@@ -1,0 +1,11 @@
+"""python tools/analyze_logs.py: see `mmlite/cli/analyze_logs.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.analyze_logs import main
+
+if __name__ == '__main__':
+    sys.exit(main())

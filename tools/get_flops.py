@@ -1,0 +1,11 @@
+"""python tools/get_flops.py: see `mmlite/cli/get_flops.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.get_flops import main
+
+if __name__ == '__main__':
+    sys.exit(main())
