@@ -68,15 +68,27 @@ def _with_demo_data(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the config and the flags that every verb on a config takes."""
-    parser.add_argument('config', help='a config file, such as configs/ssd/ssd300_voc.py')
+    """Adds the config and the flags of every verb on a config: what one takes all take."""
+    add = parser.add_argument
+    add('config', help='a config file, such as configs/ssd/ssd300_voc.py')
+    add('--work-dir', help='where everything is written (work_dirs/<config stem>)')
+    add(
+        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='several processes'
+    )
+    add(
+        '--gpu-ids',
+        nargs='+',
+        type=int,
+        metavar='N',
+        help='GPUs for this one process; several processes are faster (tools/dist_train.sh)',
+    )
+    add('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     add_config_flags(parser)
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that `config_from` applies to the config."""
     add = parser.add_argument
-    add('--work-dir', help='where everything is written (work_dirs/<config stem>)')
     add(
         '--data-root', metavar='DIR', help='use this folder in place of the data_root of the config'
     )
@@ -95,17 +107,6 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         default=[],
         help='a Python file to import first',
     )
-    add(
-        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='several processes'
-    )
-    add(
-        '--gpu-ids',
-        nargs='+',
-        type=int,
-        metavar='N',
-        help='GPUs for this one process; several processes are faster (tools/dist_train.sh)',
-    )
-    add('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
     add('--skip-bad-images', action='store_true', help='leave bad items out in testing, and say so')
     add(
         '--max-bad',
@@ -161,9 +162,11 @@ def config_from(args: argparse.Namespace) -> Config:
         for section in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             if cfg.get(section):
                 cfg[section].num_workers = 0
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
-    cfg.launcher = args.launcher
-    cfg.gpu_ids = args.gpu_ids
+    own = vars(args)  # a verb that starts no run has no such flags
+    work_dir = own.get('work_dir') or cfg.get('work_dir')
+    cfg.work_dir = work_dir or f'work_dirs/{Path(args.config).stem}'
+    cfg.launcher = own.get('launcher', 'none')
+    cfg.gpu_ids = own.get('gpu_ids')
     return cfg
 
 

@@ -29,9 +29,9 @@ class OnnxDetector:
     def __init__(
         self, path: str | Path, providers: Sequence[str] = ('CPUExecutionProvider',)
     ) -> None:
-        runtime = needed('onnxruntime')
         if not Path(path).is_file():
             raise DataError(f'{path}: no such ONNX file')
+        runtime = needed('onnxruntime')
         try:
             self.session = runtime.InferenceSession(str(path), providers=list(providers))
         except Exception as error:  # onnxruntime has a class of its own for each status
