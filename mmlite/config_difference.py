@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
-from mmlite.overrides import SECTIONS, walk
+from mmlite.overrides import SECTIONS
 
 _ABSENT = '-'
 _WHERE_ONLY = ('work_dir', 'launcher', 'gpu_ids')  # of what a run computes they say nothing
@@ -14,11 +15,11 @@ _WHERE_ONLY = ('work_dir', 'launcher', 'gpu_ids')  # of what a run computes they
 def config_difference(first: Mapping, second: Mapping) -> list[tuple[str, str, str]]:
     """Returns (dotted key, value of the first, of the second) of all leaves that differ.
 
-    Lists are compared item by item, so that one transform more shows as that. Names that no run
-    reads, and those that say only where it runs, are left out; '-' stands for a key that one of the
-    two lacks.
+    Lists of dicts are compared item by item, so that one transform more shows as that; other
+    lists are one value. Names that no run reads, and those that say only where it runs, are left
+    out; '-' stands for a key that one of the two lacks.
     """
-    one, other = _leaves(first), _leaves(second)
+    one, other = _read(first), _read(second)
     return [
         (key, one.get(key, _ABSENT), other.get(key, _ABSENT))
         for key in sorted({**one, **other})
@@ -26,15 +27,21 @@ def config_difference(first: Mapping, second: Mapping) -> list[tuple[str, str, s
     ]
 
 
-def _leaves(cfg: Mapping) -> dict[str, str]:
-    leaves: dict[str, str] = {}
-    for section in SECTIONS:
-        if section in cfg and section not in _WHERE_ONLY:
-            for key, value in walk(cfg[section], section):
-                if not _has_children(value):
-                    leaves[key] = repr(value)
-    return leaves
+def _read(cfg: Mapping) -> dict[str, str]:
+    sections = [key for key in SECTIONS if key in cfg and key not in _WHERE_ONLY]
+    return dict(chain.from_iterable(_leaves(cfg[key], key) for key in sections))
 
 
-def _has_children(value: Any) -> bool:
-    return isinstance(value, (Mapping, list, tuple)) and len(value) > 0
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yields (dotted path, value as text) of what holds no dicts."""
+    if _holds_no_dict(node):
+        yield path, repr(node)
+        return
+    for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+        yield from _leaves(value, f'{path}.{key}')
+
+
+def _holds_no_dict(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_holds_no_dict, value))
+    return not isinstance(value, Mapping) or not value

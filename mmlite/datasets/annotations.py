@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlite.arrays import runs
 from mmlite.errors import ConfigError
 from mmlite.files import DiskFullError, whole_file
 
@@ -87,7 +88,7 @@ class FlatRecords:
         names = self._encoded_names()
         counts = np.diff(self.starts)[inds]
         starts = _starts(counts)
-        boxes = np.arange(starts[-1]) + np.repeat(self.starts[inds] - starts[:-1], counts)
+        boxes = runs(self.starts[inds], counts)
         return FlatRecords(
             self.source_inds[inds],
             *_join_names([names[i] for i in inds.tolist()]),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from mmlite.collector import collector_paused
 from mmlite.datasets.annotations import HUGE, Arrays, cached
 from mmlite.errors import DataError
 
@@ -33,7 +32,7 @@ def load_coco_json(path: str) -> Arrays:
     fingerprint = dict(stat=np.array([stat.st_size, stat.st_mtime_ns]))
 
     def parse() -> Arrays:
-        with _without_collector():
+        with collector_paused():
             return parse_coco(read_json(path), path)
 
     return cached(f'coco\0{path}', fingerprint, parse)
@@ -108,18 +107,6 @@ def _without_outline(entry: dict[str, Any]) -> dict[str, Any]:
     """Lets go of a polygon as soon as it is read: they are three quarters of COCO's file."""
     entry.pop('segmentation', None)
     return entry
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Stops Python from looking for garbage among millions of new objects, none of which is."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _entries(content: dict, key: str, path: str) -> list[dict]:

@@ -7,14 +7,13 @@ detections.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
+from mmlite.collector import collector_paused
 from mmlite.evaluation.detections import Detections, flatten
 
 IOU_THRS = tuple(np.linspace(0.5, 0.95, 10))
@@ -93,7 +92,7 @@ def coco_tables(
         max_dets: M numbers of detections, ascending.
     """
     dets = flatten(results)
-    with _collector_paused():
+    with collector_paused():
         dataset = _dataset(truths, dets.num_classes)
         truth, found = COCO(dataset), COCO(_detected(dets, dataset))
     evaluation = COCOeval_faster(truth, found, iouType='bbox')
@@ -110,18 +109,6 @@ def coco_tables(
         tuple(area_ranges),
         tuple(max_dets),
     )
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A million dicts and lists, none garbage: looking for some takes longer than making them."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _dataset(truths: Sequence[dict[str, np.ndarray]], num_classes: int) -> dict:

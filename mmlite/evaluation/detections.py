@@ -12,6 +12,8 @@ from itertools import chain, pairwise
 
 import numpy as np
 
+from mmlite.arrays import runs
+
 
 @dataclass(frozen=True, eq=False)
 class Detections(Sequence):
@@ -131,12 +133,6 @@ def ordered(parts: Sequence[GatheredResults], num_images: int, num_classes: int)
     rows = rows[runs(starts[first], lengths[first])]
     image = np.repeat(image, lengths[first])
     return Detections(num_images, num_classes, image, rows[:, 5].astype(np.int64), rows[:, :5])
-
-
-def runs(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Returns starts[0], starts[0] + 1, ... for `lengths[0]` numbers, then the next run's."""
-    before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
 
 
 def _checked(rows: np.ndarray, i: int, c: int) -> np.ndarray:

@@ -82,7 +82,6 @@ def comparison_page(
         'A and B compared',
         [
             page.paragraph(f'A is {names[0]}, B is {names[1]}.'),
-            page.section('Config', configs),
             page.section(
                 'Classes',
                 page.paragraph(
@@ -93,6 +92,7 @@ def comparison_page(
                 page.table(rows),
             ),
             *_changed(first, second),
+            page.section('Config', configs),
         ],
     )
 

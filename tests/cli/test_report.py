@@ -61,7 +61,7 @@ def reported(work_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_holds_everything_and_asks_for_nothing(reported: Path) -> None:
-    text = reported.read_text()
+    text = reported.read_text(encoding='utf-8')
     headings = re.findall('<h2>(.*?)</h2>', text)
     assert headings[:6] == [
         'Results', 'Training', 'Classes', 'Which class is taken for which', 'Errors', 'Calibration',
@@ -84,21 +84,21 @@ def test_a_browser_shows_every_picture(reported: Path, tmp_path: Path) -> None:
         '[...document.images].filter(i => i.naturalWidth > 0).length)</script></body>'
     )
     page = tmp_path / 'page.html'
-    page.write_text(reported.read_text().replace('</body>', script))
+    page.write_text(reported.read_text(encoding='utf-8').replace('</body>', script))
     profile = f'--user-data-dir={tmp_path / "profile"}'
     ended = subprocess.run(
         [CHROMIUM, *BROWSER, profile, page.as_uri()], capture_output=True, text=True, timeout=120
     )
     shown = re.search('data-shown="([0-9]+)"', ended.stdout)
     assert shown, ended.stderr[-500:]
-    assert int(shown[1]) == reported.read_text().count('<img ')
+    assert int(shown[1]) == reported.read_text(encoding='utf-8').count('<img ')
 
 
 def test_a_file_of_results_with_its_config(work_dir: Path) -> None:
     shutil.copy(run_folder(work_dir) / 'val_results.pkl', 'mine.pkl')
     ended = cli('report', 'mine.pkl', '--config', TINY)
     assert ended.status == 0, ended.err
-    assert '<h2>Training</h2>' not in Path('report.html').read_text()
+    assert '<h2>Training</h2>' not in Path('report.html').read_text(encoding='utf-8')
 
 
 def test_mistakes(work_dir: Path, tmp_path: Path) -> None:
@@ -139,12 +139,12 @@ def test_results_are_compared(work_dir: Path) -> None:
     [mean] = [line for line in ended.out.splitlines() if line.startswith('| mean')]
     assert '1.000' in mean
     assert 'B is better' in mean
-    text = Path('compare.html').read_text()
+    text = Path('compare.html').read_text(encoding='utf-8')
     # the work dir has its own config, with the pictures that the tiny one takes out
     assert re.findall('<td>([a-z_.]+)</td><td>', text)[:2] == [
         'default_hooks.pictures', 'default_hooks.pictures.type',
     ]  # fmt: skip
-    assert re.findall('<h2>(.*?)</h2>', text) == ['Config', 'Classes', 'Images', 'Better with B']
+    assert re.findall('<h2>(.*?)</h2>', text) == ['Classes', 'Images', 'Better with B', 'Config']
 
 
 def test_logs_are_compared(work_dir: Path) -> None:

@@ -288,7 +288,7 @@ def test_twelve_figures_on_real_images_with_crowds(split, tmp_path):
     prefix = str(tmp_path / 'found')
     metric = CocoMetric(outfile_prefix=prefix, ann_file=str(path))
     figures = evaluate_results(results, dataset, [metric])
-    rows = json.loads(Path(f'{prefix}.bbox.json').read_text())
+    rows = json.loads(Path(f'{prefix}.bbox.json').read_text(encoding='utf-8'))
     expected = pycocotools_twelve(content, rows)
     names = ['mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l']
     names += ['AR@1', 'AR@10', 'AR@100', 'AR_s@100', 'AR_m@100', 'AR_l@100']

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmlite.evaluation.detections import flatten, gather, ordered, runs
+from mmlite.arrays import runs
+from mmlite.evaluation.detections import flatten, gather, ordered
 
 
 @st.composite

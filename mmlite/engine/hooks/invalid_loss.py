@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from mmengine.hooks import Hook
@@ -15,6 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmlite.engine.black_box import replay_command, write_black_box
+from mmlite.engine.clipping import put_around_clipping
 from mmlite.engine.hooks.runtime_info import is_read_at_once
 from mmlite.engine.train_step import Step, amp_dtype, begin_step
 from mmlite.errors import RunError
@@ -90,11 +90,9 @@ class CheckInvalidLossHook(Hook):
         self._undo = [
             runner.model.register_forward_hook(self._look).remove,
             wrapper.optimizer.register_step_pre_hook(self._guard).remove,
-        ]
-        if getattr(wrapper, 'clip_grad_kwargs', None):
             # by its norm clipping would spread one NaN over all gradients
-            self._undo.append(partial(setattr, wrapper, 'clip_func', wrapper.clip_func))
-            wrapper.clip_func = partial(self._clip, wrapper.clip_func)
+            put_around_clipping(wrapper, self._clip),
+        ]
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import torch
 from mmengine import hooks
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmlite.engine.clipping import put_around_clipping
 from mmlite.engine.run_state import plain_message_hub
 from mmlite.registry import HOOKS
 
@@ -29,6 +29,7 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
         self._clipped: dict[str, Tensor] = {}
         self._every = 1
         self._first = 0
+        self._norm_name = ''
         self._undo: Callable[[], None] | None = None
 
     def before_train(self, runner: Runner) -> None:
@@ -36,10 +37,8 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
         self._first = runner.iter  # it is logged too
         loggers = [hook for hook in runner.hooks if isinstance(hook, hooks.LoggerHook)]
         self._every = math.gcd(*(logger.interval for logger in loggers)) or 1
-        wrapper = runner.optim_wrapper
-        if getattr(wrapper, 'clip_grad_kwargs', None):
-            self._undo = partial(setattr, wrapper, 'clip_func', wrapper.clip_func)
-            wrapper.clip_func = partial(self._clip, wrapper.grad_name, wrapper.clip_func)
+        self._undo = put_around_clipping(runner.optim_wrapper, self._clip)
+        self._norm_name = getattr(runner.optim_wrapper, 'grad_name', 'grad_norm')
 
     def after_train_iter(
         self,
@@ -70,14 +69,12 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
             self._undo()
             self._undo = None
 
-    def _clip(
-        self, name: str, clip: Callable, parameters: Sequence[Tensor], **kwargs: object
-    ) -> object:
+    def _clip(self, clip: Callable, parameters: Sequence[Tensor], **kwargs: object) -> object:
         """Stands in for the optimiser wrapper's function, whose result it reads at once."""
         norm = clip(parameters, **kwargs)
         if not isinstance(norm, Tensor) or is_read_at_once(norm):
             return norm
-        self._clipped[name] = norm
+        self._clipped[self._norm_name] = norm
         return None
 
     def _is_at_hand(self) -> bool:
