@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import platform
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
@@ -15,12 +16,24 @@ from typing import Any
 import mmengine.config
 import yaml
 
+from mmlite.config_files import find_config
 from mmlite.config_text import config_text
 from mmlite.errors import ConfigError, UserError, did_you_mean
 from mmlite.overrides import override, walk
 
 # a few references to each other (&a, *a) in a file of YAML stand for more than there is memory for
 _MOST_VALUES = 200_000
+
+_find_beside = mmengine.config.Config._get_cfg_path
+
+
+def _find_base(base: str, config: str) -> tuple[str, str | None]:
+    path, package = _find_beside(base, config)
+    return (path if package else str(find_config(base, Path(config).parent))), package
+
+
+# mmengine looks for a `_base_` beside its config, and takes no other way from outside
+mmengine.config.Config._get_cfg_path = staticmethod(_find_base)
 
 
 class Config(mmengine.config.Config):
@@ -37,7 +50,8 @@ def load_config(
     """Loads a config file, its bases and the overrides on top.
 
     Args:
-        path: a .py, .json or .yaml file.
+        path: a .py, .json or .yaml file; `configs/...` that is not there is mmlite's own, see
+            `find_config`.
         overrides: `{'model.bbox_head.num_classes': 3}` or `['model.bbox_head.num_classes=3']`.
             A key must exist, or be one that the class of its dict takes; `+key` adds any other.
 
@@ -48,7 +62,10 @@ def load_config(
         ConfigError: the file or one of its bases is missing or broken, or an override names
             nothing.
     """
-    cfg = _read(Path(path))
+    found = find_config(path)
+    if found != Path(path):
+        print(f"{path} is not here; mmlite's own is taken: {found}", file=sys.stderr)
+    cfg = _read(found)
     override(cfg, overrides or {})
     return cfg
 
@@ -95,22 +112,24 @@ def check_files(path: Path, included_by: tuple[Path, ...] = ()) -> list[str]:
         raise ConfigError(f'config {path}{whose}: {error}') from error
     files = [str(path)]
     for base in bases:
-        files += check_files(Path(os.path.normpath(path.parent / base)), (*included_by, path))
+        files += check_files(base, (*included_by, path))
     return files
 
 
-def bases_of(path: Path) -> list[str]:
-    """Returns the paths in a config's `_base_`, as they stand there; the file is not run.
+def bases_of(path: Path) -> list[Path]:
+    """Returns the files in a config's `_base_`, there or not; the config is not run.
 
     Raises:
         ConfigError: they are no paths, or the config is of a kind that is not read.
         SyntaxError: the file cannot be parsed.
     """
     if path.suffix != '.py':
-        return _base_list(plain_content(path).get('_base_', []), path)
-    tree = ast.parse(path.read_text(encoding='utf-8'))
-    _check_style(tree, path)
-    return _bases(tree, path)
+        bases = _base_list(plain_content(path).get('_base_', []), path)
+    else:
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        _check_style(tree, path)
+        bases = _bases(tree, path)
+    return [Path(os.path.normpath(find_config(base, path.parent))) for base in bases]
 
 
 def _why_no_file(path: Path) -> str:

@@ -162,6 +162,7 @@ _UNTYPED = {
     'randomness': ('seed', 'deterministic', 'diff_rank_seed'),
     'auto_scale_lr': ('base_batch_size', 'enable'),
     'env_cfg': ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
+    'mp_cfg': ('mp_start_method', 'opencv_num_threads'),
     'dist_cfg': ('backend', 'timeout'),
     'clip_grad': ('type', 'max_norm', 'norm_type', 'clip_value', 'error_if_nonfinite'),
     'paramwise_cfg': (

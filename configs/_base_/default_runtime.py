@@ -19,7 +19,7 @@ log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'
 env_cfg = dict(
     cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    mp_cfg=dict(opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
 load_from = None

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import detection
 
 from mmlite.config import load_config
+from mmlite.config_files import CONFIGS
 from mmlite.models import build_detector
 
 NUM_CLASSES = 20
 OBJECTS = 8  # in an image
-
-_CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def make_batch(case: Case, device: torch.device) -> Batch:
 def build_ours(case: Case, device: torch.device) -> nn.Module:
     """Builds mmlite's detector with drawn weights."""
     cfg = load_config(
-        _CONFIGS / case.config,
+        CONFIGS / case.config,
         {'model.bbox_head.num_classes': NUM_CLASSES, '+model.backbone.init_cfg': None},
     )
     if 'frozen_stages' in cfg.model.backbone:

@@ -21,13 +21,13 @@ from torchvision.transforms import v2
 from mmlite.benchmark.report import Cell, Report
 from mmlite.benchmark.timing import median_seconds
 from mmlite.config import load_config
+from mmlite.config_files import CONFIGS
 from mmlite.datasets import VOCDataset
 from mmlite.datasets.demo import DEFAULT_CLASSES, demo_root, draw_demo_set
 from mmlite.datasets.loader import SeededIndex
-from mmlite.datasets.paths import CHECKOUT
 from mmlite.datasets.workers import keep_freed_memory
 
-CONFIG = 'configs/_base_/datasets/voc0712_ssd300.py'
+CONFIG = CONFIGS / '_base_/datasets/voc0712_ssd300.py'
 SIZE = (640, 480)
 BATCH = 8
 # what mmdet 3.3.0's pipeline reached on 640x480 pictures, in torchvision's images/s
@@ -92,7 +92,7 @@ def voc_dataset(root: Path, **load: Any) -> VOCDataset:
         root: the folder.
         load: arguments of LoadImageFromFile.
     """
-    steps = copy.deepcopy(list(load_config(CHECKOUT / CONFIG).train_pipeline))
+    steps = copy.deepcopy(list(load_config(CONFIG).train_pipeline))
     steps[0].update(load)
     return VOCDataset(
         ann_file='ImageSets/Main/trainval.txt',

@@ -90,7 +90,7 @@ def _cpu_name() -> str:
 
 def _cpuinfo(*keys: str) -> list[str]:
     try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
+        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
     except OSError:  # no Linux
         return []
     pairs = [line.partition(':') for line in lines]

@@ -149,7 +149,7 @@ def run_processes(
     with tempfile.TemporaryDirectory() as folder:
         setting = dict(processes=processes, batch_size=batch_size, threads=threads, rounds=rounds)
         torch.multiprocessing.spawn(_train, (case, setting, folder), nprocs=processes)
-        return json.loads(Path(folder, 'steps.json').read_text())
+        return json.loads(Path(folder, 'steps.json').read_text(encoding='utf-8'))
 
 
 def _train(rank: int, case: Case, setting: dict[str, int], folder: str) -> None:
@@ -171,7 +171,7 @@ def _train(rank: int, case: Case, setting: dict[str, int], folder: str) -> None:
     if setting['processes'] > 1:
         steps[0].update(asdict(_gloo_link(steps[0]['num_bytes'])))
     if rank == 0:
-        Path(folder, 'steps.json').write_text(json.dumps(steps))
+        Path(folder, 'steps.json').write_text(json.dumps(steps), encoding='utf-8')
     dist.barrier()
     dist.destroy_process_group()
 

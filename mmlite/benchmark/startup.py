@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mmlite.benchmark.made_up import write_coco_file
 from mmlite.benchmark.report import Cell, Report
+from mmlite.config_files import CONFIGS
 from mmlite.datasets.paths import CHECKOUT
 from mmlite.errors import RunError
 
@@ -83,7 +84,7 @@ def measure(
         rounds: processes for each figure.
         timeout: seconds after which a process is given up.
     """
-    config = config or str(CHECKOUT / 'configs/ssd/ssd_demo.py')
+    config = config or str(CONFIGS / 'ssd/ssd_demo.py')
     with tempfile.TemporaryDirectory() as folder:
         first = _Case(_TORCH, _FIRST_ITERATION.format(config=config, work_dir=f'{folder}/work'))
         # untimed: draws the demo set, and says which modules there are at the first iteration
@@ -175,4 +176,4 @@ def _run(case: _Case, folder: str, timeout: float) -> tuple[float, float, list[s
             raise RunError(
                 f'a process that was to be timed ended with status {ended.returncode}, see above'
             )
-        return tuple(json.loads(result.read_text()))
+        return tuple(json.loads(result.read_text(encoding='utf-8')))

@@ -57,7 +57,7 @@ def _resident_peak(device: torch.device) -> int:
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device)
     # not getrusage's ru_maxrss: a new process inherits that of the one that started it
-    for line in Path('/proc/self/status').read_text().splitlines():
+    for line in Path('/proc/self/status').read_text(encoding='utf-8').splitlines():
         if line.startswith('VmHWM:'):
             return int(line.split()[1]) * 1024
     raise RuntimeError('/proc/self/status has no VmHWM: the peak on a CPU is read on Linux alone')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import re
 import shlex
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmlite.config import check_files, load_config
+from mmlite.config_files import find_config
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
 from mmlite.engine.launch import explaining_lost_processes, leave_processes
@@ -31,6 +33,8 @@ def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None 
     0 done, 1 failed, 2 a mistake of the user's, 130 and 143 stopped by SIGINT and SIGTERM.
     """
     args = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # Windows' encoding lacks some class names
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         with refusing_full_disk(), explaining_torchvision(), explaining_lost_processes():
             main(args)
@@ -173,7 +177,7 @@ def config_from(args: argparse.Namespace) -> Config:
 def load_config_of(path: str | Path, safe: bool, overrides: Sequence[str] = ()) -> Config:
     """Loads a config; with `safe` it is refused where it is more than values, see safe_config."""
     if safe:
-        check_holds_values_only(check_files(Path(path)))
+        check_holds_values_only(check_files(find_config(path)))
     cfg = load_config(path, overrides)
     if safe:
         check_registered_types_only(cfg)

@@ -9,9 +9,10 @@ from pathlib import Path
 from mmlite.cli import test as test_cli
 from mmlite.cli import train as train_cli
 from mmlite.cli.common import run
+from mmlite.config_files import CONFIGS
 
 EXAMPLE = 'example: python tools/demo.py'
-CONFIG = str(Path(__file__).resolve().parents[2] / 'configs' / 'ssd' / 'ssd_demo.py')
+CONFIG = str(CONFIGS / 'ssd' / 'ssd_demo.py')
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -209,7 +209,7 @@ def own_memory(pid: int) -> int:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text()
+        return Path(path).read_text(encoding='utf-8')
     except OSError:
         return ''
 

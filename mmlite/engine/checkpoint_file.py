@@ -138,7 +138,7 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
     note = Path(work_dir) / 'last_checkpoint'
     if not note.is_file():
         return None
-    named = Path(work_dir) / note.read_text().strip()
+    named = Path(work_dir) / note.read_text(encoding='utf-8').strip()
     moved = Path(work_dir) / named.name  # the work dir was renamed or copied
     return str(moved if moved.is_file() else named)
 

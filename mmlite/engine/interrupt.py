@@ -19,6 +19,7 @@ from torch.utils.data import BatchSampler, Sampler
 from mmlite.registry import DATA_SAMPLERS, HOOKS
 
 _FIRST_ITERATION = 0.1  # seconds, where there is none before it
+_KILL = getattr(signal, 'SIGKILL', signal.SIGTERM)  # on Windows SIGTERM ends a process at once
 
 
 @DATA_SAMPLERS.register_module()
@@ -88,7 +89,7 @@ class Interrupt(Hook):
         if self.kind == 'kill while writing':
             os.fsync = _cut_and_die  # files are flushed to the disk before they get their name
         else:
-            number = signal.SIGKILL if self.kind == 'kill' else signal.SIGTERM
+            number = _KILL if self.kind == 'kill' else signal.SIGTERM
             end = (os.getpid(), number)
             threading.Timer(self.share * self._duration, os.kill, end).start()
 
@@ -105,4 +106,4 @@ class Interrupt(Hook):
 def _cut_and_die(handle: int) -> None:
     """Leaves the file as a kill in the middle of writing does."""
     os.truncate(handle, os.fstat(handle).st_size // 2)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), _KILL)

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,6 +68,8 @@ STAGES = ('train', 'val', 'test')
 
 # bytes that malloc may keep between steps: SSD300's take 4 to 7 % less time on a CPU
 KEPT_ON_CPU = 2**30
+# of workers: a forked process that uses macOS's own libraries can crash; mmengine would fork
+_START_METHOD = 'fork' if sys.platform == 'linux' else 'spawn'
 _timestamps: set[str] = set()  # of the runs of this process
 
 # deprecations in mmengine that no user of this package can do anything about
@@ -112,12 +115,13 @@ class Runner(mmengine.runner.Runner):
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
-        """Makes the time stamp this run's own.
+        """Makes the time stamp this run's own, and starts workers as the system bears it.
 
         mmengine keeps a logger, a message hub and a visualizer for each name of a run, which ends
         in the second of its start.
         """
-        super().setup_env(env_cfg)
+        mp_cfg = {'mp_start_method': _START_METHOD, **(env_cfg.get('mp_cfg') or {})}
+        super().setup_env({**env_cfg, 'mp_cfg': mp_cfg})
         use_half_dtype()
         if not torch.cuda.is_available():
             keep_freed_memory(KEPT_ON_CPU)

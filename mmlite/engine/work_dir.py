@@ -17,6 +17,7 @@ from mmlite.errors import ConfigError
 
 NAME = '.lock'
 _BEAT = 30  # seconds between two signs of life
+_ON_WINDOWS = os.name == 'nt'
 _DEAD = 600  # seconds without one, after which a run on another machine counts as dead
 
 
@@ -49,8 +50,8 @@ class WorkDirLock(Hook):
     """Keeps other trainings out of a work dir, from `take` to `close`.
 
     A file `.lock` in it names the process. It is touched now and then: a lock whose process has
-    died, or which nobody has touched for ten minutes on another machine, is taken over, and so is
-    that of the same job of Slurm on another machine.
+    died, or which nobody has touched for ten minutes on another machine or on Windows, is taken
+    over, and so is that of the same job of Slurm on another machine.
 
     Args:
         work_dir: the folder; it exists.
@@ -73,7 +74,7 @@ class WorkDirLock(Hook):
                 break
             except FileExistsError:
                 self._refuse_or_remove()
-        with open(handle, 'w') as file:
+        with open(handle, 'w', encoding='utf-8') as file:
             json.dump(_this_process(), file)
         self._taken, self._touched = True, time.monotonic()
         return self
@@ -111,9 +112,9 @@ class WorkDirLock(Hook):
         # by its new name: should somebody else have taken it over by now, theirs stays
         stale = self.path.with_name(f'{NAME}.stale.{os.getpid()}')
         with contextlib.suppress(FileNotFoundError):
-            os.rename(self.path, stale)
+            os.replace(self.path, stale)
             if _content(stale) != holder:
-                os.rename(stale, self.path)
+                os.replace(stale, self.path)
             stale.unlink(missing_ok=True)
 
 
@@ -126,7 +127,7 @@ def _this_process() -> dict[str, Any]:
 def _content(path: Path) -> dict[str, Any] | None:
     """What a lock holds; nothing known where it is being written, None where it is gone."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         return None
     except (ValueError, OSError):
@@ -157,6 +158,8 @@ def _lives(holder: dict[str, Any], silent: float) -> bool:
     started = _started(pid)
     if started is not None or Path('/proc/self/stat').exists():
         return started is not None and started == holder.get('started')
+    if _ON_WINDOWS:  # there, os.kill(pid, 0) is Ctrl-C
+        return silent < _DEAD
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -169,7 +172,7 @@ def _lives(holder: dict[str, Any], silent: float) -> bool:
 def _started(pid: int) -> str | None:
     """When a process was started, in Linux's ticks; None where it has ended or nobody says."""
     try:
-        fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
+        fields = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rsplit(')', 1)[1].split()
     except (OSError, IndexError):
         return None
     return None if fields[0] in 'ZX' else fields[19]

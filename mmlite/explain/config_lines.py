@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,9 +56,7 @@ class ConfigLines:
     names: dict[str, Line] = field(init=False)
 
     def __post_init__(self) -> None:
-        folder = self.path.parent
-        found = bases_of(self.path)
-        self.bases = [ConfigLines(Path(os.path.normpath(folder / base))) for base in found]
+        self.bases = [ConfigLines(base) for base in bases_of(self.path)]
         if self.path.suffix == '.py':
             self.names = _Reader(self).read(ast.parse(self.path.read_text(encoding='utf-8')))
         else:  # JSON is YAML

@@ -6,11 +6,11 @@ import argparse
 import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmlite import registry
 from mmlite.config import Config
+from mmlite.config_files import find_config
 from mmlite.config_text import text_of
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.explain.config_lines import ConfigLines
@@ -56,7 +56,7 @@ class Origins:
     def __init__(self, args: argparse.Namespace, load: Callable[[Any], Config]) -> None:
         self.args = args
         self.load = load
-        self.files = ConfigLines(Path(args.config))
+        self.files = ConfigLines(find_config(args.config))
         self.cfg = self._loaded()
         unset = {flag for flag, default in _FLAGS.items() if getattr(args, flag) == default}
         self.flags = [flag for flag in _FLAGS if flag not in unset]

@@ -395,7 +395,7 @@ def test_a_batch_system_signals_all_processes(number: int, status: int) -> None:
     assert process.returncode == status, err
     assert err.startswith(f'train: stopped by {signal.Signals(number).name} after iteration')
     assert 'Traceback' not in err
-    saved = Path('w', Path('w/last_checkpoint').read_text())
+    saved = Path('w', Path('w/last_checkpoint').read_text(encoding='utf-8'))
     ended = train('--resume', '--no-validate', '--work-dir', 'w', *ONE_EPOCH)
     assert ended.status == 0, ended.err
     assert str(saved) in err

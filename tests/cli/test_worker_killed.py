@@ -26,7 +26,9 @@ pytestmark = pytest.mark.skipif(
 
 
 def workers_of(pid: int) -> list[int]:
-    return [int(p) for p in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+    return [
+        int(p) for p in Path(f'/proc/{pid}/task/{pid}/children').read_text(encoding='utf-8').split()
+    ]
 
 
 def command(work_dir: str) -> list[object]:

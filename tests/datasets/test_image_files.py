@@ -52,7 +52,7 @@ def test_good_files_are_opened_once_and_bad_ones_at_each_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, bad = write(tmp_path / 'a.png'), str(tmp_path / 'b.png')
-    Path(bad).write_text('no image')
+    Path(bad).write_text('no image', encoding='utf-8')
     opened = []
     image_error = image_files.image_error
     monkeypatch.setattr(image_files, 'image_error', lambda p: opened.append(p) or image_error(p))
@@ -63,6 +63,6 @@ def test_good_files_are_opened_once_and_bad_ones_at_each_start(
     assert opened == [bad]
     write(Path(bad))
     assert image_errors([good, bad], 'x') == {}
-    Path(good).write_text('')
+    Path(good).write_text('', encoding='utf-8')
     assert image_errors([good, bad], 'x') == {good: f'{good}: the image file is empty (0 bytes)'}
     assert image_errors([], 'y') == {}

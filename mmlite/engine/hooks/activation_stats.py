@@ -58,7 +58,7 @@ class ActivationStatsHook(Hook):
         line = dict(epoch=runner.epoch + 1, iter=runner.iter + 1, layers=[*map(_plain, stats)])
         file = Path(runner.log_dir, 'vis_data', 'activations.jsonl')
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open('a') as lines:
+        with file.open('a', encoding='utf-8') as lines:
             lines.write(json.dumps(line) + '\n')
         self._warn(runner, first_beyond(stats, self.bound))
 

@@ -58,20 +58,23 @@ def memory_figures() -> dict[str, float]:
 def host_memory(pid: int | None = None) -> float:
     """Returns the resident memory of a process in MiB, 0 for one that has ended.
 
-    Where there is no /proc (macOS), the most that this process ever had, and 0 for others.
+    Where there is no /proc: on macOS the most that this process ever had, on Windows 0, and 0 for
+    other processes.
 
     Args:
         pid: None for this process.
     """
     if Path('/proc/self/statm').exists():
         try:
-            pages = Path(f'/proc/{pid or "self"}/statm').read_text().split()[1]
+            pages = Path(f'/proc/{pid or "self"}/statm').read_text(encoding='utf-8').split()[1]
         except (FileNotFoundError, ProcessLookupError):
             return 0.0
         return int(pages) * os.sysconf('SC_PAGE_SIZE') / _MIB
     if pid not in (None, os.getpid()):
         return 0.0
-    import resource  # Windows has none
-
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (_MIB if sys.platform == 'darwin' else 1024)  # bytes there, KiB elsewhere

@@ -19,7 +19,7 @@ def run(work_dir: Path, **hook: object) -> tuple[Runner, list[dict]]:
     runner.train()
     file = Path(runner.log_dir, 'vis_data', 'activations.jsonl')
     assert file.parent == next(work_dir.glob('*/vis_data/scalars.json')).parent
-    return runner, [json.loads(line) for line in file.read_text().splitlines()]
+    return runner, [json.loads(line) for line in file.read_text(encoding='utf-8').splitlines()]
 
 
 def test_each_watched_iteration_is_a_line(tmp_path: Path) -> None:
@@ -68,7 +68,11 @@ def test_what_is_not_finite_is_said_and_null_in_the_file(tmp_path: Path) -> None
     assert 'neck.0 (Conv2d) is the first layer beyond the bound of 10000: 6 of 6 values' in (
         log(tmp_path)
     )
-    [line] = Path(runner.log_dir, 'vis_data', 'activations.jsonl').read_text().splitlines()
+    [line] = (
+        Path(runner.log_dir, 'vis_data', 'activations.jsonl')
+        .read_text(encoding='utf-8')
+        .splitlines()
+    )
     assert 'NaN' not in line
     assert json.loads(line)['layers'][0]['mean'] is None
 
