@@ -28,6 +28,7 @@ VERBS = (
     'browse_dataset',
     'explain',
     'doctor',
+    'ablate',
 )
 
 

@@ -19,7 +19,7 @@ LEAVES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob('[!_]*/*.py')
 
 
 def test_there_are_configs_of_each_detector():
-    assert {path.parts[0] for path in LEAVES} == {'ssd', 'retinanet', 'fcos'}
+    assert {path.parts[0] for path in LEAVES} == {'ssd', 'retinanet', 'fcos', 'ablation'}
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=str)

@@ -1,32 +1,9 @@
 # FCOS-ResNet18 on BCCD at 320 px, from scratch on a CPU.
 _base_ = [
-    '../_base_/models/fcos_r50-caffe_fpn_gn-head.py',
+    '../_base_/models/fcos_r18_bccd.py',
     '../_base_/datasets/bccd_320.py',
     '../_base_/schedules/bccd_12e.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(
-    data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-    ),
-    backbone=dict(
-        depth=18,
-        frozen_stages=-1,
-        norm_cfg=dict(requires_grad=True),
-        norm_eval=False,
-        zero_init_residual=False,
-        style='pytorch',
-        init_cfg=None,
-    ),
-    neck=dict(in_channels=[64, 128, 256, 512]),
-    bbox_head=dict(
-        num_classes=3,
-        norm_on_bbox=True,
-        centerness_on_reg=True,
-        center_sampling=True,
-        conv_bias=True,
-        loss_bbox=dict(type='GIoULoss'),
-    ),
-)
 # in so few epochs AdamW gets further than SGD
 optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05))

@@ -1,20 +1,7 @@
 # RetinaNet-ResNet18 on BCCD at 320 px, from scratch on a CPU.
 _base_ = [
-    '../_base_/models/retinanet_r50_fpn.py',
+    '../_base_/models/retinanet_r18_bccd.py',
     '../_base_/datasets/bccd_320.py',
     '../_base_/schedules/bccd_12e.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(
-    backbone=dict(
-        depth=18, frozen_stages=-1, norm_eval=False, zero_init_residual=False, init_cfg=None
-    ),
-    neck=dict(in_channels=[64, 128, 256, 512]),
-    bbox_head=dict(
-        num_classes=3,
-        # without pretrained weights the towers learn much faster with a norm
-        norm_cfg=dict(type='GN', num_groups=32),
-        # platelets are about 17 px at this size: anchors from 16 px, not from 32
-        anchor_generator=dict(octave_base_scale=2),
-    ),
-)

@@ -1,0 +1,51 @@
+"""The measured table of `docs/small_objects.md` says what its results say, and all rows build."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mmlite.ablation.results import STEP_TIME, finished, read_step_times, result_path
+from mmlite.ablation.rows import read_ablation
+from mmlite.ablation.table import markdown_table
+from mmlite.config import load_config
+from tests.runs import CHECKOUT
+
+ABLATION = read_ablation(CHECKOUT / 'configs/ablation/bccd.yaml')
+RESULTS = CHECKOUT / 'docs/small_objects'
+
+
+def test_the_table_of_the_document_is_that_of_the_results() -> None:
+    table = markdown_table(ABLATION, RESULTS)
+    assert len(table.splitlines()) > 10
+    assert table in (CHECKOUT / 'docs/small_objects.md').read_text('utf-8')
+
+
+def test_every_row_and_every_result_belong_together() -> None:
+    results = {path.name for path in RESULTS.glob('*.json')} - {STEP_TIME}
+    assert results == {
+        result_path(RESULTS, row, seed).name for row in ABLATION.rows for seed in row.seeds
+    }
+    assert all(len(finished(RESULTS, row)) == len(row.seeds) for row in ABLATION.rows)
+
+
+def test_every_row_had_the_same_budget() -> None:
+    results = [json.loads(path.read_text()) for path in RESULTS.glob('*_seed*.json')]
+    assert {(result['epochs'], result['iterations']) for result in results} == {(8, 296)}
+
+
+def test_the_steps_of_a_row_take_at_most_ten_minutes_on_two_threads() -> None:
+    times = read_step_times(RESULTS)
+    if not times:
+        pytest.skip(f'{RESULTS / STEP_TIME}: not measured; it needs an idle machine')
+    assert set(times) == {row.name for row in ABLATION.rows}
+    assert {time['threads'] for time in times.values()} == {2}
+    assert max(296 * time['seconds'] for time in times.values()) < 600
+
+
+def test_every_row_still_builds() -> None:
+    for row in ABLATION.rows:
+        cfg = load_config(row.path, row.overrides)
+        assert cfg.model.bbox_head.num_classes == 3
+        assert cfg.train_dataloader.batch_size == 8
