@@ -29,6 +29,7 @@ VERBS = (
     'explain',
     'doctor',
     'ablate',
+    'list_registry',
 )
 
 

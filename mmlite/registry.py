@@ -2,7 +2,8 @@
 
 Data sets, transforms, hooks, metrics and model wrappers are children of mmengine's root
 registries, so mmengine's own classes are found too. The parts of a model have registries of
-their own. Each imports its modules at the first look-up.
+their own. Each imports its modules at the first look-up. Installed plugin packages are imported
+once a name is in none of them, so that a run pays for them only where it may need them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -25,6 +26,7 @@ from mmlite.errors import (
     did_you_mean,
 )
 from mmlite.inert import without_inert
+from mmlite.plugins import import_installed_plugins
 
 # (config path, arguments) of the objects under construction, the outermost first: their parts
 # find their own path in them
@@ -102,20 +104,38 @@ class Registry(roots.Registry):
             return key
         if not isinstance(key, str):
             raise ConfigError(f'{path}.type: a name or a class is expected, found {key!r}')
+        found = self.registered(key)
+        if found is not None:
+            return found
+        if '.' in _without_scope(key):
+            return _import_class(key, path)
+        failed = import_installed_plugins()
+        found = self.registered(key)
+        if found is None:
+            raise self._unknown(key, path, failed)
+        return found
+
+    def registered(self, key: str) -> Callable | None:
+        """Returns the class of that name, here or in the parent registries; None if there is none.
+
+        Plugin packages that nobody has asked for yet stay aside.
+        """
         self.import_from_location()
-        name = key
-        for scope in _OWN_SCOPES:
-            name = name.removeprefix(scope)
+        name = _without_scope(key)
         registry: roots.Registry | None = self
         while registry is not None:
             if name in registry.module_dict:
                 return registry.module_dict[name]
             registry = registry.parent
-        if '.' in key:
-            return _import_class(key, path)
-        raise UnknownTypeError(
+        return None
+
+    def _unknown(self, key: str, path: str, failed: Sequence[str]) -> UnknownTypeError:
+        name = _without_scope(key)
+        names = sorted(set(self.names()))
+        broken = f' Plugin packages that failed, see above: {", ".join(failed)}.' if failed else ''
+        return UnknownTypeError(
             f"{path}: type '{key}' is not in the registry '{self.name}'."
-            f'{did_you_mean(name, self.names())} Known: {", ".join(sorted(set(self.names())))}. '
+            f'{did_you_mean(name, names)} Known: {", ".join(names)}.{broken} '
             'A class of your own is found once its module is imported: custom_imports=dict(imports='
             "['my_module']) in the config, --plugin my_module.py, or type='my_package.my_module."
             f"{name}'."
@@ -130,6 +150,12 @@ class Registry(roots.Registry):
             names += registry.module_dict
             registry = registry.parent
         return names
+
+
+def _without_scope(key: str) -> str:
+    for scope in _OWN_SCOPES:
+        key = key.removeprefix(scope)
+    return key
 
 
 def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] = ()) -> dict:
@@ -308,9 +334,19 @@ VISUALIZERS = _view(roots.VISUALIZERS, 'mmlite.visualization.local_visualizer')
 VISBACKENDS = _view(roots.VISBACKENDS, 'mmengine.visualization')
 
 
+def registries() -> dict[str, Registry]:
+    """Returns the registries of this module by their names here, such as 'HEADS'."""
+    return {name: value for name, value in globals().items() if isinstance(value, Registry)}
+
+
 def find_anywhere(key: str | Callable) -> Callable | None:
     """Returns the class of a `type` from whichever registry knows it, or None."""
-    for registry in [value for value in globals().values() if isinstance(value, Registry)]:
+    if isinstance(key, str):
+        for registry in registries().values():  # all of them, before plugin packages are asked
+            found = registry.registered(key)
+            if found is not None:
+                return found
+    for registry in registries().values():
         try:
             return registry.find(key, path='')
         except UnknownTypeError:

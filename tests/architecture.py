@@ -26,7 +26,7 @@ LAYERS = {
     'figures of results': ('evaluation',),
     'data and networks': ('datasets', 'models'),
     'batches; configs': ('parallel', 'safe_config', 'config_difference', 'config', 'overrides'),
-    'classes by their names': ('registry',),
+    'classes by their names': ('registry', 'plugins'),
     'boxes, as pure functions': ('ops',),
     'ground, free to all': (
         *('errors', 'files', 'version', '__init__', 'arrays', 'collector', 'inert'),

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from mmlite import registry
 from mmlite.config import load_config
 from mmlite.errors import ArgumentError, ConfigError, UnknownTypeError
 from mmlite.registry import (
@@ -23,6 +22,7 @@ from mmlite.registry import (
     TRANSFORMS,
     find_anywhere,
     parameters_of,
+    registries,
 )
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -224,12 +224,9 @@ def test_find_anywhere() -> None:
 
 
 def test_every_registry_can_name_what_it_holds() -> None:
-    registries = [
-        value for value in vars(registry).values() if isinstance(value, registry.Registry)
-    ]
-    assert len(registries) == 19
-    for each in registries:
-        assert each.names(), each.name
+    assert len(registries()) == 19
+    for name, registry in registries().items():
+        assert registry.names(), name
 
 
 # ---- dicts that mmengine builds -----------------------------------------------------------------

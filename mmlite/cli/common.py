@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import io
 import re
 import shlex
@@ -21,6 +20,7 @@ from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images,
 from mmlite.engine.launch import explaining_lost_processes, leave_processes
 from mmlite.errors import ConfigError, ExpectedError
 from mmlite.files import refusing_full_disk
+from mmlite.plugins import import_plugin
 from mmlite.safe_config import check_holds_values_only, check_registered_types_only
 from mmlite.torchvision_ops import explaining_torchvision
 
@@ -182,36 +182,6 @@ def load_config_of(path: str | Path, safe: bool, overrides: Sequence[str] = ()) 
     if safe:
         check_registered_types_only(cfg)
     return cfg
-
-
-def import_plugin(file: str) -> None:
-    """Imports a Python file, so that what it registers can be named in a config.
-
-    Other files in its folder can be imported by it.
-
-    Raises:
-        ConfigError: there is no such file, or another module has its name. Errors inside it keep
-            their own traceback.
-    """
-    path = Path(file).resolve()
-    if not path.is_file():
-        raise ConfigError(f'--plugin {file}: no such file')
-    loaded = sys.modules.get(path.stem)
-    if loaded is not None and getattr(loaded, '__file__', None) == str(path):
-        return
-    if loaded is not None or path.stem in sys.stdlib_module_names:
-        raise ConfigError(
-            f"--plugin {file}: another module is named '{path.stem}': rename the file"
-        )
-    sys.path.append(str(path.parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # workers that are spawned find the classes under this name
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[path.stem]
-        raise
 
 
 def train_from_scratch(cfg: Config) -> None:

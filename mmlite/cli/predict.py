@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmlite.cli.common import add_checkpoint_arguments, import_plugin, load_config_of, run
+from mmlite.cli.common import add_checkpoint_arguments, load_config_of, run
 from mmlite.errors import ConfigError
+from mmlite.plugins import import_plugin
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmlite.cli.common import import_plugin, load_config_of, run
+from mmlite.cli.common import load_config_of, run
 from mmlite.errors import ConfigError, RunError
+from mmlite.plugins import import_plugin
 
 if TYPE_CHECKING:  # mmengine's and torch's parts take seconds to import
     from mmengine.config import Config

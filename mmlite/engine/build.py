@@ -14,7 +14,12 @@ from mmengine.logging import print_log
 
 from mmlite.datasets import build_dataset
 from mmlite.engine.checkpoint import check_is_there, read_checkpoint
-from mmlite.engine.checks import LOOPS_OF, check_config, check_head_against_data
+from mmlite.engine.checks import (
+    LOOPS_OF,
+    check_config,
+    check_head_against_data,
+    check_validation_classes,
+)
 from mmlite.engine.launch import check_gpu_ids, join_processes
 from mmlite.engine.random_state import seed_generators
 from mmlite.engine.resume import find_resumable
@@ -79,6 +84,9 @@ def build_runner(
     if merging is not None:
         parts['test_dataloader']['collate_fn'] = collate_versions
         parts['test_cfg'] = {**parts['test_cfg'], 'type': TTALoop, **merging}
+    if 'val_dataloader' in parts:
+        trained, validated = (parts[f'{loop}_dataloader']['dataset'] for loop in ('train', 'val'))
+        check_validation_classes(trained, validated)
     if task == 'train':
         for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
             parts[name] = cfg.get(name)

@@ -227,10 +227,26 @@ def check_checkpoint_classes(checkpoint: Mapping, classes: Sequence[str], path: 
     """
     meta = checkpoint.get('meta') or {}
     trained = (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
-    if trained is None or list(trained) == list(classes):
+    _check_same_classes(trained, classes, path)
+
+
+def check_validation_classes(train: Dataset, val: Dataset) -> None:
+    """Refuses to validate on other classes than those trained, or the same in another order.
+
+    Raises:
+        ConfigError: the class names differ; the message holds both lists.
+    """
+    trained, tested = (getattr(data, 'metainfo', {}).get('classes') for data in (train, val))
+    _check_same_classes(trained, tested, 'val_dataloader.dataset: the model')
+
+
+def _check_same_classes(
+    trained: Sequence[str] | None, tested: Sequence[str] | None, what: str
+) -> None:
+    if trained is None or tested is None or list(trained) == list(tested):
         return
-    how = 'in another order' if sorted(trained) == sorted(classes) else 'on other classes'
+    how = 'in another order' if sorted(trained) == sorted(tested) else 'on other classes'
     raise ConfigError(
-        f'{path} was trained {how}: trained {list(trained)}, tested {list(classes)}. '
+        f'{what} was trained {how}: trained {list(trained)}, tested {list(tested)}. '
         "Set the data set's metainfo=dict(classes=...) to the trained list"
     )

@@ -46,7 +46,17 @@ def test_the_parser_of_train_needs_neither_models_nor_runner() -> None:
 
 
 @pytest.mark.parametrize(
-    'verb', ['test', 'demo', 'benchmark', 'convert_checkpoint', 'report', 'compare', 'analyze_logs']
+    'verb',
+    [
+        'test',
+        'demo',
+        'benchmark',
+        'convert_checkpoint',
+        'report',
+        'compare',
+        'analyze_logs',
+        'list_registry',
+    ],
 )
 def test_no_parser_needs_the_runner(verb: str) -> None:
     modules = modules_after(f'from mmlite.cli.{verb} import build_parser; build_parser()')

@@ -7,9 +7,15 @@ import pytest
 from torch import nn
 
 from mmlite.config import load_config
-from mmlite.engine.checks import check_checkpoint_classes, check_config, check_head_against_data
+from mmlite.engine.build import build_runner
+from mmlite.engine.checks import (
+    check_checkpoint_classes,
+    check_config,
+    check_head_against_data,
+    check_validation_classes,
+)
 from mmlite.errors import ConfigError
-from tests.runs import TINY
+from tests.runs import CLASSES, TINY, tiny
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
@@ -159,3 +165,22 @@ def test_a_checkpoint_of_other_classes(meta: dict, how: str) -> None:
 @pytest.mark.parametrize('meta', [None, {}, dict(dataset_meta=dict(classes=['cat', 'dog']))])
 def test_a_checkpoint_of_the_same_or_of_no_classes(meta: dict | None) -> None:
     check_checkpoint_classes(dict(meta=meta), ('cat', 'dog'), 'a.pth')
+
+
+class Reversed:
+    metainfo: ClassVar[dict] = dict(classes=('dog', 'cat'))
+
+
+def test_validation_on_the_classes_in_another_order() -> None:
+    with pytest.raises(ConfigError) as info:
+        check_validation_classes(Reversed(), Data())
+    assert str(info.value).startswith('val_dataloader.dataset: the model was trained in another')
+    assert "trained ['dog', 'cat'], tested ['cat', 'dog']" in str(info.value)
+    check_validation_classes(Data(), Data())
+
+
+def test_a_training_with_classes_in_another_order_does_not_start(tmp_path: Path) -> None:
+    cfg = tiny(tmp_path / 'run', val_dataloader__dataset__classes=CLASSES[::-1])
+    with pytest.raises(ConfigError, match='in another order'):
+        build_runner(cfg)
+    assert not (tmp_path / 'run').exists()

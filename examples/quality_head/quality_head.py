@@ -1,0 +1,59 @@
+"""A head of your own: RetinaNet's, with a branch that predicts how well each box fits.
+
+After IoU-aware RetinaNet (Wu, Li, Wang 2020): a class score says nothing of where the box is, so
+the overlap with the object is predicted too, and the product of the two ranks the detections.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mmlite.models.heads.dense_head import flatten_levels, reduce_mean
+from mmlite.models.heads.retina_head import RetinaHead
+from mmlite.ops.boxes import aligned_iou
+from mmlite.registry import HEADS, LOSSES
+
+Outs = dict[str, Tensor]
+
+
+@HEADS.register_module()
+class QualityHead(RetinaHead):
+    """A branch is an output in `forward`, a loss in `loss_terms` and a factor in `score_factor`."""
+
+    def __init__(
+        self, num_classes, in_channels, stacked_convs=4, feat_channels=256, norm_cfg=None,
+        anchor_generator=None, bbox_coder=None, loss_cls=None, loss_bbox=None, loss_quality=None,
+        train_cfg=None, test_cfg=None,
+    ):  # fmt: skip
+        super().__init__(
+            num_classes, in_channels, stacked_convs, feat_channels, norm_cfg, anchor_generator,
+            bbox_coder, loss_cls, loss_bbox, train_cfg, test_cfg,
+        )  # fmt: skip
+        anchors = self.prior_generator.num_priors_per_location[0]
+        self.retina_quality = nn.Conv2d(feat_channels, anchors, 3, padding=1)
+        self.loss_quality = LOSSES.build(
+            loss_quality or dict(type='CrossEntropyLoss', use_sigmoid=True)
+        )
+
+    def forward(self, feats: list[Tensor]) -> Outs:
+        """Returns `cls_score` (N, R, K), `bbox_pred` (N, R, 4) and `quality` logits (N, R)."""
+        reg_feats = [self.reg_convs(feat) for feat in feats]
+        return dict(
+            cls_score=self.flatten_scores([self.retina_cls(self.cls_convs(f)) for f in feats]),
+            bbox_pred=flatten_levels([self.retina_reg(f) for f in reg_feats], 4),
+            quality=flatten_levels([self.retina_quality(f) for f in reg_feats], 1)[..., 0],
+        )
+
+    def loss_terms(self, outs: Outs, priors: Tensor, labels: Tensor, matched: Tensor) -> Outs:
+        """RetinaNet's losses and the branch's; priors (R, 4) and matched (N, R, 4) are boxes."""
+        pos = labels > 0
+        pos_priors = priors.expand_as(matched)[pos]
+        pos_bboxes = self.bbox_coder.decode(pos_priors, outs['bbox_pred'][pos].detach())
+        target = torch.full_like(outs['quality'], -1)  # ignored
+        target[pos] = aligned_iou(pos_bboxes, matched[pos])
+        num_pos = reduce_mean(pos.sum().float()).clamp(min=1)
+        losses = super().loss_terms(outs, priors, labels, matched)
+        return dict(losses, loss_quality=self.loss_quality(outs['quality'], target, num_pos))
+
+    def score_factor(self, outs: Outs) -> Tensor:
+        """The overlap that is expected (N, R), in [0, 1]."""
+        return outs['quality'].sigmoid()

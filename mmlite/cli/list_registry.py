@@ -1,0 +1,107 @@
+"""Lists what a config can name as `type`: where each class is, its arguments, what it does."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+
+from mmlite.cli.common import run
+from mmlite.errors import UnknownTypeError, UserError, did_you_mean
+from mmlite.plugins import import_installed_plugins, import_plugin
+
+EXAMPLE = (
+    'example: python tools/list_registry.py --registry HEADS BACKBONES\n'
+    'example: python tools/list_registry.py SSDHead Resize'
+)
+
+_PARAGRAPH = textwrap.TextWrapper(
+    100,
+    initial_indent=' ' * 6,
+    subsequent_indent=' ' * 7,
+    break_long_words=False,
+    break_on_hyphens=False,
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='list_registry',
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('names', nargs='*', metavar='NAME', help='only the classes of these names')
+    add('--registry', nargs='+', metavar='NAME', help='only these registries, such as HEADS')
+    add('--plugin', metavar='FILE', action='append', default=[], help='a Python file to import')
+    add('--traceback', action='store_true', help='show the traceback of a mistake too')
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return run(build_parser(), list_registry, argv)
+
+
+def list_registry(args: argparse.Namespace) -> None:
+    """Prints a paragraph for each class, under the name of its registry.
+
+    Installed plugin packages are imported first.
+
+    Raises:
+        UserError: there is no such registry.
+        UnknownTypeError: no registry that is listed has such a class.
+    """
+    for file in args.plugin:
+        import_plugin(file)
+    import_installed_plugins()
+
+    from mmlite.registry import registries
+
+    known = registries()
+    for name in args.registry or ():
+        if name not in known:
+            raise UserError(
+                f"--registry: there is no '{name}'.{did_you_mean(name, known)} "
+                f'Known: {", ".join(known)}.'
+            )
+    names = {
+        title: sorted(set(registry.names()))
+        for title, registry in known.items()
+        if title in (args.registry or known)
+    }
+    _check_known(args.names, names, ' or '.join(args.registry or ['any registry']))
+    for title, registered in names.items():
+        shown = [name for name in registered if not args.names or name in args.names]
+        if shown:
+            print(title)
+        for name in shown:
+            print('\n'.join(_description(name, known[title].find(name, title))))
+
+
+def _check_known(wanted: Sequence[str], names: dict[str, list[str]], where: str) -> None:
+    listed = {name for registered in names.values() for name in registered}
+    for name in wanted:
+        if name not in listed:
+            raise UnknownTypeError(f"'{name}' is not in {where}.{did_you_mean(name, listed)}")
+
+
+def _description(name: str, cls: Callable) -> Iterator[str]:
+    """Yields name and place, then the arguments, then the first line of the docstring."""
+    from mmlite.explain.places import place
+
+    yield f'  {name}  {place(cls)}'
+    yield _PARAGRAPH.fill(f'({_arguments(cls)})')
+    summary = (inspect.getdoc(cls) or '').partition('\n')[0]
+    if summary:
+        yield f'      {summary}'
+
+
+def _arguments(cls: Callable) -> str:
+    """The arguments with their defaults; annotations would make it three times as long."""
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):  # some classes written in C have no signature
+        return '...'
+    return ', '.join(str(p.replace(annotation=p.empty)) for p in parameters)

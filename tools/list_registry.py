@@ -1,0 +1,11 @@
+"""python tools/list_registry.py: see `mmlite/cli/list_registry.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.list_registry import main
+
+if __name__ == '__main__':
+    sys.exit(main())
