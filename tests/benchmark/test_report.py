@@ -37,5 +37,5 @@ def test_the_file_holds_all_digits(tmp_path: Path) -> None:
     ],
 )
 def test_bfloat16_is_looked_for_in_the_flags(monkeypatch, flags: str, expected: bool) -> None:
-    monkeypatch.setattr(Path, 'read_text', lambda self: flags)
+    monkeypatch.setattr(Path, 'read_text', lambda self, encoding: flags)
     assert has_bfloat16_instructions() is expected
