@@ -70,7 +70,12 @@ def load_detector(
     layout: str | None = None,
     overrides: Mapping[str, Any] | Sequence[str] = (),
 ) -> nn.Module:
-    """The detector of `init_detector` in eval mode, on the CPU and with nothing prepared."""
+    """The detector of `init_detector` in eval mode, on the CPU and with nothing prepared.
+
+    Raises:
+        ConfigError: there is no config, neither given nor in the checkpoint, or it has no model.
+        DataError: the checkpoint cannot be read, or does not fit the model.
+    """
     if config is None and checkpoint is None:
         raise ConfigError('init_detector: a config, or a checkpoint that holds one, is needed')
     content = {} if checkpoint is None else read_checkpoint(checkpoint, trusted)

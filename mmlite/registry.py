@@ -99,7 +99,16 @@ class Registry(roots.Registry):
         return self.find(key, path=self.name)
 
     def find(self, key: str | Callable, path: str) -> Callable:
-        """Returns the class of a `type`: a registered name, 'package.module.Class' or a class."""
+        """Returns the class of a `type`: a registered name, 'package.module.Class' or a class.
+
+        Args:
+            key: the `type`.
+            path: config path of the dict, for the message.
+
+        Raises:
+            ConfigError: `key` is neither a name nor a class, or cannot be imported.
+            UnknownTypeError: nothing is registered under that name.
+        """
         if callable(key):
             return key
         if not isinstance(key, str):

@@ -9,7 +9,11 @@ from mmlite.errors import ConfigError, did_you_mean, nearest
 
 
 def check_metainfo(metainfo: dict, title: str) -> dict:
-    """Returns metainfo with classes as a tuple, or None where they are to be found in the data."""
+    """Returns metainfo with classes as a tuple, or None where they are to be found in the data.
+
+    Raises:
+        ConfigError: classes are no distinct names, or stand under a key like 'CLASSES'.
+    """
     for key in metainfo:
         if key != 'classes' and nearest(key, ['classes']):
             raise ConfigError(f"{title}: metainfo has '{key}'. Did you mean 'classes'?")
@@ -32,6 +36,16 @@ def check_metainfo(metainfo: dict, title: str) -> dict:
 
 
 def compare_classes(classes: tuple[str, ...], found: dict[str, int], title: str) -> None:
+    """Refuses classes of the config that the data do not have.
+
+    Args:
+        classes: of the config.
+        found: the names in the data, with their numbers of objects.
+        title: of the data set, for the message.
+
+    Raises:
+        ConfigError: a class is spelt in another case, or none is in the data.
+    """
     lists = f'Config: {", ".join(classes)}. Objects in the data: {counts_text(found)}.'
     by_lower = {name.lower(): name for name in found if name not in classes}
     for name in classes:
@@ -54,4 +68,5 @@ def near_names(names: Iterable[str], found: Iterable[str]) -> str:
 
 
 def counts_text(counts: dict[str, int]) -> str:
+    """Returns names with their counts, such as 'cat 63, dog 63'."""
     return ', '.join(f'{name} {count}' for name, count in sorted(counts.items())) or 'none'

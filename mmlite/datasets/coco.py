@@ -66,6 +66,12 @@ class CocoDataset(DetDataset):
     )
 
     def load_records(self) -> FlatRecords:
+        """Returns the records, see DetDataset.
+
+        Raises:
+            ConfigError: `ann_file` is missing, or classes do not fit.
+            DataError: the file is not there, or an entry of it cannot be used.
+        """
         self._check_prefix('img', 'the folder of the images')
         if not self.ann_file:
             raise ConfigError(f'{self.title}: ann_file is missing, the path of a JSON file')

@@ -62,7 +62,11 @@ def read_json(path: str) -> dict[str, Any]:
 
 
 def parse_coco(content: dict[str, Any], path: str) -> Arrays:
-    """Turns the content of an annotation file into arrays, see `load_coco_json`."""
+    """Turns the content of an annotation file into arrays, see `load_coco_json`.
+
+    Raises:
+        DataError: names the entry that cannot be used, by its place and what was expected.
+    """
     images, categories, annotations = (
         _entries(content, key, path) for key in ('images', 'categories', 'annotations')
     )

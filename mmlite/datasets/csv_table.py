@@ -36,6 +36,12 @@ class CsvDataset(DetDataset):
     METAINFO: ClassVar[dict] = dict(classes='auto')
 
     def load_records(self) -> list[dict]:
+        """Returns the records, see DetDataset.
+
+        Raises:
+            ConfigError: `ann_file` is missing, or classes do not fit.
+            DataError: the table is not there, or a row of it cannot be used.
+        """
         self._check_prefix('img', "the folder that the column 'filename' is relative to")
         if not self.ann_file:
             raise ConfigError(f'{self.title}: ann_file is missing, the path of a CSV file')

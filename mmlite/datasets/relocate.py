@@ -29,6 +29,9 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
 
     A folder that itself holds images and annotations stands for all parts (VOC2007, VOC2012, ...),
     once: parts of a concatenation that would then be the same are dropped.
+
+    Raises:
+        ConfigError: no data set of the config has a `data_root`.
     """
     root = str(Path(root).expanduser().absolute())
     if not any(True for _ in dataset_dicts(cfg)):
@@ -112,6 +115,11 @@ def _check_drawn_layout(cfg: Config) -> None:
 
 
 def demo_classes(cfg: Config) -> tuple[str, ...]:
+    """Returns the classes that the demo set is drawn with: those of the first data set.
+
+    Raises:
+        ConfigError: no data set says which it has.
+    """
     from mmlite.registry import DATASETS
 
     for path, dataset in dataset_dicts(cfg):

@@ -79,6 +79,12 @@ class VOCDataset(DetDataset):
         )
 
     def load_records(self) -> list[dict]:
+        """Returns the records, see DetDataset.
+
+        Raises:
+            ConfigError: classes do not fit.
+            DataError: a folder or list is not there, or names no image.
+        """
         part = self._part_folder()
         list_file = self._require(self._path(self.ann_file)) if self.ann_file else ''
         ann_dir = self._require(os.path.join(part, self.ann_subdir))

@@ -110,7 +110,11 @@ def read_lines(file: Path) -> list[str]:
 
 
 def read_names(config: Path) -> list[str]:
-    """Reads `names` of a data.yaml: a list, or a mapping from 0, 1, ... to names."""
+    """Reads `names` of a data.yaml: a list, or a mapping from 0, 1, ... to names.
+
+    Raises:
+        DataError: it cannot be read, or has no such names.
+    """
     try:
         names = (yaml.safe_load(config.read_text('utf-8')) or {}).get('names')
     except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError) as error:

@@ -136,6 +136,9 @@ def load_weights(
     Args:
         min_share: of the model's keys, the share that must be loaded; of a classifier's weights,
             of the backbone's keys, unless all are asked for.
+
+    Raises:
+        DataError: nothing fits, less than `min_share`, or with `strict` not all.
     """
     weights = _without_prefix(_state_dict_of(checkpoint, path), 'module.')
     in_file = weights

@@ -130,7 +130,11 @@ def use_tta(cfg: Config) -> dict[str, Any]:
 
 
 def with_mirrored(pipeline: Sequence[dict], path: str) -> list[dict]:
-    """Returns a test pipeline that gives each picture as it is, and mirrored."""
+    """Returns a test pipeline that gives each picture as it is, and mirrored.
+
+    Raises:
+        ConfigError: the pipeline does not end in PackDetInputs.
+    """
     types = [str(step.get('type')).removeprefix('mmdet.') for step in pipeline]
     ends = [i for i, kind in enumerate(types) if kind in _FORMATTING]
     if not ends:

@@ -90,7 +90,11 @@ class CocoMetric(ResultsMetric):
         self.outfile_prefix = outfile_prefix
 
     def set_dataset(self, dataset: Any) -> None:
-        """Takes the data set that is evaluated."""
+        """Takes the data set that is evaluated.
+
+        Raises:
+            ConfigError: `ann_file` is another file than the data set's.
+        """
         super().set_dataset(dataset)
         own = getattr(dataset, 'ann_path', None)
         if self.ann_file and own and Path(self.ann_file).name != Path(own).name:

@@ -47,7 +47,11 @@ def eval_map(
 
 
 def mean_ap(overlaps: Overlaps, iou_thr: float, eval_mode: str) -> tuple[float, list[dict]]:
-    """`eval_map` at one more threshold, with the overlaps at hand. Returns what it returns."""
+    """`eval_map` at one more threshold, with the overlaps at hand. Returns what it returns.
+
+    Raises:
+        ValueError: an unknown `eval_mode`, or `iou_thr` out of (0, 1].
+    """
     if eval_mode not in EVAL_MODES:
         raise ValueError(f'eval_mode: one of {EVAL_MODES} is expected, found {eval_mode!r}')
     right, wrong = match_detections(overlaps, iou_thr)
@@ -75,7 +79,11 @@ def mean_ap(overlaps: Overlaps, iou_thr: float, eval_mode: str) -> tuple[float, 
 
 
 def match_detections(overlaps: Overlaps, iou_thr: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns two (D,) masks: right and wrong detections; in neither: those on an ignored box."""
+    """Returns two (D,) masks: right and wrong detections; in neither: those on an ignored box.
+
+    Raises:
+        ValueError: `iou_thr` is out of (0, 1].
+    """
     if not 0 < iou_thr <= 1:
         raise ValueError(f'iou_thr: a number in (0, 1] is expected, found {iou_thr!r}')
     hit = overlaps.best_iou >= iou_thr

@@ -42,7 +42,10 @@ class Overlaps:
 def best_overlaps(
     det_results: Sequence[Sequence[np.ndarray]], annotations: Sequence[Mapping[str, np.ndarray]]
 ) -> Overlaps:
-    """Finds for every detection the box that it overlaps most; arguments as of `eval_map`."""
+    """Finds for every detection the box that it overlaps most.
+
+    Arguments and errors as of `eval_map`.
+    """
     if len(det_results) != len(annotations):
         raise ValueError(
             f'det_results holds {len(det_results)} images, annotations {len(annotations)}'

@@ -64,7 +64,11 @@ def labelled_rows(det: Mapping[str, Any], num_classes: int) -> np.ndarray:
 
 
 def result2bbox(result: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """The inverse of `bbox2result`: `bboxes`, `scores` and `labels` 1..C, class by class."""
+    """The inverse of `bbox2result`: `bboxes` (n, 4), `scores` (n,) and `labels` (n,) 1..C.
+
+    Args:
+        result: for each class (k, 5): x1, y1, x2, y2, score.
+    """
     rows = np.concatenate([np.zeros((0, 5), np.float32), *result])
     labels = np.repeat(np.arange(1, len(result) + 1), [len(r) for r in result])
     return dict(bboxes=rows[:, :4], scores=rows[:, 4], labels=labels)

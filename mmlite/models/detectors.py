@@ -84,7 +84,18 @@ class SingleStageDetector(BaseModule):
         gt_labels: list[Tensor],
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Returns a dict of scalar losses for a normalised batch (N, 3, H, W)."""
+        """Returns a dict of scalar losses.
+
+        Args:
+            img: (N, 3, H, W), normalised.
+            img_metas: per image; shapes that are left out are those of the batch.
+            gt_bboxes: per image (g, 4), xyxy, input pixels.
+            gt_labels: per image (g,), 1..C.
+            gt_bboxes_ignore: per image (k, 4).
+
+        Raises:
+            ConfigError: the head has no assigner, or the parts do not fit each other.
+        """
         img_metas = _with_shapes(img, img_metas)
         feats = self.extract_feat(img)
         return self.bbox_head.loss(feats, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore)
@@ -92,12 +103,18 @@ class SingleStageDetector(BaseModule):
     def predict(
         self, img: Tensor, img_metas: list[dict], rescale: bool = False
     ) -> list[dict[str, Tensor]]:
-        """Returns per image dict(bboxes (n, 4), scores (n,), labels (n,) 1..C), best first."""
+        """Returns per image dict(bboxes (n, 4), scores (n,), labels (n,) 1..C), best first.
+
+        Args:
+            img: (N, 3, H, W), normalised.
+            img_metas: per image; shapes that are left out are those of the batch.
+            rescale: boxes in pixels of the original image, by `scale_factor`; else of `img`.
+        """
         img_metas = _with_shapes(img, img_metas)
         return self.bbox_head.predict(self.extract_feat(img), img_metas, rescale)
 
     def extract_feat(self, img: Tensor) -> list[Tensor]:
-        """Returns the feature maps that the head reads, high to low resolution.
+        """Images (N, 3, H, W) -> the maps (N, C_l, h_l, w_l) that the head reads, largest first.
 
         Raises:
             ConfigError: the priors are made for another input size.

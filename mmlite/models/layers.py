@@ -66,15 +66,19 @@ class Conv2d(nn.Conv2d):
             self.kept = None
         return super().train(mode)
 
+    def kernel(self) -> Tensor:
+        """What the input is convolved with; a subclass makes it of `weight`."""
+        return self.weight
+
     def _folded(self, norm: nn.Module | None) -> tuple[Tensor, Tensor | None]:
         if norm is None:
-            return self.weight, self.bias
+            return self.kernel(), self.bias
         scale = (norm.running_var + norm.eps).rsqrt()
         if norm.weight is not None:
             scale = scale * norm.weight
         bias = -norm.running_mean if self.bias is None else self.bias - norm.running_mean
         bias = bias * scale if norm.bias is None else bias * scale + norm.bias
-        return self.weight * scale[:, None, None, None], bias
+        return self.kernel() * scale[:, None, None, None], bias
 
     def _packed(self, weight: Tensor, x: Tensor) -> Tensor:
         """On a CPU the weights in oneDNN's own order, into which it else brings them each time."""
@@ -100,6 +104,18 @@ class Conv2d(nn.Conv2d):
     def _forget(self) -> None:
         if self.kept is not None:
             self.kept.clear()
+
+
+class ConvWS2d(Conv2d):
+    """A convolution whose weights are standardised: of each output channel, mean 0 and deviation 1.
+
+    Weight Standardization (Qiao et al. 2019, arXiv 1903.10520), for training with
+    group norm and small batches. State-dict keys are those of nn.Conv2d.
+    """
+
+    def kernel(self) -> Tensor:
+        std, mean = torch.std_mean(self.weight, dim=(1, 2, 3), keepdim=True)
+        return (self.weight - mean) / (std + 1e-5)  # mmcv's epsilon
 
 
 def prepare_for_inference(model: nn.Module) -> nn.Module:
@@ -137,6 +153,7 @@ _NORMS: dict[str, tuple[str, Callable]] = {
     'SyncBN': ('bn', nn.SyncBatchNorm),
     'GN': ('gn', nn.GroupNorm),
 }
+_CONVS = {'Conv2d': Conv2d, 'ConvWS': ConvWS2d}
 _ACTIVATIONS = {'ReLU': nn.ReLU, 'ReLU6': nn.ReLU6}
 
 
@@ -147,6 +164,9 @@ def build_norm(norm_cfg: dict, channels: int) -> tuple[str, nn.Module]:
 
     Returns:
         the layer's short name ('bn' or 'gn') and the layer.
+
+    Raises:
+        ConfigError: another type.
     """
     args = dict(norm_cfg)
     kind = args.pop('type')
@@ -174,7 +194,10 @@ def build_conv(
     groups: int = 1,
     bias: bool = True,
 ) -> nn.Module:
-    """Builds nn.Conv2d for None, a deformable one for `dict(type='DCNv2', deform_groups=1)`.
+    """Builds nn.Conv2d for None, or what a dict says.
+
+    That is `dict(type='ConvWS')` with standardised weights, or a deformable one,
+    `dict(type='DCNv2', deform_groups=1)`.
 
     Raises:
         ConfigError: another type or argument.
@@ -182,10 +205,13 @@ def build_conv(
     given = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
     cfg = dict(conv_cfg or dict(type='Conv2d'))
     kind = cfg.pop('type', None)
-    if kind == 'Conv2d' and not cfg:
-        return Conv2d(*given)
+    if kind in _CONVS and not cfg:
+        return _CONVS[kind](*given)
     if kind != 'DCNv2':
-        raise ConfigError(f"conv_cfg: dict(type='DCNv2') or None is expected, found {conv_cfg!r}")
+        raise ConfigError(
+            "conv_cfg: dict(type='ConvWS'), dict(type='DCNv2') or None is expected, "
+            f'found {conv_cfg!r}'
+        )
     # False is mmcv's default too: the stride is the deformable convolution's own
     if cfg.pop('fallback_on_stride', False):
         raise ConfigError('DCNv2: fallback_on_stride=True is not supported; leave it out')
@@ -251,6 +277,7 @@ class DepthwiseSeparableConvModule(nn.Module):
     Args:
         in_channels, out_channels, kernel_size, stride, padding: as nn.Conv2d.
         norm_cfg, act_cfg: after both convolutions; None for none.
+        conv_cfg: other convolutions, see `build_conv`.
     """
 
     def __init__(
@@ -262,9 +289,10 @@ class DepthwiseSeparableConvModule(nn.Module):
         padding: int = 0,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
+        conv_cfg: dict | None = None,
     ) -> None:
         super().__init__()
-        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, conv_cfg=conv_cfg)
         self.depthwise_conv = ConvModule(
             in_channels, in_channels, kernel_size, stride, padding, groups=in_channels, **layers
         )
@@ -275,7 +303,11 @@ class DepthwiseSeparableConvModule(nn.Module):
 
 
 def build_activation(act_cfg: dict | None) -> nn.Module:
-    """Builds `dict(type='ReLU'|'ReLU6')`; the identity for None."""
+    """Builds `dict(type='ReLU'|'ReLU6')`; the identity for None.
+
+    Raises:
+        ConfigError: another type.
+    """
     if act_cfg is None:
         return nn.Identity()
     kind = act_cfg['type']

@@ -60,7 +60,11 @@ class MMDataParallel(Steps, nn.DataParallel):
 
 
 def choose_devices(device_ids: Sequence[Device] | None) -> list[torch.device]:
-    """Returns the devices that `device_ids` mean on this machine: the CPU if it has no GPU."""
+    """Returns the devices that `device_ids` mean on this machine: the CPU if it has no GPU.
+
+    Raises:
+        ValueError: several devices that are not all GPUs.
+    """
     devices = [as_device(device) for device in ([0] if device_ids is None else device_ids)]
     if not devices or (devices[0].type == 'cuda' and not torch.cuda.is_available()):
         return [torch.device('cpu')]

@@ -97,7 +97,10 @@ def test_fcos_has_it_last_in_its_towers() -> None:
 @pytest.mark.parametrize(
     ('conv_cfg', 'message'),
     [
-        (dict(type='DCN'), r"conv_cfg: dict\(type='DCNv2'\) or None is expected, found"),
+        (
+            dict(type='DCN'),
+            r"conv_cfg: dict\(type='ConvWS'\), dict\(type='DCNv2'\) or None is expected",
+        ),
         (dict(type='DCNv2', fallback_on_stride=True), 'fallback_on_stride=True is not supported'),
         (dict(type='DCNv2', groups=4), 'DCNv2 takes deform_groups, found groups'),
     ],

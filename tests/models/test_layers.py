@@ -13,8 +13,10 @@ from mmlite.errors import ConfigError
 from mmlite.models.layers import (
     Conv2d,
     ConvModule,
+    ConvWS2d,
     L2Norm,
     build_activation,
+    build_conv,
     build_norm,
     conv_norm,
     prepare_for_inference,
@@ -116,6 +118,38 @@ def test_a_lone_value_is_normalised_by_the_running_statistics():
     torch.testing.assert_close(out.flatten(), Tensor([2, 2]), rtol=1e-4, atol=1e-4)
     assert norm.num_batches_tracked.item() == before
     assert norm(torch.rand(2, 2, 1, 1)).mean().abs() < 1e-5  # two values have statistics
+
+
+def test_standardised_weights_by_hand():
+    conv = build_conv(dict(type='ConvWS'), 3, 2, 1, bias=False)
+    with torch.no_grad():
+        conv.weight.copy_(Tensor([[1, 2, 3], [10, 10, 40]])[..., None, None])
+    # 1 2 3: mean 2, deviation 1 (of three values, divided by two); the epsilon of 1e-5 aside.
+    # 10 10 40: mean 20, deviation sqrt((100 + 100 + 400) / 2) = 17.32: -0.577 -0.577 1.155
+    out = conv(torch.eye(3)[..., None, None]).squeeze()
+    expected = Tensor([[-1, -0.577], [0, -0.577], [1, 1.155]])
+    torch.testing.assert_close(out, expected, atol=1e-3, rtol=0)
+    assert list(conv.state_dict()) == ['weight']
+
+
+def test_standardised_weights_can_take_a_norm_along_and_be_kept():
+    torch.manual_seed(0)
+    conv, norm = ConvWS2d(3, 4, 3).double(), nn.BatchNorm2d(4).double().eval()
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.1, 2)
+    x = torch.randn(2, 3, 5, 6, dtype=torch.float64)
+    apart = norm(conv(x))
+    torch.testing.assert_close(conv_norm(conv, norm, x), apart)
+    with torch.no_grad():
+        prepare_for_inference(conv)
+        for _ in range(2):  # made, then kept
+            torch.testing.assert_close(conv_norm(conv, norm, x), apart)
+
+
+def test_initialisers_find_standardised_convolutions():
+    conv = ConvWS2d(2, 2, 1)
+    initialize(conv, dict(type='Constant', layer='Conv2d', val=3))
+    assert conv.weight.unique().tolist() == [3]
 
 
 @pytest.mark.parametrize('layer', ['BatchNorm2d', '_BatchNorm'])

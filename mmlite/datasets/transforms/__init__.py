@@ -35,6 +35,7 @@ from mmlite.datasets.transforms.photometric import PhotoMetricDistortion
 from mmlite.datasets.transforms.random_crop import RandomCrop
 from mmlite.datasets.transforms.random_resize import RandomChoiceResize, RandomResize
 from mmlite.datasets.transforms.resize_flip_pad import Pad, RandomFlip, Resize
+from mmlite.datasets.transforms.small_object_crop import SmallObjectCrop
 from mmlite.datasets.transforms.test_time_aug import TestTimeAug
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     'RandomFlip',
     'RandomResize',
     'Resize',
+    'SmallObjectCrop',
     'TestTimeAug',
     'TransformError',
     'inverse_transform',

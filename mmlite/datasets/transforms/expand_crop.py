@@ -52,6 +52,22 @@ def greatest_iou(bboxes: np.ndarray, size: tuple[int, int], min_crop_size: float
     return float(areas.min()) / (least_w * least_h)
 
 
+def crop_to_patch(results: dict[str, Any], patch: np.ndarray, clip: bool) -> dict[str, Any]:
+    """Crops `img` to the patch (4,) and drops boxes with their centre outside.
+
+    The others move along, and are cut at the border of the patch where `clip`.
+    """
+    set_image(results, crop_image(results['img'], patch))
+    inside = {
+        key: centers_inside(results[key], patch[None])[0] for key in BOX_KEYS if key in results
+    }
+    if 'gt_labels' in results and 'gt_bboxes' in inside:
+        results['gt_labels'] = results['gt_labels'][inside['gt_bboxes']]
+    for key, kept in inside.items():
+        results[key] = crop_bboxes(results[key][kept], patch, clip)
+    return results
+
+
 @TRANSFORMS.register_module()
 class Expand:
     """Puts `img` at a random place of a larger canvas; boxes move along.
@@ -148,15 +164,7 @@ class MinIoURandomCrop:
         patch = self.draw(img.shape[1::-1], _all_boxes(results))
         if patch is None:
             return results
-        set_image(results, crop_image(img, patch))
-        inside = {
-            key: centers_inside(results[key], patch[None])[0] for key in BOX_KEYS if key in results
-        }
-        if 'gt_labels' in results and 'gt_bboxes' in inside:
-            results['gt_labels'] = results['gt_labels'][inside['gt_bboxes']]
-        for key, kept in inside.items():
-            results[key] = crop_bboxes(results[key][kept], patch, self.bbox_clip_border)
-        return results
+        return crop_to_patch(results, patch, self.bbox_clip_border)
 
     def draw(self, size: tuple[int, int], bboxes: np.ndarray) -> np.ndarray | None:
         """Returns a patch (4,) of a picture of `size` (w, h), or None: the whole picture."""

@@ -111,6 +111,7 @@ class MobileNetV2(Backbone):
         self.freeze()
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
         x = self.conv1(x)
         feats = []
         for index, name in enumerate(self.layers):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.backbones.base import Backbone
-from mmlite.models.layers import Conv2d, build_conv, build_norm, conv_norm
+from mmlite.models.layers import build_conv, build_norm, conv_norm
 from mmlite.registry import BACKBONES
 
 
@@ -35,16 +35,17 @@ class BasicBlock(Block):
     expansion = 1
 
     def __init__(
-        self, in_channels: int, channels: int, width: int, groups: int, stride: int, style: str,
-        norm_cfg: dict, dcn: dict | None,
+        self, in_channels: int, channels: int, width: int, groups: int, stride: int,
+        dilation: int, style: str, conv_cfg: dict | None, norm_cfg: dict, dcn: dict | None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.conv1 = Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        wide = dict(padding=dilation, dilation=dilation)
+        self.conv1 = build_conv(conv_cfg, in_channels, channels, 3, stride, **wide, bias=False)
         self.add_norm(1, norm_cfg, channels)
-        self.conv2 = Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv2 = build_conv(conv_cfg, channels, channels, 3, padding=1, bias=False)
         self.add_norm(2, norm_cfg, channels)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(in_channels, channels, stride, norm_cfg)
+        self.downsample = _shortcut(in_channels, channels, stride, conv_cfg, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.conv_norm(2, self.relu(self.conv_norm(1, x)))
@@ -55,27 +56,28 @@ class BasicBlock(Block):
 class Bottleneck(Block):
     """1x1, 3x3, 1x1 convolutions and a shortcut (figure 5, right).
 
-    The 3x3 convolution has `width` channels in `groups`, and may be deformable. The stride sits on
-    it for style 'pytorch', on the first 1x1 for 'caffe'.
+    The 3x3 convolution has `width` channels in `groups`, and may be dilated or deformable. The
+    stride sits on it for style 'pytorch', on the first 1x1 for 'caffe'.
     """
 
     expansion = 4
 
     def __init__(
-        self, in_channels: int, channels: int, width: int, groups: int, stride: int, style: str,
-        norm_cfg: dict, dcn: dict | None,
+        self, in_channels: int, channels: int, width: int, groups: int, stride: int,
+        dilation: int, style: str, conv_cfg: dict | None, norm_cfg: dict, dcn: dict | None,
     ) -> None:  # fmt: skip
         super().__init__()
         first, second = (1, stride) if style == 'pytorch' else (stride, 1)
         out_channels = channels * self.expansion
-        self.conv1 = Conv2d(in_channels, width, 1, first, bias=False)
+        wide = dict(padding=dilation, dilation=dilation, groups=groups)
+        self.conv1 = build_conv(conv_cfg, in_channels, width, 1, first, bias=False)
         self.add_norm(1, norm_cfg, width)
-        self.conv2 = build_conv(dcn, width, width, 3, second, 1, groups=groups, bias=False)
+        self.conv2 = build_conv(dcn or conv_cfg, width, width, 3, second, **wide, bias=False)
         self.add_norm(2, norm_cfg, width)
-        self.conv3 = Conv2d(width, out_channels, 1, bias=False)
+        self.conv3 = build_conv(conv_cfg, width, out_channels, 1, bias=False)
         self.add_norm(3, norm_cfg, out_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(in_channels, out_channels, stride, norm_cfg)
+        self.downsample = _shortcut(in_channels, out_channels, stride, conv_cfg, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.conv_norm(1, x))
@@ -85,12 +87,12 @@ class Bottleneck(Block):
 
 
 def _shortcut(
-    in_channels: int, out_channels: int, stride: int, norm_cfg: dict
+    in_channels: int, out_channels: int, stride: int, conv_cfg: dict | None, norm_cfg: dict
 ) -> nn.Sequential | None:
     if stride == 1 and in_channels == out_channels:
         return None
     return nn.Sequential(
-        Conv2d(in_channels, out_channels, 1, stride, bias=False),
+        build_conv(conv_cfg, in_channels, out_channels, 1, stride, bias=False),
         build_norm(norm_cfg, out_channels)[1],
     )
 
@@ -112,11 +114,15 @@ class ResNet(Backbone):
     Args:
         depth: 18, 34, 50, 101 or 152.
         num_stages: how many of the four stages are built.
-        out_indices: stages returned, 0..3 for strides 4, 8, 16, 32.
+        out_indices: stages returned, 0..3; their maps have strides 4, 8, 16, 32 with the default
+            `strides`.
+        strides, dilations: of the stages. SSD takes a last stage of stride 1 and dilation 2, whose
+            map is then as fine as the one before (DSSD, Fu et al. 2017, section 3).
         base_channels: width of the first stage; 64 in the paper, less for a small model.
         groups, base_width: of ResNeXt: 32 and 4 for 32x4d.
         style: 'pytorch' or 'caffe': where a bottleneck has its stride.
         frozen_stages: -1 none, 0 the stem, k the stem and the first k stages.
+        conv_cfg: other convolutions, `dict(type='ConvWS')`; None for ordinary ones.
         norm_cfg: normalisation layers, `dict(type='BN')`.
         norm_eval: batch norm keeps its statistics in training, as mmdet's does unless told.
         dcn: `dict(type='DCNv2', deform_groups=1)` for deformable 3x3 convolutions in bottlenecks,
@@ -132,11 +138,14 @@ class ResNet(Backbone):
         depth: int,
         num_stages: int = 4,
         out_indices: Sequence[int] = (0, 1, 2, 3),
+        strides: Sequence[int] = (1, 2, 2, 2),
+        dilations: Sequence[int] = (1, 1, 1, 1),
         base_channels: int = 64,
         groups: int = 1,
         base_width: int = 4,
         style: str = 'pytorch',
         frozen_stages: int = -1,
+        conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
         norm_eval: bool = True,
         dcn: dict | None = None,
@@ -162,6 +171,11 @@ class ResNet(Backbone):
                 f'ResNet: out_indices {tuple(out_indices)} need {max(out_indices) + 1} stages, '
                 f'num_stages is {num_stages}'
             )
+        if min(len(strides), len(dilations)) < num_stages:
+            raise ConfigError(
+                f'ResNet: strides {tuple(strides)} and dilations {tuple(dilations)} have one value '
+                f'for each of {num_stages} stages'
+            )
         if frozen_stages > num_stages:
             raise ConfigError(
                 f'ResNet: frozen_stages is {frozen_stages}, num_stages is {num_stages}'
@@ -182,7 +196,7 @@ class ResNet(Backbone):
         self.norm_eval = norm_eval
         self.with_cp = with_cp
 
-        self.conv1 = Conv2d(3, base_channels, 7, stride=2, padding=3, bias=False)
+        self.conv1 = build_conv(conv_cfg, 3, base_channels, 7, stride=2, padding=3, bias=False)
         name, norm = build_norm(norm_cfg, base_channels)
         self.norm_name = f'{name}1'
         self.add_module(self.norm_name, norm)
@@ -194,17 +208,17 @@ class ResNet(Backbone):
             width = channels
             if groups > 1:
                 width = math.floor(channels * base_width / base_channels) * groups
-            strides = [1 if stage == 0 else 2] + [1] * (num_blocks[stage] - 1)
             stage_dcn = dcn if stage_with_dcn[stage] else None
-            shape = (channels, width, groups)
+            layers = (dilations[stage], style, conv_cfg, norm_cfg, stage_dcn)
             blocks = []
-            for stride in strides:
-                blocks.append(block(in_channels, *shape, stride, style, norm_cfg, stage_dcn))
+            for stride in (strides[stage], *[1] * (num_blocks[stage] - 1)):
+                blocks.append(block(in_channels, channels, width, groups, stride, *layers))
                 in_channels = channels * block.expansion
             self.add_module(f'layer{stage + 1}', nn.Sequential(*blocks))
         self.freeze()
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
         x = self.maxpool(self.relu(conv_norm(self.conv1, getattr(self, self.norm_name), x)))
         feats = []
         for stage in range(self.num_stages):
@@ -233,5 +247,5 @@ class ResNet(Backbone):
         return stem + [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
 
     def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Drops the classifier."""
+        """Drops the classifier from the tensors of torchvision's or mmdet's file."""
         return {key: v for key, v in state_dict.items() if not key.startswith('fc.')}

@@ -74,6 +74,7 @@ class TorchvisionBackbone(Backbone):
         self.body = extraction.create_feature_extractor(model, self.return_nodes)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
         return list(self.body(x).values())
 
     def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -81,6 +81,7 @@ class SSDVGG(Backbone):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
         feats = []
         for index, layer in enumerate(self.features):
             x = layer(x)

@@ -73,7 +73,7 @@ class DenseHead(BaseModule):
         self.test_cfg = _checked_test_cfg(test_cfg or {})
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Feature maps to `cls_score` (N, R, K), `bbox_pred` (N, R, 4) and extras (N, R)."""
+        """Maps (N, C_l, h, w) -> `cls_score` (N, R, K), `bbox_pred` (N, R, 4), extras (N, R)."""
         raise NotImplementedError
 
     def flatten_scores(self, cls_maps: Sequence[Tensor]) -> Tensor:
@@ -178,7 +178,14 @@ class DenseHead(BaseModule):
     def loss_terms(
         self, outs: dict[str, Tensor], priors: Tensor, labels: Tensor, matched: Tensor
     ) -> dict[str, Tensor]:
-        """Returns the scalar losses; `avg_factor` counts at least one positive in each image."""
+        """Returns the scalar losses; `avg_factor` counts at least one positive in each image.
+
+        Args:
+            outs: of `forward`.
+            priors: (R, 4), xyxy, input pixels.
+            labels: (N, R): -1 ignore, 0 background, 1..C.
+            matched: (N, R, 4), the box that each prior has to find, input pixels.
+        """
         pos = labels > 0
         avg_factor = reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
         pairs = self.bbox_pairs(outs, priors, pos, matched)
@@ -280,6 +287,7 @@ def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
 
 
 def featmap_sizes(feats: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """Returns (h, w) of each map (N, C, h, w)."""
     return [tuple(feat.shape[-2:]) for feat in feats]
 
 

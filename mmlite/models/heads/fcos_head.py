@@ -124,7 +124,14 @@ class FCOSHead(DenseHead):
     def loss_terms(
         self, outs: dict[str, Tensor], priors: Tensor, labels: Tensor, matched: Tensor
     ) -> dict[str, Tensor]:
-        """DenseHead's two, the box loss weighed by the centerness, and the centerness' own."""
+        """DenseHead's two, the box loss weighed by the centerness, and the centerness' own.
+
+        Args:
+            outs: of `forward`.
+            priors: (R, 4), squares around the points.
+            labels: (N, R): -1 ignore, 0 background, 1..C.
+            matched: (N, R, 4), the box that each point has to find, input pixels.
+        """
         pos = labels > 0
         num_pos = reduce_mean(pos.sum().float()).clamp(min=1)
         target = centerness_target(priors, matched).where(pos, -1)

@@ -29,6 +29,7 @@ class FPN(BaseModule):
         relu_before_extra_convs: a ReLU before each of these but the first.
         no_norm_on_lateral: no normalisation after the 1x1 convolutions.
         norm_cfg, act_cfg: normalisation and activation after all convolutions; None for none.
+        conv_cfg: other convolutions, `dict(type='ConvWS')`; None for ordinary ones.
         upsample_cfg: how the deeper map grows: arguments of `torch.nn.functional.interpolate`;
             without `scale_factor` it takes the size of the next map.
         init_cfg: an initialiser of mmengine; None draws by Xavier.
@@ -49,6 +50,7 @@ class FPN(BaseModule):
         no_norm_on_lateral: bool = False,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
+        conv_cfg: dict | None = None,
         upsample_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -64,11 +66,10 @@ class FPN(BaseModule):
         self.upsample_cfg = dict(upsample_cfg or dict(mode='nearest'))
 
         used_channels = in_channels[self.used]
-        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
-        lateral_norm = None if no_norm_on_lateral else norm_cfg
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, conv_cfg=conv_cfg)
+        lateral = dict(layers, norm_cfg=None) if no_norm_on_lateral else layers
         self.lateral_convs = nn.ModuleList(
-            ConvModule(channels, out_channels, 1, norm_cfg=lateral_norm, act_cfg=act_cfg)
-            for channels in used_channels
+            ConvModule(channels, out_channels, 1, **lateral) for channels in used_channels
         )
         self.fpn_convs = nn.ModuleList(
             ConvModule(out_channels, out_channels, 3, padding=1, **layers) for _ in used_channels
@@ -80,7 +81,11 @@ class FPN(BaseModule):
                 self.fpn_convs.append(extra)
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
-        """Maps (N, C_i, H_i, W_i) of the backbone -> `num_outs` maps (N, out_channels, h, w)."""
+        """Maps (N, C_i, H_i, W_i) of the backbone -> `num_outs` maps (N, out_channels, h, w).
+
+        Raises:
+            ConfigError: the backbone gives another number of maps than `in_channels` has.
+        """
         if len(feats) != self.num_inputs:
             raise ConfigError(
                 f'FPN: in_channels has {self.num_inputs} levels, the backbone gives {len(feats)} '

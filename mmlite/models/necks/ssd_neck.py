@@ -24,6 +24,7 @@ class SSDNeck(BaseModule):
         last_kernel_size: kernel of the last added level; 4 in SSD512.
         use_depthwise: depthwise separable convolutions in place of the 3x3 ones, as in SSDLite.
         norm_cfg, act_cfg: normalisation (None for none) and activation (ReLU) of the added levels.
+        conv_cfg: other convolutions, `dict(type='ConvWS')`; None for ordinary ones.
         init_cfg: an initialiser of mmengine; None draws by Xavier.
     """
 
@@ -38,6 +39,7 @@ class SSDNeck(BaseModule):
         use_depthwise: bool = False,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
+        conv_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(
@@ -60,7 +62,7 @@ class SSDNeck(BaseModule):
             )
         if l2_norm_scale is not None:
             self.l2_norm = L2Norm(in_channels[0], l2_norm_scale)
-        act_cfg = act_cfg or dict(type='ReLU')
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg or dict(type='ReLU'), conv_cfg=conv_cfg)
         second_conv = DepthwiseSeparableConvModule if use_depthwise else ConvModule
         self.extra_layers = nn.ModuleList()
         last = len(out_channels) - 1
@@ -68,26 +70,20 @@ class SSDNeck(BaseModule):
             channels = out_channels[level]
             self.extra_layers.append(
                 nn.Sequential(
-                    ConvModule(
-                        out_channels[level - 1],
-                        channels // 2,
-                        1,
-                        norm_cfg=norm_cfg,
-                        act_cfg=act_cfg,
-                    ),
+                    ConvModule(out_channels[level - 1], channels // 2, 1, **layers),
                     second_conv(
                         channels // 2,
                         channels,
                         last_kernel_size if level == last else 3,
                         level_strides[level - num_inputs],
                         level_paddings[level - num_inputs],
-                        norm_cfg=norm_cfg,
-                        act_cfg=act_cfg,
+                        **layers,
                     ),
                 )
             )
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Maps (N, C_i, H_i, W_i) of the backbone -> these and the added ones, each smaller."""
         outs = list(feats)
         if hasattr(self, 'l2_norm'):
             outs[0] = self.l2_norm(outs[0])

@@ -10,6 +10,7 @@ from torch import nn
 from mmlite.errors import ConfigError, DataError
 from mmlite.models import build_detector
 from mmlite.models.backbones import ResNet
+from mmlite.models.layers import ConvWS2d
 from tests.models.tiny import tiny_ssd
 
 
@@ -61,6 +62,35 @@ def test_style_says_where_a_bottleneck_has_its_stride():
         blocks = {style: ResNet(50, style=style).layer2[0] for style in ('pytorch', 'caffe')}
     strides = {style: (b.conv1.stride[0], b.conv2.stride[0]) for style, b in blocks.items()}
     assert strides == dict(pytorch=(1, 2), caffe=(2, 1))
+
+
+@pytest.mark.parametrize(
+    ('depth', 'dilated'),
+    # of a BasicBlock the first convolution alone, as in mmdet; of a bottleneck its 3x3
+    [(18, ['0.conv1', '1.conv1']), (50, ['0.conv2', '1.conv2', '2.conv2'])],
+)
+def test_a_last_stage_of_stride_1_is_dilated_and_as_fine_as_the_one_before(depth, dilated):
+    with torch.device('meta'):
+        backbone = ResNet(depth, strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2))
+        feats = backbone(torch.zeros(1, 3, 64, 64))
+    assert [feat.shape[-1] for feat in feats] == [16, 8, 4, 4]
+    convs = {k: m for k, m in backbone.layer4.named_modules() if isinstance(m, nn.Conv2d)}
+    assert [key for key, conv in convs.items() if conv.dilation == (2, 2)] == dilated
+    assert all(conv.padding == conv.dilation for key, conv in convs.items() if key in dilated)
+    # a file of the ordinary ResNet fits
+    with torch.device('meta'):
+        ordinary = ResNet(depth).state_dict()
+    assert {k: v.shape for k, v in backbone.state_dict().items()} == {
+        k: v.shape for k, v in ordinary.items()
+    }
+
+
+def test_conv_cfg_is_that_of_all_convolutions():
+    backbone = thin(conv_cfg=dict(type='ConvWS'), norm_cfg=dict(type='GN', num_groups=2))
+    convs = [module for module in backbone.modules() if isinstance(module, nn.Conv2d)]
+    # the stem, two for each of 8 blocks, three shortcuts
+    assert len(convs) == 1 + 16 + 3
+    assert all(isinstance(conv, ConvWS2d) for conv in convs)
 
 
 def test_frozen_stages_stay_frozen_through_train():
@@ -120,6 +150,7 @@ def test_checkpointed_activations_give_the_same_gradients(monkeypatch):
         (dict(depth=20), r'depth 20 .*\[18, 34, 50, 101, 152\]'),
         (dict(depth=18, style='tf'), "'pytorch' or 'caffe', found 'tf'"),
         (dict(depth=18, num_stages=3), r'out_indices \(0, 1, 2, 3\) need 4 stages'),
+        (dict(depth=18, strides=(1, 2, 2)), r'strides \(1, 2, 2\) .* each of 4 stages'),
         (dict(depth=18, frozen_stages=5), 'frozen_stages is 5, num_stages is 4'),
     ],
 )

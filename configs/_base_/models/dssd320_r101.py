@@ -1,0 +1,32 @@
+# DSSD (Fu et al. 2017, arXiv 1701.06659): the way back and the prediction module on SSD-R101.
+_base_ = './ssd320_r101.py'
+norm_cfg = dict(type='BN')
+model = dict(
+    neck=dict(
+        _delete_=True,
+        type='SequentialNeck',
+        necks=[
+            dict(
+                type='SSDNeck',
+                in_channels=(512, 2048),
+                out_channels=(512, 2048, 1024, 1024, 1024, 1024),
+                level_strides=(2, 2, 1, 1),
+                level_paddings=(1, 1, 0, 0),
+                l2_norm_scale=None,
+                norm_cfg=norm_cfg,
+            ),
+            dict(
+                type='DSSDNeck',
+                in_channels=(512, 2048, 1024, 1024, 1024, 1024),
+                out_channels=512,
+                norm_cfg=norm_cfg,
+            ),
+            dict(
+                type='PredictionModule',
+                in_channels=(512, 512, 512, 512, 512, 1024),
+                norm_cfg=norm_cfg,
+            ),
+        ],
+    ),
+    bbox_head=dict(in_channels=(1024, 1024, 1024, 1024, 1024, 1024)),
+)

@@ -1,0 +1,34 @@
+# DSSD (Fu et al. 2017) on ResNet-18: the way back and the prediction module, 128 channels wide.
+_base_ = './ssd_r18.py'
+norm_cfg = dict(type='BN')
+model = dict(
+    neck=dict(
+        _delete_=True,
+        type='SequentialNeck',
+        necks=[
+            dict(
+                type='SSDNeck',
+                in_channels=(128, 256, 512),
+                out_channels=(128, 256, 512, 256, 256, 128),
+                level_strides=(2, 2, 1),
+                level_paddings=(1, 1, 0),
+                l2_norm_scale=None,
+                norm_cfg=norm_cfg,
+            ),
+            dict(
+                type='DSSDNeck',
+                in_channels=(128, 256, 512, 256, 256, 128),
+                out_channels=128,
+                norm_cfg=norm_cfg,
+            ),
+            dict(
+                type='PredictionModule',
+                in_channels=(128, 128, 128, 128, 128, 128),
+                channels=64,
+                out_channels=256,
+                norm_cfg=norm_cfg,
+            ),
+        ],
+    ),
+    bbox_head=dict(in_channels=(256, 256, 256, 256, 256, 256)),
+)
