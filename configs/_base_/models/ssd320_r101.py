@@ -35,7 +35,7 @@ model = dict(
             input_size=320,
             basesize_ratio_range=(0.15, 0.9),
             strides=[8, 16, 32, 64, 107, 320],
-            ratios=[[1.6, 2, 3]] * 6,
+            ratios=[[1.6, 2, 3], [1.6, 2, 3], [1.6, 2, 3], [1.6, 2, 3], [1.6, 2, 3], [1.6, 2, 3]],
         ),
         bbox_coder=dict(
             type='DeltaXYWHBBoxCoder',
