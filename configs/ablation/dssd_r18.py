@@ -1,15 +1,26 @@
-# DSSD on ResNet-18, with the boxes of ssd_r18.py.
-_base_ = [
-    '../_base_/models/dssd_r18.py',
-    '../_base_/datasets/bccd_300.py',
-    '../_base_/schedules/bccd_8e.py',
-    '../_base_/default_runtime.py',
-]
+# DSSD (Fu et al. 2017) on ResNet-18: the way back and the prediction module, 128 channels wide.
+_base_ = 'ssd_r18.py'
+norm_cfg = dict(type='BN')
 model = dict(
-    bbox_head=dict(
-        num_classes=3,
-        anchor_generator=dict(
-            min_sizes=(16, 40, 75, 120, 180, 240), max_sizes=(40, 75, 120, 180, 240, 300)
-        ),
+    neck=dict(
+        _delete_=True,
+        type='SequentialNeck',
+        necks=[
+            _base_.model.neck,
+            dict(
+                type='DSSDNeck',
+                in_channels=(128, 256, 512, 256, 256, 128),
+                out_channels=128,
+                norm_cfg=norm_cfg,
+            ),
+            dict(
+                type='PredictionModule',
+                in_channels=(128, 128, 128, 128, 128, 128),
+                channels=64,
+                out_channels=256,
+                norm_cfg=norm_cfg,
+            ),
+        ],
     ),
+    bbox_head=dict(in_channels=(256, 256, 256, 256, 256, 256)),
 )

@@ -1,15 +1,13 @@
-# FSSD on ResNet-18, with the boxes of ssd_r18.py.
-_base_ = [
-    '../_base_/models/fssd_r18.py',
-    '../_base_/datasets/bccd_300.py',
-    '../_base_/schedules/bccd_8e.py',
-    '../_base_/default_runtime.py',
-]
+# FSSD (Li and Zhou 2017) on ResNet-18: strides 8, 16 and 32 fused once, six levels made of that.
+_base_ = 'ssd_r18.py'
 model = dict(
-    bbox_head=dict(
-        num_classes=3,
-        anchor_generator=dict(
-            min_sizes=(16, 40, 75, 120, 180, 240), max_sizes=(40, 75, 120, 180, 240, 300)
-        ),
+    neck=dict(
+        _delete_=True,
+        type='FSSDNeck',
+        in_channels=(128, 256, 512),
+        fused_channels=128,
+        out_channels=(256, 256, 256, 256, 256, 256),
+        norm_cfg=dict(type='BN'),
     ),
+    bbox_head=dict(in_channels=(256, 256, 256, 256, 256, 256)),
 )

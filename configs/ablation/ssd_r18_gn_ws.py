@@ -1,15 +1,8 @@
-# SSD on ResNet-18 with group norm and standardised weights, with the boxes of ssd_r18.py.
-_base_ = [
-    '../_base_/models/ssd_r18_gn_ws.py',
-    '../_base_/datasets/bccd_300.py',
-    '../_base_/schedules/bccd_8e.py',
-    '../_base_/default_runtime.py',
-]
+# SSD on ResNet-18 with group norm and standardised weights (Qiao et al. 2019): for small batches.
+_base_ = 'ssd_r18.py'
+norm_cfg = dict(type='GN', num_groups=32)
+conv_cfg = dict(type='ConvWS')
 model = dict(
-    bbox_head=dict(
-        num_classes=3,
-        anchor_generator=dict(
-            min_sizes=(16, 40, 75, 120, 180, 240), max_sizes=(40, 75, 120, 180, 240, 300)
-        ),
-    ),
+    backbone=dict(norm_cfg=norm_cfg, conv_cfg=conv_cfg),
+    neck=dict(norm_cfg=norm_cfg, conv_cfg=conv_cfg),
 )

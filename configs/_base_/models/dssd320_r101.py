@@ -6,15 +6,7 @@ model = dict(
         _delete_=True,
         type='SequentialNeck',
         necks=[
-            dict(
-                type='SSDNeck',
-                in_channels=(512, 2048),
-                out_channels=(512, 2048, 1024, 1024, 1024, 1024),
-                level_strides=(2, 2, 1, 1),
-                level_paddings=(1, 1, 0, 0),
-                l2_norm_scale=None,
-                norm_cfg=norm_cfg,
-            ),
+            _base_.model.neck,
             dict(
                 type='DSSDNeck',
                 in_channels=(512, 2048, 1024, 1024, 1024, 1024),
