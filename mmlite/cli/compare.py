@@ -41,11 +41,13 @@ def compare(args: argparse.Namespace) -> None:
     from mmlite.evaluation.report import text_table
     from mmlite.visualization.comparison import (
         check_comparable,
+        check_same_truth,
         comparison_page,
         difference_rows,
     )
 
     check_comparable(first.dataset, second.dataset, args.first, args.second)
+    check_same_truth(first.judged, second.judged, args.first, args.second)
     difference = paired_difference(first.judged, second.judged, args.rounds)
     rows = difference_rows(difference, first.dataset.classes)
     page = comparison_page(

@@ -70,9 +70,15 @@ def read_source(source: Source, args: argparse.Namespace) -> tuple[Config, Findi
 
     The validation set is that of `val_results.pkl`, which a training leaves; every other file is
     of the test set.
+
+    Raises:
+        ConfigError: the config does not have that part.
     """
     args.config = source.config
     cfg = config_from(args)
+    for key in (f'{_part(source)}_dataloader', f'{_part(source)}_evaluator'):
+        if not cfg.get(key):
+            raise ConfigError(f'{source.config}: it has no {key}, which {source.results} is of')
 
     from mmlite.datasets import build_dataset
     from mmlite.evaluation import load_results

@@ -49,7 +49,7 @@ def paired_difference(
     Raises:
         ValueError: they are not of the same images and boxes.
     """
-    if first.num_images != second.num_images or not np.array_equal(first.gt_label, second.gt_label):
+    if not same_truth(first, second):
         raise ValueError('results of the same images and annotations are expected')
     num = first.num_images
     draws = np.random.default_rng(seed).integers(num, size=(rounds, num))
@@ -61,6 +61,14 @@ def paired_difference(
     some = ~np.isnan(drawn).all(axis=0)  # of a class without boxes there is nothing to say
     low[some], high[some] = np.nanpercentile(drawn[:, some], [2.5, 97.5], axis=0)
     return Difference(*values, low, high)
+
+
+def same_truth(first: Judged, second: Judged) -> bool:
+    """Whether the boxes to be found are the same, image by image."""
+    return first.num_images == second.num_images and all(
+        np.array_equal(getattr(first, key), getattr(second, key))
+        for key in ('gt_image', 'gt_label', 'gt_bboxes')
+    )
 
 
 def weighted_ap(judged: Judged, times: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from mmlite.errors import DataError
-from mmlite.evaluation.bootstrap import Difference
+from mmlite.evaluation.bootstrap import Difference, same_truth
 from mmlite.evaluation.confusion import image_counts
+from mmlite.evaluation.error_types import Judged
 from mmlite.visualization import page
 from mmlite.visualization.result_report import Findings, image_figure
 
@@ -39,6 +40,20 @@ def check_comparable(first: Any, second: Any, first_name: str, second_name: str)
                 f'{first_name} and {second_name}: the same images are expected, found image {i} '
                 f'{one} and {other}'
             )
+
+
+def check_same_truth(first: Judged, second: Judged, first_name: str, second_name: str) -> None:
+    """Refuses results that were judged by other annotations.
+
+    Raises:
+        DataError: names both.
+    """
+    if not same_truth(first, second):
+        raise DataError(
+            f'{first_name} and {second_name}: the same annotations are expected, found '
+            f'{len(first.gt_label)} and {len(second.gt_label)} boxes, or others: was the data set '
+            'annotated anew, or filtered in another way?'
+        )
 
 
 def difference_rows(difference: Difference, classes: Sequence[str]) -> list[tuple[str, ...]]:

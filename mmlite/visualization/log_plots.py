@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from mmlite.errors import ConfigError, did_you_mean
+from mmlite.errors import ConfigError, DataError, did_you_mean
 from mmlite.visualization.curves import curves_of
 
 Log = Sequence[dict]  # the lines of a training, see `run_log`
@@ -58,6 +58,7 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
 
     Raises:
         ConfigError: no training has a number of that name.
+        DataError: there are neither losses nor mAPs, and no keys are given.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -70,6 +71,8 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
                 f'--keys {key}: no number of that name in the logs.{did_you_mean(key, known)} '
                 f'There are: {", ".join(sorted(known))}'
             )
+    if not keys:
+        raise DataError('the logs hold no losses and no mAP: nothing is there to be drawn')
     figure = Figure(figsize=(5.5 * len(keys), 4), dpi=110, layout='constrained')
     FigureCanvasAgg(figure)  # no display is needed, and pyplot's global state stays untouched
     for axes, key in zip(figure.subplots(1, len(keys), squeeze=False)[0], keys, strict=True):

@@ -116,7 +116,12 @@ def test_mistakes(work_dir: Path, tmp_path: Path) -> None:
     fewer = ('--cfg-options', 'test_dataloader.dataset.num_test=5')
     assert 'images: 5 are expected' in refused('report', 'mine.pkl', '--config', TINY, *fewer)
     assert '--rounds: a number from 1 up' in refused('compare', work_dir, work_dir, '--rounds', 0)
+    (tmp_path / 'bare.py').write_text("model = dict(type='FCOS')", encoding='utf-8')
+    text = refused('report', 'mine.pkl', '--config', 'bare.py')
+    assert 'bare.py: it has no test_dataloader, which mine.pkl is of' in text
     assert 'empty: no training' in refused('analyze_logs', 'empty')
+    Path('scalars.json').write_text('', encoding='utf-8')
+    assert 'no losses and no mAP' in refused('analyze_logs', 'scalars.json')
     text = refused('analyze_logs', work_dir, '--keys', 'los')
     assert "--keys los: no number of that name in the logs. Did you mean 'loss'" in text
 

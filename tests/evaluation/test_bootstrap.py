@@ -75,3 +75,13 @@ def test_an_interval_of_one_image_in_forty() -> None:
 def test_other_images_are_refused() -> None:
     with pytest.raises(ValueError, match='the same images'):
         paired_difference(judged(1), judged(2))
+
+
+def test_the_same_labels_on_another_image_are_refused() -> None:
+    box, none = (
+        dict(bboxes=np.array(bboxes).reshape(-1, 4), labels=np.ones(n, int))
+        for bboxes, n in (([[0, 0, 9, 9]], 1), ([], 0))
+    )
+    nothing = [[np.zeros((0, 5), np.float32)] * 2] * 2
+    with pytest.raises(ValueError, match='the same images'):
+        paired_difference(judge(nothing, [box, none]), judge(nothing, [none, box]))

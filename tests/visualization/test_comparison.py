@@ -5,7 +5,12 @@ import pytest
 
 from mmlite.errors import DataError
 from mmlite.evaluation.bootstrap import Difference
-from mmlite.visualization.comparison import check_comparable, difference_rows
+from mmlite.evaluation.error_types import judge
+from mmlite.visualization.comparison import (
+    check_comparable,
+    check_same_truth,
+    difference_rows,
+)
 
 
 class Files(list):
@@ -38,6 +43,16 @@ def test_the_same_images_may_lie_in_other_folders() -> None:
 def test_others_are_refused(other: Files, message: str) -> None:
     with pytest.raises(DataError, match=message):
         check_comparable(Files(['/a/1.jpg', '/a/2.jpg']), other, 'A', 'B')
+
+
+def test_other_annotations_are_refused() -> None:
+    truth = dict(bboxes=np.array([[0.0, 0, 9, 9]]), labels=np.array([1]))
+    moved = dict(truth, bboxes=truth['bboxes'] + 1)
+    nothing = [[np.zeros((0, 5), np.float32)]]
+    one, other = judge(nothing, [truth]), judge(nothing, [moved])
+    check_same_truth(one, one, 'A', 'B')
+    with pytest.raises(DataError, match='A and B: the same annotations are expected'):
+        check_same_truth(one, other, 'A', 'B')
 
 
 def test_rows_and_verdicts() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +109,10 @@ class RunPicturesHook(Hook):
 @contextmanager
 def _logged(runner: Runner, name: str) -> Iterator[Path]:
     """Gives the path of a file of the pictures; what goes wrong in the block is logged."""
-    try:
-        folder = _folder(runner)
+    folder = _folder(runner)
+    with suppress(OSError):  # the block fails then, and that is logged
         folder.mkdir(parents=True, exist_ok=True)
+    try:
         yield folder / name
     except Exception as error:  # a picture is not worth a run
         runner.logger.warning(f'{name} could not be made: {type(error).__name__}: {error}')

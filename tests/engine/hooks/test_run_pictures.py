@@ -27,6 +27,17 @@ def test_it_is_there_unless_it_is_taken_out(tmp_path: Path) -> None:
     assert not any(isinstance(hook, RunPicturesHook) for hook in hooks)
 
 
+def test_a_folder_that_cannot_be_made_never_stops_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'in_the_way').touch()
+    monkeypatch.setattr(
+        'mmlite.engine.hooks.run_pictures._folder', lambda runner: tmp_path / 'in_the_way' / 'x'
+    )
+    build_runner(tiny(tmp_path / 'run', **HOOK)).train()
+    assert 'first_batch.jpg could not be made: NotADirectoryError' in log(tmp_path / 'run')
+
+
 def test_what_cannot_be_drawn_never_stops_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
