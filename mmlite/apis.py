@@ -24,7 +24,7 @@ from mmlite.models import build_detector
 from mmlite.models.layers import prepare_for_inference
 from mmlite.overrides import override
 from mmlite.parallel import collate, scatter
-from mmlite.registry import DATASETS
+from mmlite.registry import DATASETS, without_scope
 
 Image = str | os.PathLike | np.ndarray
 
@@ -137,7 +137,7 @@ def as_detections(det: Mapping[str, Tensor], classes: Sequence[str]) -> Detectio
 
 def _test_pipeline(cfg: Config) -> list[Any]:
     steps = list(cfg.test_dataloader.dataset.pipeline)
-    if not steps or steps[0].get('type', '').removeprefix('mmdet.') != 'LoadImageFromFile':
+    if not steps or without_scope(str(steps[0].get('type'))) != 'LoadImageFromFile':
         raise ConfigError('test_dataloader.dataset.pipeline: LoadImageFromFile must come first')
     return steps
 

@@ -116,7 +116,7 @@ class Registry(roots.Registry):
         found = self.registered(key)
         if found is not None:
             return found
-        if '.' in _without_scope(key):
+        if '.' in without_scope(key):
             return _import_class(key, path)
         failed = import_installed_plugins()
         found = self.registered(key)
@@ -130,7 +130,7 @@ class Registry(roots.Registry):
         Plugin packages that nobody has asked for yet stay aside.
         """
         self.import_from_location()
-        name = _without_scope(key)
+        name = without_scope(key)
         registry: roots.Registry | None = self
         while registry is not None:
             if name in registry.module_dict:
@@ -139,7 +139,7 @@ class Registry(roots.Registry):
         return None
 
     def _unknown(self, key: str, path: str, failed: Sequence[str]) -> UnknownTypeError:
-        name = _without_scope(key)
+        name = without_scope(key)
         names = sorted(set(self.names()))
         broken = f' Plugin packages that failed, see above: {", ".join(failed)}.' if failed else ''
         return UnknownTypeError(
@@ -161,7 +161,8 @@ class Registry(roots.Registry):
         return names
 
 
-def _without_scope(key: str) -> str:
+def without_scope(key: str) -> str:
+    """Returns a `type` without the scope that mmdet, mmengine or mmlite itself put before it."""
     for scope in _OWN_SCOPES:
         key = key.removeprefix(scope)
     return key

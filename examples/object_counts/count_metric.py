@@ -29,7 +29,7 @@ class CountMetric(ResultsMetric):
         images = self.covered(results)  # but those that could not be read
         found = self.in_order(results)
         differences = [self._count_found(found[i]) - self._count_annotated(i) for i in images]
-        per_class = np.abs(differences).mean(axis=0)
+        per_class = np.abs(differences).reshape(-1, len(self.classes)).mean(axis=0)
         figures = dict(zip(self.classes, per_class.tolist(), strict=True))
         return {**self.coverage(images), **figures, 'MAE': float(per_class.mean())}
 

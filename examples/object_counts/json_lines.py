@@ -43,10 +43,14 @@ class JsonLinesDataset(DetDataset):
 def _parse(line: str, at: str) -> tuple[str, np.ndarray, list[str]]:
     try:
         row = json.loads(line)
-        boxes = np.array(row['boxes'], np.float32).reshape(-1, 4)
-        if len(boxes) != len(row['classes']):
-            raise ValueError(f'{len(boxes)} boxes and {len(row["classes"])} classes')
-        return row['image'], boxes, row['classes']
+        names, boxes = row['classes'], np.array(row['boxes'], np.float32)
+        if not isinstance(names, list) or not all(
+            isinstance(s, str) for s in (row['image'], *names)
+        ):
+            raise TypeError('image and each of the classes are strings')
+        if boxes.shape != (len(names), 4) and (len(boxes) or names):
+            raise ValueError(f'boxes of shape {boxes.shape} and {len(names)} classes')
+        return row['image'], boxes.reshape(-1, 4), names
     except (ValueError, TypeError, KeyError) as error:  # also what json raises
         raise DataError(
             f'{at}: a JSON object with image, boxes and classes is expected: {error!r}'

@@ -4,7 +4,6 @@ After IoU-aware RetinaNet (Wu, Li, Wang 2020): a class score says nothing of whe
 the overlap with the object is predicted too, and the product of the two ranks the detections.
 """
 
-import torch
 from torch import Tensor, nn
 
 from mmlite.models.heads.dense_head import flatten_levels, reduce_mean
@@ -29,7 +28,7 @@ class QualityHead(RetinaHead):
             bbox_coder, loss_cls, loss_bbox, train_cfg, test_cfg,
         )  # fmt: skip
         anchors = self.prior_generator.num_priors_per_location[0]
-        self.retina_quality = nn.Conv2d(feat_channels, anchors, 3, padding=1)
+        self.retina_quality = nn.Conv2d(self.retina_reg.in_channels, anchors, 3, padding=1)
         self.loss_quality = LOSSES.build(
             loss_quality or dict(type='CrossEntropyLoss', use_sigmoid=True)
         )
@@ -46,10 +45,10 @@ class QualityHead(RetinaHead):
     def loss_terms(self, outs: Outs, priors: Tensor, labels: Tensor, matched: Tensor) -> Outs:
         """RetinaNet's losses and the branch's; priors (R, 4) and matched (N, R, 4) are boxes."""
         pos = labels > 0
-        pos_priors = priors.expand_as(matched)[pos]
-        pos_bboxes = self.bbox_coder.decode(pos_priors, outs['bbox_pred'][pos].detach())
-        target = torch.full_like(outs['quality'], -1)  # ignored
-        target[pos] = aligned_iou(pos_bboxes, matched[pos])
+        deltas = outs['bbox_pred'].detach().flatten(0, 1)
+        bboxes = self.bbox_coder.decode(priors.repeat(len(labels), 1), deltas)
+        iou = aligned_iou(bboxes, matched.flatten(0, 1)).view_as(outs['quality'])
+        target = iou.where(pos, -1)  # ignored where there is no object
         num_pos = reduce_mean(pos.sum().float()).clamp(min=1)
         losses = super().loss_terms(outs, priors, labels, matched)
         return dict(losses, loss_quality=self.loss_quality(outs['quality'], target, num_pos))

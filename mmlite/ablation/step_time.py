@@ -32,9 +32,9 @@ def step_time(row: Row, data_root: str | None, rounds: int = 5) -> dict:
             batch = next(iter(runner.train_dataloader))
             optimizer = runner.build_optim_wrapper(cfg.optim_wrapper)
             model = runner.model.train()
-            seconds = median_seconds(
-                {row.name: lambda: model.train_step(batch, optimizer)}, rounds, warmup=2
-            )
+            step = {row.name: lambda: model.train_step(batch, optimizer)}
+            device = next(model.parameters()).device
+            seconds = median_seconds(step, rounds, warmup=2, device=device)
         finally:
             runner.close()
     return dict(

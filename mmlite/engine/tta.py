@@ -20,6 +20,7 @@ from mmlite.ops.boxes import flip_boxes
 from mmlite.ops.nms import multiclass_nms
 from mmlite.overrides import walk
 from mmlite.parallel import collate
+from mmlite.registry import without_scope
 
 # of a pipeline without versions: what stands before these is done once, flips stand there
 _FORMATTING = ('Normalize', 'Pad', 'DefaultFormatBundle', 'PackDetInputs')
@@ -117,7 +118,7 @@ def use_tta(cfg: Config) -> dict[str, Any]:
         if isinstance(node, dict) and 'pipeline' in node:
             node['pipeline'] = cfg.get('tta_pipeline') or with_mirrored(node['pipeline'], path)
     model = cfg.get('tta_model') or dict(type='DetTTAModel', tta_cfg=cfg.model.get('test_cfg'))
-    if str(model.get('type')).removeprefix('mmdet.') != 'DetTTAModel':
+    if without_scope(str(model.get('type'))) != 'DetTTAModel':
         raise ConfigError(
             f"tta_model: type 'DetTTAModel' is supported, found {model.get('type')!r}"
         )
@@ -135,7 +136,7 @@ def with_mirrored(pipeline: Sequence[dict], path: str) -> list[dict]:
     Raises:
         ConfigError: the pipeline does not end in PackDetInputs.
     """
-    types = [str(step.get('type')).removeprefix('mmdet.') for step in pipeline]
+    types = [without_scope(str(step.get('type'))) for step in pipeline]
     ends = [i for i, kind in enumerate(types) if kind in _FORMATTING]
     if not ends:
         raise ConfigError(

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmlite.datasets.transforms.geometry import INTERPOLATIONS
 from mmlite.errors import ConfigError
 from mmlite.models.preprocessor import DetDataPreprocessor
-from mmlite.registry import TASK_UTILS, TRANSFORMS
+from mmlite.registry import TASK_UTILS, TRANSFORMS, without_scope
 
 # steps that are not about pixels
 _PASSED_OVER = ('LoadAnnotations', 'DefaultFormatBundle', 'Collect', 'PackDetInputs')
@@ -99,7 +99,7 @@ def preprocessing_of(cfg: Config, size: tuple[int, int] | None = None) -> Prepro
     at = 'test_dataloader.dataset.pipeline'
     steps = {}
     for i, step in enumerate(cfg.test_dataloader.dataset.pipeline):
-        kind = str(step['type']).rpartition('.')[2]
+        kind = without_scope(str(step['type']))
         if kind not in _SUPPORTED:
             raise ConfigError(
                 f"{at}[{i}]: '{kind}' cannot be exported; {', '.join(_SUPPORTED)} can"

@@ -30,6 +30,7 @@ class Frame:
         name: unlike that of any other frame, and fit for a file name without its ending.
         index: number in its video, from 0; None for an image file.
         fps: pictures a second of the video.
+        video: name of the video or camera, as fit for a file; None for an image file.
     """
 
     img: np.ndarray
@@ -37,6 +38,7 @@ class Frame:
     name: str
     index: int | None = None
     fps: float = _CAMERA_FPS
+    video: str | None = None
 
 
 def read_frames(
@@ -62,8 +64,8 @@ def read_frames(
     return _frames_of(sources, max_frames, bad_images)
 
 
-def find_sources(text: str) -> list[str]:
-    """Returns the files that an input stands for, or ['camera N'].
+def find_sources(text: str) -> list[str] | list[int]:
+    """Returns the files that an input stands for, or the number of a camera.
 
     Raises:
         DataError: there are none.
@@ -74,7 +76,7 @@ def find_sources(text: str) -> list[str]:
     if os.path.exists(text):
         return [text]
     if text.isdecimal():
-        return [f'camera {int(text)}']
+        return [int(text)]
     if glob.has_magic(text):
         found = sorted(path for path in glob.glob(text, recursive=True) if _has_ending(Path(path)))
         return _some(found, f'{text}: the pattern fits no image or video')
@@ -97,13 +99,16 @@ def _has_ending(path: Path) -> bool:
 
 
 def _frames_of(
-    sources: Sequence[str], max_frames: int | None, bad_images: list[str] | None
+    sources: Sequence[str | int], max_frames: int | None, bad_images: list[str] | None
 ) -> Iterator[Frame]:
     taken: set[str] = set()
     for source in sources:
-        name = _new_name(Path(source).stem.replace(' ', '_'), taken)
-        if source.startswith('camera ') or Path(source).suffix.lower() in VIDEO_ENDINGS:
-            yield from _video_frames(source, name, max_frames)
+        title = f'camera {source}' if isinstance(source, int) else source
+        name = _new_name(Path(title).stem.replace(' ', '_'), taken)
+        if isinstance(source, int) or Path(source).suffix.lower() in VIDEO_ENDINGS:
+            for index, (img, fps) in enumerate(_pictures(source, title, max_frames)):
+                own = _new_name(f'{name}_{index:06d}', taken)
+                yield Frame(img, title, own, index, fps, name)
             continue
         try:
             img = read_image(source)
@@ -125,25 +130,24 @@ def _new_name(stem: str, taken: set[str]) -> str:
     return name
 
 
-def _video_frames(source: str, name: str, max_frames: int | None) -> Iterator[Frame]:
-    camera = int(source.split()[1]) if source.startswith('camera ') else None
-    capture = cv2.VideoCapture(source if camera is None else camera)
+def _pictures(
+    source: str | int, title: str, max_frames: int | None
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Yields the pictures of a video or camera, and how many of them make a second."""
+    kind = 'camera' if isinstance(source, int) else 'video'
+    capture = cv2.VideoCapture(source)
     try:
         if not capture.isOpened():
-            raise DataError(f'{source}: OpenCV cannot open this {_kind(camera)}')
+            raise DataError(f'{title}: OpenCV cannot open this {kind}')
         fps = capture.get(cv2.CAP_PROP_FPS) or _CAMERA_FPS
         index = 0
         while max_frames is None or index < max_frames:
             is_there, img = capture.read()
             if not is_there:
                 break
-            yield Frame(img, source, f'{name}_{index:06d}', index, fps)
+            yield img, fps
             index += 1
         if index == 0:
-            raise DataError(f'{source}: no picture comes from this {_kind(camera)}')
+            raise DataError(f'{title}: no picture comes from this {kind}')
     finally:
         capture.release()
-
-
-def _kind(camera: int | None) -> str:
-    return 'video' if camera is None else 'camera'

@@ -69,9 +69,9 @@ def _videos(out_dir: Path, classes: Sequence[str]) -> Iterator[Write]:
     opened: dict[str, cv2.VideoWriter] = {}  # by name; one at a time
 
     def write(frame: Frame, det: Detections) -> None:
-        if frame.index is None:
+        name = frame.video
+        if name is None:
             return
-        name = frame.name.rpartition('_')[0]  # without the number of the frame
         if name not in opened:
             _close(opened)
             opened[name] = _open_video(out_dir / 'videos' / f'{name}.mp4', frame)

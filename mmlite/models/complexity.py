@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmlite.errors import ConfigError
 from mmlite.models.build import build_detector
 from mmlite.overrides import walk
+from mmlite.registry import without_scope
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,17 @@ def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
 
 
 def _multiply_adds(counter: FlopCounterMode, part: nn.Module) -> int:
-    return sum(counter.get_flop_counts()[type(part).__name__].values()) // 2
+    return sum(counter.get_flop_counts().get(type(part).__name__, {}).values()) // 2
+
+
+def _is_resize(node: dict) -> bool:
+    return without_scope(str(node.get('type'))) == 'Resize'
 
 
 def input_size(cfg: Config) -> tuple[int, int]:
     """Returns the (w, h) that the test pipeline resizes to."""
     for _, node in walk(cfg.test_dataloader.dataset, 'test_dataloader.dataset'):
-        if isinstance(node, dict) and node.get('type') == 'Resize' and 'scale' in node:
+        if isinstance(node, dict) and 'scale' in node and _is_resize(node):
             scale = node['scale']
             return (scale, scale) if isinstance(scale, int) else tuple(scale)
     return 1333, 800

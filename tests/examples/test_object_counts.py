@@ -54,7 +54,15 @@ def test_only_the_classes_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    'row', [dict(image='1.jpg', boxes=[]), dict(TWO_RINGS, classes=['ring']), 3]
+    'row',
+    [
+        dict(image='1.jpg', boxes=[]),
+        dict(TWO_RINGS, classes=['ring']),
+        dict(TWO_RINGS, image=3),
+        dict(TWO_RINGS, classes='ab'),
+        dict(TWO_RINGS, boxes=[[1, 2], [3, 4]], classes=['ring']),
+        3,
+    ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, row: object) -> None:
     with pytest.raises(DataError, match=r'a\.jsonl:2: a JSON object with image, boxes and classes'):

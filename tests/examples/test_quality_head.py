@@ -16,10 +16,12 @@ from tests.runs import cli, scalars
 CONFIG = EXAMPLES / 'quality_head/quality_demo.py'
 
 
+ANCHORS = dict(type='AnchorGenerator', scales=[1], ratios=[1.0], strides=[32])
+
+
 @pytest.fixture
 def head() -> QualityHead:
     """One anchor of 32 x 32 px in each cell of 32 px, one class."""
-    anchors = dict(type='AnchorGenerator', scales=[1], ratios=[1.0], strides=[32])
     assigner = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)
     return HEADS.build(
         dict(
@@ -28,12 +30,17 @@ def head() -> QualityHead:
             in_channels=4,
             stacked_convs=0,
             feat_channels=4,
-            anchor_generator=anchors,
+            anchor_generator=ANCHORS,
             train_cfg=dict(assigner=assigner),
             test_cfg=dict(score_thr=0.0, nms_pre=-1),
         ),
         at='head',
     )
+
+
+def test_without_a_tower_it_takes_the_channels_of_the_neck() -> None:
+    wide = QualityHead(1, 8, stacked_convs=0, feat_channels=4, anchor_generator=ANCHORS)
+    assert wide.retina_quality.in_channels == wide.retina_reg.in_channels == 8
 
 
 def test_trains_and_tests(tmp_path: Path) -> None:

@@ -85,6 +85,18 @@ class OneCamera:
         pass
 
 
+def test_a_file_named_like_a_camera_is_a_file(tmp_path: Path) -> None:
+    [frame] = read_frames([str(draw(tmp_path / 'camera 1.png'))])
+    assert (frame.name, frame.video) == ('camera_1', None)
+
+
+def test_a_frame_and_a_file_of_one_name_become_two(tmp_path: Path) -> None:
+    inputs = [str(draw_video(tmp_path / 'v.mp4', [0])), str(draw(tmp_path / 'v_000000.png'))]
+    assert [(f.name, f.video) for f in read_frames(inputs)] == [
+        ('v_000000', 'v'), ('v_000000_2', None),
+    ]  # fmt: skip
+
+
 def test_a_number_is_a_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, 'VideoCapture', OneCamera)
     frames = list(read_frames(['3']))

@@ -25,7 +25,7 @@ NONE = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zero
 
 def frames() -> list[Frame]:
     img = np.full((48, 64, 3), 200, np.uint8)
-    video = [Frame(img, 'in/v.mp4', f'v_{i:06d}', i, 10.0) for i in range(3)]
+    video = [Frame(img, 'in/v.mp4', f'v_{i:06d}', i, 10.0, 'v') for i in range(3)]
     return [Frame(img, 'in/a.png', 'a'), *video]
 
 

@@ -37,6 +37,27 @@ class OneConvolution(nn.Module):
         return [self.conv(x)]
 
 
+@BACKBONES.register_module()
+class NoConvolution(nn.Module):
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [x]
+
+
+def test_a_part_that_multiplies_nothing():
+    head = dict(
+        type='RetinaHead', num_classes=2, in_channels=3, stacked_convs=0,
+        anchor_generator=dict(type='AnchorGenerator', strides=[1], ratios=[1], scales=[1]),
+    )  # fmt: skip
+    model = dict(type='RetinaNet', backbone=dict(type='NoConvolution'), bbox_head=head)
+    assert measure(Config(dict(model=model)), (4, 4)).parts['backbone'] == (0, 0)
+
+
+@pytest.mark.parametrize('name', ['Resize', 'mmdet.Resize', 'mmlite.Resize'])
+def test_the_size_of_the_test_pipeline(name):
+    dataset = dict(pipeline=[dict(type=name, scale=(300, 200))])
+    assert input_size(Config(dict(test_dataloader=dict(dataset=dataset)))) == (300, 200)
+
+
 def test_multiply_adds():
     head = dict(
         type='RetinaHead', num_classes=2, in_channels=8, stacked_convs=0,
