@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmlite.analysis.coverage import Coverage, measure_coverage
 from mmlite.analysis.head import HeadOnGrid
 from mmlite.analysis.pixels import duplicates, pixel_statistics
+from mmlite.analysis.priors import prior_sides
 from mmlite.analysis.splits import NetworkBoxes, Split, network_boxes, read_splits
 from mmlite.analysis.statistics import describe
 from mmlite.analysis.suggest import head_threshold, suggest
@@ -101,11 +102,10 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
     classes = splits[0].classes
     before = {name: measure_coverage(on_grid, part, classes, thr) for name, part in boxes.items()}
     suggestion = suggest(on_grid, boxes['train'], thr)
-    other = HeadOnGrid(with_suggestion(cfg, suggestion)) if suggestion else on_grid
-    after = {
-        name: measure_coverage(other, part, classes, thr) if suggestion else before[name]
-        for name, part in boxes.items()
-    }
+    other, after = on_grid, before
+    if suggestion:
+        other = HeadOnGrid(with_suggestion(cfg, suggestion))
+        after = {name: measure_coverage(other, part, classes, thr) for name, part in boxes.items()}
     return Analysis(
         config=str(cfg.filename),
         classes=classes,
@@ -118,7 +118,7 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
         before=before,
         after=after,
         suggestion=suggestion,
-        prior_sides=(on_grid.prior_sides(), other.prior_sides()),
+        prior_sides=tuple(prior_sides(one.head.prior_generator) for one in (on_grid, other)),
     )
 
 

@@ -68,8 +68,7 @@ def _rows(
     classes: tuple[str, ...],
     thresholds: tuple[float, ...],
 ) -> list[dict[str, Any]]:
-    sides = boxes.bboxes[:, 2:] - boxes.bboxes[:, :2]
-    size = size_class(sides)
+    size = size_class(boxes.sides)
     parts = {'all': np.ones(len(values), bool)}
     parts |= {name: boxes.labels == label for label, name in enumerate(classes, 1)}
     parts |= {name: size == number for number, name in enumerate(SIZE_NAMES)}

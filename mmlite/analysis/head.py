@@ -6,7 +6,6 @@ import copy
 from collections.abc import Mapping
 from functools import lru_cache
 
-import numpy as np
 import torch
 from mmengine.config import Config
 
@@ -40,11 +39,6 @@ class HeadOnGrid:
     @property
     def pad_size_divisor(self) -> int:
         return self._detector.data_preprocessor.pad_size_divisor
-
-    def prior_sides(self) -> np.ndarray:
-        """Returns (P, 2): w, h in pixels of the priors of one location in every level."""
-        base = torch.cat(self.head.prior_generator.base_priors).double().numpy()
-        return base[:, 2:] - base[:, :2]
 
     def _featmap_sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
         """Returns (h, w) of each level for an input of `size` (w, h)."""

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from mmlite.analysis.splits import Split
+from mmlite.arrays import evenly_spread
 from mmlite.datasets.encoded_image import ImageError, open_image, read_image
 
 _THUMBNAIL = 16  # side in pixels
@@ -27,7 +28,7 @@ def pixel_statistics(files: Sequence[str], most: int) -> dict[str, Any]:
     Returns:
         `mean` and `std` of 0-255 and of 0-1, and the number of `images` that were read.
     """
-    inds = np.unique(np.linspace(0, len(files) - 1, min(most, len(files))).astype(int))
+    inds = evenly_spread(len(files), most)
     with ThreadPoolExecutor() as pool:
         sums = [one for one in pool.map(_sums, [files[i] for i in inds]) if one is not None]
     if not sums:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmlite.analysis.analysis import Analysis
+from mmlite.arrays import evenly_spread
 from mmlite.visualization import class_colour
 
 if TYPE_CHECKING:
@@ -90,13 +91,8 @@ def _boxes_per_image(axes: Axes, found: Analysis) -> None:
     axes.legend(frameon=False)
 
 
-def _sides(found: Analysis) -> np.ndarray:
-    bboxes = found.boxes['train'].bboxes
-    return bboxes[:, 2:] - bboxes[:, :2]
-
-
 def _sizes(axes: Axes, found: Analysis) -> None:
-    sizes = np.sqrt(_sides(found).prod(axis=1))
+    sizes = np.sqrt(found.boxes['train'].sides.prod(axis=1))
     _by_class(axes, found, sizes)
     for limit in (32, 96):
         axes.axvline(limit, color='black', linestyle=':', linewidth=1)
@@ -108,7 +104,7 @@ def _sizes(axes: Axes, found: Analysis) -> None:
 
 
 def _ratios(axes: Axes, found: Analysis) -> None:
-    sides = _sides(found)
+    sides = found.boxes['train'].sides
     _by_class(axes, found, sides[:, 1] / sides[:, 0])
     axes.set(title='Shape of the training boxes', xlabel='h / w', ylabel='% of its boxes')
 
@@ -150,8 +146,8 @@ def _plain_log_axis(axis: Any, set_scale: Callable[..., None]) -> None:
 
 def _shapes(axes: Axes, found: Analysis) -> None:
     """Sides of boxes and priors."""
-    sides, labels = _sides(found), found.boxes['train'].labels
-    shown = np.unique(np.linspace(0, len(sides) - 1, min(len(sides), _MOST_POINTS)).astype(int))
+    sides, labels = found.boxes['train'].sides, found.boxes['train'].labels
+    shown = evenly_spread(len(sides), _MOST_POINTS)
     colours = [_colour(label) for label in labels[shown]]
     axes.scatter(*sides[shown].T, s=5, c=colours, alpha=0.35, linewidths=0)
     if not found.before['train'].levels:  # points have no shape

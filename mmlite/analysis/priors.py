@@ -27,28 +27,35 @@ class PriorGrid:
         first: (P, 2) x, y of the centre in the first cell.
         stride: (P, 2) pixels between cells in x and y.
         cells: (P, 2) number of cells in x and y.
-        level: (P,) index of the level.
     """
 
     wh: np.ndarray
     first: np.ndarray
     stride: np.ndarray
     cells: np.ndarray
-    level: np.ndarray
 
 
 def prior_grid(generator: GridPriors, featmap_sizes: Sequence[tuple[int, int]]) -> PriorGrid:
     """Returns the priors of a generator for feature maps of these sizes (h, w)."""
-    base = np.concatenate([level.numpy() for level in generator.base_priors]).astype(np.float64)
+    base = _base_priors(generator)
     counts = generator.num_priors_per_location
     cells = np.array(featmap_sizes)[:, ::-1]
     return PriorGrid(
-        wh=base[:, 2:] - base[:, :2],
+        wh=prior_sides(generator),
         first=(base[:, :2] + base[:, 2:]) / 2,
         stride=np.repeat(np.array(generator.strides_of(featmap_sizes), float), counts, axis=0),
         cells=np.repeat(cells, counts, axis=0),
-        level=np.repeat(np.arange(len(counts)), counts),
     )
+
+
+def prior_sides(generator: GridPriors) -> np.ndarray:
+    """Returns (P, 2): w, h in pixels of the priors of one location in every level."""
+    base = _base_priors(generator)
+    return base[:, 2:] - base[:, :2]
+
+
+def _base_priors(generator: GridPriors) -> np.ndarray:
+    return np.concatenate([level.numpy() for level in generator.base_priors]).astype(np.float64)
 
 
 def center_distances(bboxes: np.ndarray, grid: PriorGrid) -> np.ndarray:

@@ -65,6 +65,11 @@ class NetworkBoxes:
     labels: np.ndarray
     size: np.ndarray
 
+    @property
+    def sides(self) -> np.ndarray:
+        """(G, 2) w, h of the boxes."""
+        return self.bboxes[:, 2:] - self.bboxes[:, :2]
+
     def groups(self) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
         """Yields each input size (w, h), and the rows (g,) of the boxes in inputs of that size."""
         sizes, group = np.unique(self.size, axis=0, return_inverse=True)

@@ -33,7 +33,7 @@ def describe(split: Split, boxes: NetworkBoxes) -> dict[str, Any]:
     sides = (split.bboxes[:, 2:] - split.bboxes[:, :2])[use]
     labels, image = split.labels[use], split.image[use]
     per_image = np.bincount(image, minlength=len(split.files))
-    network = boxes.bboxes[:, 2:] - boxes.bboxes[:, :2]
+    network = boxes.sides
     return dict(
         images=len(split.files),
         bad_images=len(split.bad),

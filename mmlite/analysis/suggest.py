@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from mmlite.analysis.head import HeadOnGrid
 from mmlite.analysis.points import points_in_range, spread
-from mmlite.analysis.priors import center_distances, prior_grid
+from mmlite.analysis.priors import center_distances, prior_grid, prior_sides
 from mmlite.analysis.splits import NetworkBoxes
 from mmlite.analysis.tied_kmeans import Boxes, TiedShapes, fit
+from mmlite.arrays import evenly_spread
 from mmlite.models.heads.dense_head import DenseHead
 from mmlite.ops.assigners import FCOSAssigner
 from mmlite.ops.priors import AnchorGenerator, GridPriors, SSDAnchorGenerator
@@ -60,8 +60,7 @@ def tied_shapes(generator: GridPriors, cfg: Mapping) -> TiedShapes | None:
 
 def _sample(boxes: NetworkBoxes) -> NetworkBoxes:
     """At most MOST_BOXES, spread evenly over the split."""
-    count = len(boxes.labels)
-    rows = np.unique(np.linspace(0, count - 1, min(count, MOST_BOXES)).astype(int))
+    rows = evenly_spread(len(boxes.labels), MOST_BOXES)
     return NetworkBoxes(boxes.bboxes[rows], boxes.labels[rows], boxes.size[rows])
 
 
@@ -78,19 +77,13 @@ def _boxes_to_fit(on_grid: HeadOnGrid, boxes: NetworkBoxes, thr: float) -> Boxes
     for size, rows in boxes.groups():
         grid = prior_grid(generator, on_grid.featmap_sizes(size))
         distances[rows] = center_distances(boxes.bboxes[rows], grid)
-    sides = (boxes.bboxes[:, 2:] - boxes.bboxes[:, :2]).astype(np.float32)
-    return Boxes(sides, distances, class_weights(boxes.labels), thr)
-
-
-def _all_sides(generator: GridPriors) -> np.ndarray:
-    base = torch.cat(generator.base_priors).double().numpy()
-    return base[:, 2:] - base[:, :2]
+    return Boxes(boxes.sides.astype(np.float32), distances, class_weights(boxes.labels), thr)
 
 
 def _ssd_shapes(generator: SSDAnchorGenerator) -> TiedShapes:
     """Numbers: of each level min_size and the side of the second square, then all ratios."""
     counts = generator.num_priors_per_location
-    wh = _all_sides(generator)
+    wh = prior_sides(generator)
     sizes = 2 * len(counts)
     total = sizes + sum((count - 2) // 2 for count in counts)
     matrix, start = np.zeros((len(wh), 2, total)), np.zeros(total)
@@ -135,7 +128,7 @@ def _retina_shapes(generator: AnchorGenerator, cfg: Mapping) -> TiedShapes:
     if cfg.get('scale_major', True):
         one = one.swapaxes(0, 1)
     matrix = np.tile(one.reshape(-1, 2, len(start)), (generator.num_levels, 1, 1))
-    offset = np.log(_all_sides(generator)) - matrix @ start
+    offset = np.log(prior_sides(generator)) - matrix @ start
     return TiedShapes(matrix, offset, start, len(scales), ascending=False)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
-
-from terminaltables import AsciiTable
 
 from mmlite.analysis.analysis import Analysis
 from mmlite.analysis.coverage import Coverage
 from mmlite.analysis.statistics import SIZE_NAMES
+from mmlite.evaluation.report import text_table
 
 _SHOWN_COPIES = 5
 _PER_IMAGE = 'an image: mean, median, most'
@@ -38,16 +37,11 @@ def _data(found: Analysis) -> Iterator[str]:
                 *(_percent(figures['shares']['original'][size]) for size in SIZE_NAMES),
             ]
         )
-    yield _table(
-        [
-            [*_PART_COLUMNS, *SIZE_NAMES],
-            *rows,
-        ]
-    )
+    yield text_table([[*_PART_COLUMNS, *SIZE_NAMES], *rows])
     yield "Small, medium, large: below 32^2, below 96^2 and above, in the image's own pixels."
     for name, figures in found.figures.items():
         yield ''
-        yield _table(
+        yield text_table(
             [
                 [name, *_CLASS_COLUMNS, *SIZE_NAMES],
                 *(_class_row(*item) for item in figures['classes'].items()),
@@ -127,7 +121,7 @@ def _coverage_table(before: Coverage, after: Coverage | None) -> str:
             new = _cells(after.rows[number], points)
             cells = [f'{old} -> {now}' for old, now in zip(cells, new, strict=True)]
         rows.append([row['what'], row['boxes'], *cells])
-    return _table(rows)
+    return text_table(rows)
 
 
 def _cells(row: dict[str, Any], points: bool) -> list[str]:
@@ -137,10 +131,3 @@ def _cells(row: dict[str, Any], points: bool) -> list[str]:
 
 def _percent(share: float) -> str:
     return f'{100 * share:.1f}%'
-
-
-def _table(rows: Sequence[Sequence[Any]]) -> str:
-    table = AsciiTable([list(row) for row in rows])
-    for column in range(1, len(rows[0])):
-        table.justify_columns[column] = 'right'
-    return table.table

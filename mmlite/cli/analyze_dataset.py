@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmlite.cli.common import add_common_arguments, config_from, run
 from mmlite.errors import ConfigError
-from mmlite.files import write_text
+from mmlite.files import make_folder, write_text
 
 EXAMPLE = 'example: python tools/analyze_dataset.py configs/ssd/ssd300_voc.py --out analysis'
 
@@ -45,8 +45,7 @@ def analyze(args: argparse.Namespace) -> None:
 
     found = analyse(cfg, args.images)
     print(summary(found))
-    folder = args.out or Path(cfg.work_dir) / 'analysis'
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(args.out or Path(cfg.work_dir) / 'analysis')
     written = write_plots(found, folder)
     written.append(folder / 'analysis.json')
     write_text(written[-1], json.dumps(found.to_json(), indent=1))

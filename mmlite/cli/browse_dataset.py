@@ -10,6 +10,7 @@ from typing import Any
 
 from mmlite.cli.common import add_common_arguments, config_from, run
 from mmlite.errors import ConfigError
+from mmlite.files import make_folder
 
 EXAMPLE = 'example: python tools/browse_dataset.py configs/ssd/ssd_demo.py --stages --images 4'
 _CELL = (480, 400)
@@ -47,16 +48,14 @@ def browse(args: argparse.Namespace) -> None:
     if not loader:
         raise ConfigError(f'{args.config}: it has no {args.split}_dataloader')
 
-    import numpy as np
-
     from mmlite.analysis.browse import model_views, preprocessor_of, stage_views
+    from mmlite.arrays import evenly_spread
     from mmlite.datasets import build_dataset
     from mmlite.visualization import contact_sheet, write_jpeg
 
     dataset = build_dataset(loader.dataset, at=f'{args.split}_dataloader.dataset')
-    folder = args.out or Path(cfg.work_dir) / 'browse'
-    folder.mkdir(parents=True, exist_ok=True)
-    inds = np.unique(np.linspace(0, len(dataset) - 1, min(args.images, len(dataset))).astype(int))
+    folder = make_folder(args.out or Path(cfg.work_dir) / 'browse')
+    inds = evenly_spread(len(dataset), args.images)
     if args.stages:
         sheets = ((f'stages_{i:05d}', stage_views(dataset, i, args.seed)) for i in inds.tolist())
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmlite.cli.common import run
 from mmlite.cli.results_source import add_source_flags, find_source, read_source
 from mmlite.errors import ConfigError
-from mmlite.files import write_text
+from mmlite.files import make_folder, write_text
 
 EXAMPLE = 'example: python tools/compare.py work_dirs/ssd_demo work_dirs/fcos_demo'
 
@@ -58,7 +58,7 @@ def compare(args: argparse.Namespace) -> None:
         second,
     )
     out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     write_text(out, page)
     print(text_table(rows))
     print(f'comparison: {out}')

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmlite.cli.common import run
 from mmlite.cli.results_source import add_source_flags, figures_of, find_source, read_source
-from mmlite.files import write_text
+from mmlite.files import make_folder, write_text
 
 EXAMPLE = 'example: python tools/report.py work_dirs/ssd_demo'
 
@@ -41,7 +41,7 @@ def report(args: argparse.Namespace) -> None:
     except DataError:  # only tested there
         log = []
     out = Path(args.out or source.results.with_name('report.html'))
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     title = f'{Path(args.source).name}: {source.results.name}'
     write_text(out, report_page(title, found, log, figures_of(source, cfg, found)))
     write_text(out.with_name(CSV_NAME), suspicions_csv(suspicions_of(found)))

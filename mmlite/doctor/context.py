@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from mmengine.config import Config
 from torch import nn
 
+from mmlite.arrays import evenly_spread
 from mmlite.datasets import build_dataset
 from mmlite.datasets.loader import kept_random_state, seed_sample
 from mmlite.engine.checkpoint import load_checkpoint
@@ -126,7 +126,7 @@ class Context:
     @part
     def val_samples(self) -> list[dict]:
         """FEW samples of the validation."""
-        return samples(self.val, spread(len(self.val), FEW))
+        return samples(self.val, evenly_spread(len(self.val), FEW).tolist())
 
     def train_batch(self) -> dict:
         """Returns a fresh batch of `train_samples`: a model writes into what it is given."""
@@ -138,7 +138,7 @@ class Context:
 
     def looked_at(self, dataset: Any) -> list[int]:
         """Returns the images whose annotations are looked at."""
-        return spread(len(dataset), len(dataset) if self.full else MANY)
+        return evenly_spread(len(dataset), len(dataset) if self.full else MANY).tolist()
 
 
 def samples(dataset: Any, inds: list[int]) -> list[dict]:
@@ -149,8 +149,3 @@ def samples(dataset: Any, inds: list[int]) -> list[dict]:
             seed_sample(i)
             found.append(dataset[i])
     return found
-
-
-def spread(size: int, count: int) -> list[int]:
-    """Returns up to `count` indices, evenly spread over a data set of `size`."""
-    return np.linspace(0, size - 1, min(size, count)).astype(int).tolist()

@@ -15,7 +15,8 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
-from mmlite.doctor.context import Context, samples, spread
+from mmlite.arrays import evenly_spread
+from mmlite.doctor.context import Context, samples
 from mmlite.doctor.finding import Finding, error, ok, percent, warning
 from mmlite.errors import ConfigError
 from mmlite.models import build_detector
@@ -69,7 +70,7 @@ def examples(context: Context) -> Iterator[Example]:
         raise ConfigError("model.train_cfg: training needs the key 'assigner'")
     divisor = getattr(context.detector.data_preprocessor, 'pad_size_divisor', 1)
     count = len(context.train) if context.full else _IMAGES
-    for i in spread(len(context.train), count):
+    for i in evenly_spread(len(context.train), count).tolist():
         (sample,) = samples(context.train, [i])  # all at once may be more than there is memory for
         bboxes, labels = (unwrapped(sample[key]) for key in ('gt_bboxes', 'gt_labels'))
         if not len(bboxes):

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from mmlite.arrays import evenly_spread
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.loader import kept_random_state, seed_sample
 from mmlite.datasets.transforms import Compose
-from mmlite.doctor.context import Context, samples, spread
+from mmlite.doctor.context import Context, samples
 from mmlite.doctor.finding import Finding, error, ok, percent, skipped, warning
 from mmlite.parallel import unwrapped
 
@@ -141,7 +142,7 @@ def _probed(split: str, dataset: Any, boxes_of: Boxes, change: str) -> Finding:
 
 
 def _probes(dataset: Any) -> Iterator[tuple[Probe, Compose]]:
-    for i in spread(len(dataset), _PROBES):
+    for i in evenly_spread(len(dataset), _PROBES).tolist():
         leaf, inner = _source(dataset, i)
         if not isinstance(leaf, DetDataset):
             continue  # made of several images
@@ -187,7 +188,7 @@ def _first_step_apart(probe: Probe, pipeline: Compose, boxes_of: Boxes) -> str:
 
 
 def _real_boxes(context: Context) -> list[Finding]:
-    inds = spread(len(context.train), _SAMPLES)
+    inds = evenly_spread(len(context.train), _SAMPLES).tolist()
     made = samples(context.train, inds)
     before = sum(len(context.train.get_ann_info(i)['labels']) for i in inds)
     after = outside = 0

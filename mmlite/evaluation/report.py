@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from terminaltables import AsciiTable
 
@@ -33,22 +34,17 @@ def map_table(mean_ap: float, per_class: Sequence[dict], classes: Sequence[str])
 
 def coco_table(figures: Mapping[str, float]) -> str:
     """Returns COCO's figures as text; a dash stands where there is nothing to find (-1)."""
-    table = AsciiTable([['figure', 'value'], *([name, _share(v)] for name, v in figures.items())])
-    table.justify_columns[1] = 'right'
-    return table.table
+    return text_table([['figure', 'value'], *([name, _share(v)] for name, v in figures.items())])
 
 
 def coco_class_table(per_class: Mapping[str, Mapping[str, float]]) -> str:
     """Returns the figures of each class as text, one row a class."""
     columns = list(next(iter(per_class.values()), {}))
     rows = [[name, *map(_share, row.values())] for name, row in per_class.items()]
-    table = AsciiTable([['class', *columns], *rows])
-    for column in range(1, len(columns) + 1):
-        table.justify_columns[column] = 'right'
-    return table.table
+    return text_table([['class', *columns], *rows])
 
 
-def text_table(rows: Sequence[Sequence[str]]) -> str:
+def text_table(rows: Sequence[Sequence[Any]]) -> str:
     """Returns rows as text, the first as a head; numbers stand right, names left."""
     table = AsciiTable([list(row) for row in rows])
     for column in range(1, len(rows[0])):

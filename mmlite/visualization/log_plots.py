@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from mmlite.errors import ConfigError, DataError, did_you_mean
+from mmlite.files import make_folder
 from mmlite.visualization.curves import curves_of
 
 Log = Sequence[dict]  # the lines of a training, see `run_log`
@@ -85,7 +86,7 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(frameon=False, fontsize='small')
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     figure.savefig(out)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmlite.arrays import evenly_spread
 from mmlite.datasets.bad_items import LONGEST_BLACK_SIDE, leaves
 from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.errors import ConfigError
@@ -36,7 +37,7 @@ def write_pictures(
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    chosen = set(np.linspace(0, len(results) - 1, min(on_sheet, len(results))).astype(int))
+    chosen = set(evenly_spread(len(results), on_sheet))
     sheet = []
     for i, img in enumerate(drawn(results, dataset, score_thr)):
         write_jpeg(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.jpg')

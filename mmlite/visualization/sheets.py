@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlite.arrays import evenly_spread
 from mmlite.datasets.transforms import inverse_transform
 from mmlite.evaluation.results import result2bbox
 from mmlite.parallel import unwrapped
@@ -69,7 +70,7 @@ def predictions_sheet(
 
     Those of a score of 0.3 or more are shown, and of an image that has none the surest.
     """
-    chosen = np.unique(np.linspace(0, len(results) - 1, min(on_sheet, len(results))).astype(int))
+    chosen = evenly_spread(len(results), on_sheet)
     sheet = []
     for i in chosen.tolist():
         det = result2bbox(results[i])
