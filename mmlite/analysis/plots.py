@@ -11,6 +11,7 @@ import numpy as np
 from mmlite.analysis.analysis import Analysis
 from mmlite.arrays import evenly_spread
 from mmlite.visualization import class_colour
+from mmlite.visualization.figures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,17 +30,12 @@ def write_plots(found: Analysis, folder: Path) -> list[Path]:
 
 
 def _write(found: Analysis, panels: list[Callable[[Axes, Analysis], None]], path: Path) -> Path:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = len(panels) // 2
-    figure = Figure(figsize=(12, 4.6 * rows), dpi=110, layout='constrained')
-    FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(rows, 2).flat, panels, strict=True):
+    figure, grid = new_figure(12, 4.6 * rows, rows, 2)
+    for axes, panel in zip(grid.flat, panels, strict=True):
         panel(axes, found)
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
-        axes.spines[['top', 'right']].set_visible(False)
     figure.savefig(path)
     return path
 

@@ -33,7 +33,7 @@ def report(args: argparse.Namespace) -> None:
 
     from mmlite.errors import DataError
     from mmlite.evaluation.suspicious import suspicions_csv
-    from mmlite.visualization.result_report import CSV_NAME, report_page, suspicions_of
+    from mmlite.visualization.result_report import CSV_NAME, report_page
     from mmlite.visualization.run_log import read_training
 
     try:
@@ -44,6 +44,6 @@ def report(args: argparse.Namespace) -> None:
     make_folder(out.parent)
     title = f'{Path(args.source).name}: {source.results.name}'
     write_text(out, report_page(title, found, log, figures_of(source, cfg, found)))
-    write_text(out.with_name(CSV_NAME), suspicions_csv(suspicions_of(found)))
+    write_text(out.with_name(CSV_NAME), suspicions_csv(found.suspicions))
     print(f'annotations to look at again: {out.with_name(CSV_NAME)}')
     print(f'report: {out}')

@@ -10,7 +10,6 @@ import numpy as np
 
 from mmlite.errors import DataError
 from mmlite.evaluation.bootstrap import Difference, same_truth
-from mmlite.evaluation.confusion import image_counts
 from mmlite.evaluation.error_types import Judged
 from mmlite.visualization import page
 from mmlite.visualization.result_report import Findings, image_figure
@@ -114,7 +113,7 @@ def comparison_page(
 
 def _changed(first: Findings, second: Findings) -> list[str]:
     """Sections of the images whose number of errors changed most."""
-    errors = [image_counts(found.judged, found.thresholds).errors for found in (first, second)]
+    errors = [found.counts.errors for found in (first, second)]
     change = errors[1] - errors[0]
     better = [i for i in np.argsort(change, kind='stable')[:IMAGES_SHOWN].tolist() if change[i] < 0]
     worse = [i for i in np.argsort(-change, kind='stable')[:IMAGES_SHOWN].tolist() if change[i] > 0]

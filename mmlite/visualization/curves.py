@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmlite.errors import DataError
+from mmlite.visualization.figures import new_figure
 from mmlite.visualization.run_log import read_lines
 
 Curves = dict[str, dict[float, float]]  # name -> {step: value}
@@ -34,9 +35,6 @@ def plot_curves(scalars_json: str | os.PathLike, out_png: str | os.PathLike) -> 
 
 def curves_figure(lines: Sequence[dict]) -> Any:
     """Returns `plot_curves` of the lines of a log as matplotlib's Figure; None for no numbers."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     training = [line for line in lines if 'iter' in line]
     validation = [line for line in lines if 'iter' not in line]
     # mmengine counts validations as it counts training: in epochs where its log has them
@@ -50,11 +48,8 @@ def curves_figure(lines: Sequence[dict]) -> Any:
     if not panels:
         return None
 
-    figure = Figure(figsize=(5 * len(panels), 3.6), dpi=110, layout='constrained')
-    FigureCanvasAgg(figure)  # no display is needed, and pyplot's global state stays untouched
-    for axes, (title, x_label, curves) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-    ):
+    figure, [row] = new_figure(5 * len(panels), 3.6, columns=len(panels))
+    for axes, (title, x_label, curves) in zip(row, panels, strict=True):
         for name, values in curves.items():
             steps = sorted(values)
             marker = 'o' if len(steps) < 30 else None  # one point makes no line
@@ -65,7 +60,6 @@ def curves_figure(lines: Sequence[dict]) -> Any:
         axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.spines[['top', 'right']].set_visible(False)
         if len(curves) > 1 or title == 'Validation':
             axes.legend(frameon=False, fontsize='small')
     return figure

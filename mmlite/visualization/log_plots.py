@@ -10,6 +10,7 @@ from statistics import median
 from mmlite.errors import ConfigError, DataError, did_you_mean
 from mmlite.files import make_folder
 from mmlite.visualization.curves import curves_of
+from mmlite.visualization.figures import new_figure
 
 Log = Sequence[dict]  # the lines of a training, see `run_log`
 
@@ -61,9 +62,6 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
         ConfigError: no training has a number of that name.
         DataError: there are neither losses nor mAPs, and no keys are given.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     known = {key for lines in runs.values() for line in lines for key in line}
     keys = keys or [key for key in ('loss', 'mAP') if any(_means(key, name) for name in known)]
     for key in keys:
@@ -74,9 +72,8 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
             )
     if not keys:
         raise DataError('the logs hold no losses and no mAP: nothing is there to be drawn')
-    figure = Figure(figsize=(5.5 * len(keys), 4), dpi=110, layout='constrained')
-    FigureCanvasAgg(figure)  # no display is needed, and pyplot's global state stays untouched
-    for axes, key in zip(figure.subplots(1, len(keys), squeeze=False)[0], keys, strict=True):
+    figure, [panels] = new_figure(5.5 * len(keys), 4, columns=len(keys))
+    for axes, key in zip(panels, keys, strict=True):
         for name, lines in runs.items():
             for curve, (steps, values) in _curves(lines, key).items():
                 label = name if curve == key or key == 'mAP' else f'{name}: {curve}'
@@ -84,7 +81,6 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
                 axes.plot(steps, values, label=label, marker=marker, markersize=3, linewidth=1.3)
         axes.set(title=key, xlabel=_unit(runs, key))
         axes.grid(alpha=0.3)
-        axes.spines[['top', 'right']].set_visible(False)
         axes.legend(frameon=False, fontsize='small')
     make_folder(out.parent)
     figure.savefig(out)

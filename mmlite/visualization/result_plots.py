@@ -1,7 +1,6 @@
 """Figures of results: precision and recall, F1, confusion, error types, calibration.
 
-Each function returns a Figure of matplotlib's, made without pyplot: no display is needed, and its
-global state stays untouched.
+Each function returns a Figure of matplotlib's.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import numpy as np
 
 from mmlite.evaluation.calibration import Calibration
 from mmlite.evaluation.class_curves import ClassCurve
+from mmlite.visualization.figures import new_figure
 
 _IN_LEGEND = 20  # classes; of more, colours cannot be told apart
 _IN_CELLS = 25  # classes whose numbers fit into the cells of a confusion matrix
@@ -49,7 +49,7 @@ def confusion_figure(matrix: np.ndarray, classes: Sequence[str]) -> Any:
     names = ['background', *classes]
     small = len(names) <= _IN_CELLS
     side = 3.0 + 0.42 * min(len(names), 40)
-    figure, axes = _figure(side + 1.2, side)
+    figure, [[axes]] = new_figure(side + 1.2, side)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label='share of the row', shrink=0.8)
@@ -67,7 +67,7 @@ def confusion_figure(matrix: np.ndarray, classes: Sequence[str]) -> Any:
 
 def errors_figure(counts: Mapping[str, int], gains: Mapping[str, float]) -> Any:
     """Bars: how many errors of each type there are, and what they cost in AP."""
-    figure, (left, right) = _figure(9, 3.2, columns=2)
+    figure, [[left, right]] = new_figure(9, 3.2, columns=2)
     names = list(counts)
     for axes, values, title in (
         (left, counts, 'Number of errors'),
@@ -84,7 +84,7 @@ def errors_figure(counts: Mapping[str, int], gains: Mapping[str, float]) -> Any:
 
 def calibration_figure(result: Calibration) -> Any:
     """Share of right detections over their score, and how many there are."""
-    figure, (left, right) = _figure(9, 3.6, columns=2)
+    figure, [[left, right]] = new_figure(9, 3.6, columns=2)
     bins = len(result.counts)
     centres = (np.arange(bins) + 0.5) / bins
     left.bar(centres, np.nan_to_num(result.precision), width=0.9 / bins, color='#4c78a8')
@@ -106,7 +106,7 @@ def _per_class(
     draw: Callable[[Any, ClassCurve, str], None],
 ) -> tuple[Any, Any]:
     """Draws the classes that have boxes, with a legend where it can be read."""
-    figure, axes = _figure(7, 4)
+    figure, [[axes]] = new_figure(7, 4)
     shown = [(c, name) for c, name in zip(curves, classes, strict=True) if c.num_gts]
     for curve, name in shown:
         draw(axes, curve, name)
@@ -114,17 +114,4 @@ def _per_class(
     axes.grid(alpha=0.3)
     if 0 < len(shown) <= _IN_LEGEND:
         axes.legend(frameon=False, fontsize='small', loc='center left', bbox_to_anchor=(1, 0.5))
-    return figure, axes
-
-
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
-    """Returns a figure of inches and its axes, or their row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=110, layout='constrained')
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns)
-    for one in np.atleast_1d(axes):
-        one.spines[['top', 'right']].set_visible(False)
     return figure, axes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from mmlite.datasets.bad_items import bad_items
 from mmlite.evaluation.calibration import calibration
 from mmlite.evaluation.class_curves import ClassCurve, ap_gains, best_thresholds, class_curves
-from mmlite.evaluation.confusion import confusion_matrix, image_counts
+from mmlite.evaluation.confusion import ImageCounts, confusion_matrix, image_counts
 from mmlite.evaluation.error_types import ERRORS, Judged, judge
 from mmlite.evaluation.results import result2bbox
 from mmlite.evaluation.suspicious import Suspicion, suspicions_csv, suspicious_labels
@@ -51,6 +52,17 @@ class Findings:
     curves: list[ClassCurve]
     thresholds: np.ndarray
 
+    @cached_property
+    def counts(self) -> ImageCounts:
+        """Of each image, at the thresholds."""
+        return image_counts(self.judged, self.thresholds)
+
+    @cached_property
+    def suspicions(self) -> list[Suspicion]:
+        """The annotations that the results contradict."""
+        names = [self.dataset.filename(i) for i in range(len(self.dataset))]
+        return suspicious_labels(self.judged, self.thresholds, names, self.dataset.classes)
+
 
 def findings(results: Sequence[Sequence[np.ndarray]], dataset: Any) -> Findings:
     """Judges results against the ground truth of the data set itself.
@@ -88,16 +100,9 @@ def report_page(
         _errors(found.judged),
         _calibration(found.judged),
         *_images(found),
-        _suspicions(suspicions_of(found)),
+        _suspicions(found.suspicions),
     ]
     return page.page(title, sections)
-
-
-def suspicions_of(found: Findings) -> list[Suspicion]:
-    """Returns the annotations that the results contradict."""
-    dataset = found.dataset
-    names = [dataset.filename(i) for i in range(len(dataset))]
-    return suspicious_labels(found.judged, found.thresholds, names, dataset.classes)
 
 
 def _summary(found: Findings, figures: Mapping[str, float]) -> str:
@@ -180,7 +185,7 @@ def _calibration(judged: Judged) -> str:
 
 
 def _images(found: Findings) -> list[str]:
-    counts = image_counts(found.judged, found.thresholds)
+    counts = found.counts
     worst = np.argsort(-counts.errors, kind='stable')[:IMAGES_SHOWN]
     worst = [i for i in worst.tolist() if counts.errors[i]]
     # the best have few errors, and of equals the one with the most boxes says most
@@ -198,7 +203,7 @@ def _images(found: Findings) -> list[str]:
 
 def image_figure(found: Findings, i: int, note: str = '') -> str:
     """Returns image i as HTML: its boxes beside the detections at the classes' best thresholds."""
-    counts = image_counts(found.judged, found.thresholds)
+    counts = found.counts
     name = Path(found.dataset.filename(i)).name
     caption = (
         f'{name}: {counts.right[i]} found, {counts.wrong[i]} wrong, {counts.missed[i]} missed{note}'
