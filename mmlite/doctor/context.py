@@ -13,7 +13,7 @@ from torch import nn
 
 from mmlite.arrays import evenly_spread
 from mmlite.datasets import build_dataset
-from mmlite.datasets.loader import kept_random_state, seed_sample
+from mmlite.datasets.loader import SeededIndex
 from mmlite.engine.checkpoint import load_checkpoint
 from mmlite.engine.checks import check_config
 from mmlite.engine.random_state import seed_generators
@@ -107,7 +107,8 @@ class Context:
     @part
     def test(self) -> Any:
         """The data set of the test; the same object as `val` where the config has one twice."""
-        if self.cfg.get('test_dataloader') in (None, self.cfg.get('val_dataloader')):
+        val, test = (self.cfg.get(f'{name}_dataloader') for name in ('val', 'test'))
+        if not val or test in (None, val):
             return self.val
         return self._dataset('test_dataloader')
 
@@ -143,9 +144,4 @@ class Context:
 
 def samples(dataset: Any, inds: list[int]) -> list[dict]:
     """Returns these samples through the pipeline; the same ones each time."""
-    found = []
-    with kept_random_state():
-        for i in inds:
-            seed_sample(i)
-            found.append(dataset[i])
-    return found
+    return dataset.__getitems__([SeededIndex(i, i) for i in inds])

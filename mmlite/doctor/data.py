@@ -189,7 +189,7 @@ def _same_content(train: set[str], tested: set[str], limit: int | None) -> list[
     for file in train:
         by_size[_size(file)].append(file)
     alike = [file for file in sorted(tested) if _size(file) in by_size][:limit]
-    digests = {_digest(twin) for file in alike for twin in by_size[_size(file)]}
+    digests = {_digest(twin) for size in {_size(file) for file in alike} for twin in by_size[size]}
     return [file for file in alike if _digest(file) in digests]
 
 

@@ -147,6 +147,8 @@ def coder(context: Context) -> list[Finding]:
     worst, wanted, found = 0.0, 0, 0
     for example in examples(context):
         pos = example.assigned >= 0
+        if not pos.any():
+            continue
         matched = example.gt_bboxes[example.assigned[pos]]
         deltas = head.bbox_coder.encode(example.priors[pos], matched)
         decoded = head.bbox_coder.decode(example.priors[pos], deltas)

@@ -16,11 +16,11 @@ from torch import nn
 from mmlite.doctor.context import FEW, Context
 from mmlite.doctor.finding import Finding, error, ok, skipped, warning
 from mmlite.doctor.training import Length
-from mmlite.engine.prepare_model import for_one_process
+from mmlite.engine.prepare_model import for_one_process, prepared_optim_wrapper
 from mmlite.evaluation import build_metrics, evaluate_results
+from mmlite.evaluation.results import bbox2result
 from mmlite.parallel import MMDataParallel, unwrapped
 from mmlite.parallel.steps import parse_losses
-from mmlite.registry import OPTIM_WRAPPERS
 
 _PERFECT, _NEARLY = 0.999, 0.95  # mAP of the truth; twice the same box costs a little
 _STEPS, _WARM_UP = 60, 10  # of the training in small
@@ -51,11 +51,7 @@ def ground_truth(context: Context) -> list[Finding]:
 
 def _as_results(ann: dict[str, np.ndarray], dataset: Any) -> list[np.ndarray]:
     """The boxes of an image as its detections, each with the score 1."""
-    rows = np.concatenate([ann['bboxes'], np.ones((len(ann['bboxes']), 1))], axis=1)
-    return [
-        rows[ann['labels'] == label].astype(np.float32)
-        for label in range(1, len(dataset.classes) + 1)
-    ]
+    return bbox2result(dict(ann, scores=np.ones(len(ann['labels']))), len(dataset.classes))
 
 
 def _figures(context: Context, results: list[list[np.ndarray]]) -> dict[str, float]:
@@ -124,10 +120,7 @@ def evaluation(context: Context) -> list[Finding]:
         limits = np.array([width, height] * 2) + _OUTSIDE
         outside += int((det['bboxes'] > limits).any(axis=1).sum())
         count += len(det['bboxes'])
-        rows = np.concatenate([det['bboxes'], det['scores'][:, None]], axis=1)
-        results[meta['img_id']] = [
-            rows[det['labels'] == label] for label in range(1, len(context.val.classes) + 1)
-        ]
+        results[meta['img_id']] = bbox2result(det, len(context.val.classes))
     figures = _figures(context, results)
     shown = ', '.join(f'{name} {value:.3g}' for name, value in list(figures.items())[:3])
     evidence = f'{count} detections in {len(detections)} images, before any training; {shown}'
@@ -181,6 +174,5 @@ def _model(context: Context) -> MMDataParallel:
 
 
 def _optim_wrapper(context: Context, model: nn.Module) -> OptimWrapper:
-    cfg = context.checked.optim_wrapper
-    cls = OPTIM_WRAPPERS.find(cfg.get('type', 'OptimWrapper'), 'optim_wrapper')
-    return build_optim_wrapper(model, ConfigDict(cfg, type=cls, accumulative_counts=1))
+    cfg = prepared_optim_wrapper(context.checked.optim_wrapper)
+    return build_optim_wrapper(model, ConfigDict(cfg, accumulative_counts=1))

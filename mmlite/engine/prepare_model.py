@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
@@ -15,7 +16,7 @@ from torch import nn
 from mmlite.errors import ConfigError
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.parallel.distributed import average_in_rank_order
-from mmlite.registry import OPTIMIZERS, parameters_of
+from mmlite.registry import OPTIM_WRAPPERS, OPTIMIZERS, parameters_of
 
 
 def for_one_process(model: nn.Module, gpu_ids: list[int] | None = None) -> MMDataParallel:
@@ -83,6 +84,18 @@ def compile_parts(detector: nn.Module, options: bool | Mapping) -> None:
     for part in (detector.backbone, detector.neck, detector.bbox_head):
         if part is not None:
             part.compile(**({} if options is True else options))
+
+
+def prepared_optim_wrapper(cfg: Mapping) -> ConfigDict:
+    """Returns an `optim_wrapper` as mmengine builds it: with its class, mmlite's own where there is
+    one of that name, and its optimiser fused on a GPU.
+    """
+    cfg = ConfigDict(cfg)
+    if isinstance(cfg.get('type'), str):
+        cfg['type'] = OPTIM_WRAPPERS.find(cfg['type'], 'optim_wrapper')
+    if isinstance(cfg.get('optimizer'), dict):
+        cfg['optimizer'] = fused_on_gpu(cfg['optimizer'])
+    return cfg
 
 
 def fused_on_gpu(optimizer: Mapping) -> dict:

@@ -48,7 +48,7 @@ from mmlite.engine.prepare_model import (
     compile_parts,
     for_one_process,
     for_several_processes,
-    fused_on_gpu,
+    prepared_optim_wrapper,
 )
 from mmlite.engine.random_state import seed_generators, set_random_state
 from mmlite.engine.resume import check_can_be_resumed, resumed_position
@@ -61,7 +61,7 @@ from mmlite.engine.run_state import (
 )
 from mmlite.evaluation import build_metrics
 from mmlite.models.layers import prepare_for_inference
-from mmlite.registry import HOOKS, LOOPS, OPTIM_WRAPPERS, VISUALIZERS
+from mmlite.registry import HOOKS, LOOPS, VISUALIZERS
 from mmlite.version import __version__
 
 STAGES = ('train', 'val', 'test')
@@ -84,6 +84,12 @@ OWN_HOOKS = dict(
     same_buffers=dict(type='SameBuffersHook'),
     pictures=dict(type='RunPicturesHook'),
 )
+
+
+def own_hooks(custom_hooks: Sequence[Hook | dict]) -> dict[str, dict]:
+    """Returns those of OWN_HOOKS that a config does not have among its `custom_hooks`."""
+    named = [hook.get('type') for hook in custom_hooks if isinstance(hook, dict)]
+    return {name: hook for name, hook in OWN_HOOKS.items() if hook['type'] not in named}
 
 
 class Runner(mmengine.runner.Runner):
@@ -230,8 +236,7 @@ class Runner(mmengine.runner.Runner):
 
         One that the config has among its `custom_hooks` is not added again.
         """
-        named = [hook.get('type') for hook in custom_hooks or [] if isinstance(hook, dict)]
-        own = {name: hook for name, hook in OWN_HOOKS.items() if hook['type'] not in named}
+        own = own_hooks(custom_hooks or [])
         super().register_hooks({**own, **(default_hooks or {})}, custom_hooks)
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
@@ -251,12 +256,8 @@ class Runner(mmengine.runner.Runner):
 
     def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
         """Builds the optimiser, in mmlite's own wrapper where there is one of that name."""
-        if isinstance(optim_wrapper, dict) and isinstance(optim_wrapper.get('type'), str):
-            cls = OPTIM_WRAPPERS.find(optim_wrapper['type'], 'optim_wrapper')
-            optim_wrapper = ConfigDict(optim_wrapper, type=cls)
-        if isinstance(optim_wrapper, dict) and isinstance(optim_wrapper.get('optimizer'), dict):
-            optimizer = fused_on_gpu(optim_wrapper['optimizer'])
-            optim_wrapper = ConfigDict(optim_wrapper, optimizer=optimizer)
+        if isinstance(optim_wrapper, dict):
+            optim_wrapper = prepared_optim_wrapper(optim_wrapper)
         return super().build_optim_wrapper(optim_wrapper)
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:

@@ -139,8 +139,8 @@ class _Reader:
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self.assign(target, self.line(value))
             case ast.AugAssign(target=target, op=op, value=value):
-                old = ast.copy_location(ast.parse(ast.unparse(target), mode='eval').body, target)
-                self.assign(target, self.line(ast.copy_location(ast.BinOp(old, op, value), node)))
+                sum_of_both = ast.copy_location(ast.BinOp(target, op, value), node)
+                self.assign(target, self.line(sum_of_both))
             case ast.Expr(ast.Call(ast.Attribute(value=owner, attr='update'), args=[new])):
                 self.assign(owner, _merge(self.line(owner), self.line(new)))
             case ast.If() | ast.For() | ast.While() | ast.With() | ast.Try():
@@ -153,8 +153,8 @@ class _Reader:
             return
         step = _step(target)
         if step is None:
-            for name in _names_in(target):  # a, b = ...
-                self.names[name] = line
+            for name in _assigned(target):  # a, b = ...
+                self.names[name.id] = line
             return
         owner = self.line(target.value)
         if owner.children is not None:
@@ -228,13 +228,9 @@ def _constant(node: ast.expr) -> str:
     return str(node.value) if isinstance(node, ast.Constant) else ast.unparse(node)
 
 
-def _assigned(statement: ast.stmt) -> list[ast.Name]:
+def _assigned(statement: ast.AST) -> list[ast.Name]:
     return [
         node
         for node in ast.walk(statement)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     ]
-
-
-def _names_in(target: ast.expr) -> list[str]:
-    return [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]

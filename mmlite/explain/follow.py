@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from mmengine.config import Config
 from torch import nn
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader
 from mmlite.config import load_config
 from mmlite.datasets import build_dataloader
 from mmlite.engine.checks import check_config, check_head_against_data
+from mmlite.engine.prepare_model import for_one_process
 from mmlite.engine.random_state import seed_generators
 from mmlite.explain.head import head_hops, watch_model
 from mmlite.explain.hop import Hop
@@ -27,6 +29,7 @@ from mmlite.explain.testing import test_hops
 from mmlite.explain.unread import Unread, unread_keys
 from mmlite.models import build_detector
 from mmlite.models.base_module import BaseModule
+from mmlite.models.fit import check_parts_fit
 from mmlite.parallel import MMDataParallel
 
 Loader = Callable[[nn.Module], object]  # fills a detector
@@ -54,25 +57,30 @@ def follow(
     seed_generators(seed)
     with _quiet():
         detector = build_detector(cfg.model)
+        check_parts_fit(cfg.model)
         loader = build_dataloader(cfg.train_dataloader, seed, 'train_dataloader', debug=True)
         check_head_against_data(detector, loader.dataset, 'train_dataloader.dataset')
         load_weights(detector)
         gpu_ids = cfg.get('gpu_ids')  # replicas on several would hide what they are given
-        wrapper = MMDataParallel(detector, device_ids=gpu_ids and gpu_ids[:1])
+        wrapper = for_one_process(detector, gpu_ids and gpu_ids[:1])
         names = [name for name, _ in wrapper.named_parameters()]
         hops = [config_hop(origins, unread_keys(origins.without_flags, names))]
-        hops += _data_hops(loader, origins)
+        indices = next(iter(loader.batch_sampler))
+        samples = loader.dataset.__getitems__(indices)
+        hops += _data_hops(loader.dataset, indices, samples[0], origins)
         weights = copy.deepcopy(detector.state_dict())
-        hops += _training_hops(cfg, wrapper, loader)
+        hops += _training_hops(cfg, wrapper, loader, loader.collate_fn(samples))
         if cfg.get('test_dataloader'):
             detector.load_state_dict(weights)  # those before the step
             hops += test_hops(cfg, wrapper, seed)
     return hops
 
 
-def _training_hops(cfg: Config, wrapper: MMDataParallel, loader: DataLoader) -> list[Hop]:
+def _training_hops(
+    cfg: Config, wrapper: MMDataParallel, loader: DataLoader, batch: dict[str, Any]
+) -> list[Hop]:
     """Rows 5 to 12 of the first batch."""
-    detector, batch = wrapper.module, next(iter(loader))
+    detector = wrapper.module
     optimiser = build_optimiser(cfg, wrapper)
     scattered, hop = scatter_hop(batch, wrapper)
     hops = [collate_hop(batch, loader.collate_fn), hop]
@@ -108,20 +116,20 @@ def config_hop(origins: Origins, unread: list[Unread]) -> Hop:
     return hop
 
 
-def _data_hops(loader: DataLoader, origins: Origins) -> list[Hop]:
+def _data_hops(
+    dataset: Any, indices: Sequence[Any], sample: dict[str, Any], origins: Origins
+) -> list[Hop]:
     """Rows 2 to 4 of the first sample of the first batch."""
     at = 'train_dataloader.dataset'
-    indices = next(iter(loader.batch_sampler))
     first = indices[0]
-    sample = loader.dataset.__getitems__([first])[0]
-    hop = dataset_hop(loader.dataset, int(first), at)
+    hop = dataset_hop(dataset, int(first), at)
     hop.notes.append(f'the first batch of the run has the samples {[int(i) for i in indices]}')
 
     def origin(key: str) -> str:
         settings = origins.settings(key)
         return settings[-1].where if settings else ''
 
-    hops = transform_hops(loader.dataset, int(first), first.seed, at, origin, sample)
+    hops = transform_hops(dataset, int(first), first.seed, at, origin, sample)
     return [hop, *hops]
 
 

@@ -6,27 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import Tensor, nn
 
 from mmlite.engine.loops import EpochBasedTrainLoop
-from mmlite.engine.runner import OWN_HOOKS
+from mmlite.engine.prepare_model import prepared_optim_wrapper
+from mmlite.engine.runner import own_hooks
 from mmlite.explain.hop import Hop, Value
 from mmlite.explain.places import place
 from mmlite.parallel import MMDataParallel
-from mmlite.registry import HOOKS, OPTIM_WRAPPERS
+from mmlite.registry import HOOKS
 
 _STAGES = ('before_train_epoch', 'before_train_iter', 'after_train_iter', 'after_train_epoch')
 
 
 def build_optimiser(cfg: Config, wrapper: MMDataParallel) -> OptimWrapper:
     """Builds the OptimWrapper of a config, as the Runner does."""
-    part = ConfigDict(cfg.optim_wrapper)
-    if isinstance(part.get('type'), str):
-        part['type'] = OPTIM_WRAPPERS.find(part['type'], 'optim_wrapper')
-    return build_optim_wrapper(wrapper, part)
+    return build_optim_wrapper(wrapper, prepared_optim_wrapper(cfg.optim_wrapper))
 
 
 class StepWatch:
@@ -93,10 +91,11 @@ def step_hop(cfg: Config, optimiser: OptimWrapper, watch: StepWatch) -> Hop:
 def hook_table(cfg: Mapping[str, Any]) -> list[Sequence[Any]]:
     """Returns the hooks of a training and what they do in an iteration or an epoch."""
     rows: list[Sequence[Any]] = [('hook', 'from', 'called', 'who')]
-    default = dict(cfg.get('default_hooks') or {})
-    own = [(f'added: {name}', hook) for name, hook in OWN_HOOKS.items() if name not in default]
+    default, listed = dict(cfg.get('default_hooks') or {}), cfg.get('custom_hooks') or []
+    added = own_hooks(listed)
+    own = [(f'added: {name}', hook) for name, hook in added.items() if name not in default]
     parts = [(f'default_hooks.{name}', hook) for name, hook in default.items()]
-    custom = [(f'custom_hooks.{i}', v) for i, v in enumerate(cfg.get('custom_hooks') or [])]
+    custom = [(f'custom_hooks.{i}', hook) for i, hook in enumerate(listed)]
     for source, part in [*own, *parts, *custom]:
         if part is None:
             continue

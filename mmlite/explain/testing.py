@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from mmlite.datasets import build_dataloader
 from mmlite.evaluation import build_metrics
 from mmlite.evaluation.results import bbox2result
-from mmlite.explain import views
 from mmlite.explain.head import watch_model
 from mmlite.explain.hop import Hop, describe
 from mmlite.explain.places import place
 from mmlite.explain.recorder import Recorder
 from mmlite.parallel import MMDataParallel, unwrapped
 from mmlite.parallel.steps import Steps
+from mmlite.visualization.pictures import drawn_image
 
 Detections = dict[str, Tensor]  # of one image
 
@@ -26,8 +26,9 @@ Detections = dict[str, Tensor]  # of one image
 def test_hops(cfg: Config, wrapper: MMDataParallel, seed: int) -> list[Hop]:
     """Rows 13 to 15 of the first batch of the test set."""
     loader = build_dataloader(cfg.test_dataloader, seed, 'test_dataloader', debug=True)
-    indices = [int(i) for i in next(iter(loader.batch_sampler))]
-    batch = next(iter(loader))
+    drawn = next(iter(loader.batch_sampler))
+    batch = loader.collate_fn(loader.dataset.__getitems__(drawn))
+    indices = [int(i) for i in drawn]
     detector = wrapper.module
     wrapper.eval()
     with Recorder() as recorder:
@@ -66,16 +67,15 @@ def _predict_hop(
     for i, det in enumerate(dets[:4]):
         units = dict(bboxes='xyxy, original pixels', labels='1..C')
         hop.values += [describe(f'image {i}: {k}', v, units.get(k, '')) for k, v in det.items()]
-    cfg = {key: value for key, value in getattr(head, 'test_cfg', {}).items()}
+    cfg = dict(getattr(head, 'test_cfg', {}))
     hop.notes = [
         f'test pipeline: {", ".join(steps)}',
         f'scores -> candidates -> decode -> NMS, with {cfg}; boxes / scale_factor '
         f'(w, h, w, h) = {np.asarray(metas[0]["scale_factor"]).tolist()} for image 0',
     ]
     for i, index in enumerate(indices[:4]):
-        picture = views.original_picture(dataset, index)
-        truth = dataset.get_ann_info(index)
-        drawn = views.detections_picture(picture, dets[i], truth, dataset.classes)
+        best = {key: value[:20].cpu() for key, value in dets[i].items()}
+        drawn = drawn_image(dataset, index, best, score_thr=0)
         hop.pictures.append((f'image {index}: the 20 best (solid), ground truth (dashes)', drawn))
     return hop
 

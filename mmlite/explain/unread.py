@@ -20,7 +20,6 @@ _BESIDE = {
     'default_hooks': ('priority',),
     'custom_hooks': ('priority',),
     'param_scheduler': ('convert_to_iter_based',),
-    'optim_wrapper': ('constructor', 'paramwise_cfg'),
 }
 _ALWAYS = ('type', '_scope_')
 # looked up at the top beside the sections

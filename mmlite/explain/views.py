@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 from torch import Tensor, nn
 
-from mmlite.datasets.encoded_image import read_image
 from mmlite.datasets.transforms import inverse_transform
-from mmlite.visualization import class_colour, contact_sheet, draw_detections, draw_ground_truth
+from mmlite.visualization import class_colour, contact_sheet, draw_ground_truth
 from mmlite.visualization.pictures import enlarged
 
 Picture = tuple[str, np.ndarray]  # caption, (h, w, 3) BGR uint8
@@ -94,21 +93,3 @@ def positives_picture(
     for box, gt in zip((priors * zoom).round().int().tolist(), matched_gt, strict=True):
         cv2.rectangle(img, box[:2], box[2:], class_colour(gt + 1), 1)
     return draw_ground_truth(img, gt_bboxes.cpu() * zoom, gt_labels.cpu(), classes)
-
-
-def detections_picture(
-    img: np.ndarray, det: Mapping[str, Tensor], truth: Mapping[str, Any], classes: Sequence[str]
-) -> np.ndarray:
-    """Draws the 20 best detections of an image over its ground truth."""
-    img, zoom = enlarged(img)
-    img = draw_ground_truth(img, np.asarray(truth['bboxes']) * zoom, truth['labels'], classes)
-    best = {key: value[:20].cpu() for key, value in det.items()}
-    return draw_detections(
-        img, best['bboxes'] * zoom, best['labels'], best['scores'], classes, score_thr=0
-    )
-
-
-def original_picture(dataset: Any, i: int) -> np.ndarray:
-    """Returns image i of a data set as it is on the disk, (h, w, 3) BGR."""
-    info = dataset.get_data_info(i)
-    return read_image(info['filename'], annotated_size=(info['width'], info['height']))

@@ -48,6 +48,19 @@ def test_the_lines_are_those_of_the_code(explained: tuple[Ended, Path]) -> None:
         assert text.lstrip().startswith(('def ', 'class ')), f'{file}:{line}: {text}'
 
 
+def test_a_sampler_without_an_end() -> None:
+    sampler = "train_dataloader.sampler=dict(type='InfiniteSampler', shuffle=True)"
+    ended = cli('explain', TINY, '--cfg-options', sampler)
+    assert ended.status == 0, ended.err
+    assert '--- 15  The metric' in ended.out
+
+
+def test_parts_that_do_not_fit_are_refused_as_in_training() -> None:
+    ended = cli('explain', TINY, '--cfg-options', 'model.bbox_head.in_channels=(7,7,7)')
+    assert ended.status == 2
+    assert 'in_channels' in ended.err and 'Traceback' not in ended.err
+
+
 def test_what_the_hops_say(explained: tuple[Ended, Path]) -> None:
     hops = dict(re.findall(r'^--- (\S+) (.*?)(?=^--- |\Z)', explained[0].out, re.M | re.S))
     assert re.search(r'img .*240 x 320 x 3 .*uint8 .*HWC .*BGR', hops['3.1'])

@@ -8,7 +8,7 @@ import pytest
 
 from mmlite.config import load_config
 from mmlite.datasets.demo import draw_demo_set
-from mmlite.doctor import QUESTIONS
+from mmlite.doctor import QUESTIONS, data
 from mmlite.doctor.context import Context
 from mmlite.doctor.examine import CHECKS, examine
 from mmlite.doctor.finding import Finding
@@ -53,6 +53,31 @@ def test_the_demos_are_clean(name: str) -> None:
     cfg = load_config(CHECKOUT / f'configs/{name}/{name}_demo.py', few)
     cfg.test_dataloader = cfg.val_dataloader
     assert wrong(list(examine(Context(cfg, seconds=600), only=QUICK))) == []
+
+
+def test_data_for_testing_alone_are_read_once() -> None:
+    cfg = load_config(TINY)
+    cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
+    context = Context(cfg)
+    assert context.test is context.val
+
+
+def test_files_of_equal_size_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [str(tmp_path / f'{number}.bmp') for number in range(6)]
+    for number, name in enumerate(names):
+        Path(name).write_bytes(bytes([number % 5]))  # the last is a copy of the first
+    read: list[str] = []
+    digest = data._digest
+    monkeypatch.setattr(data, '_digest', lambda file: read.append(file) or digest(file))
+    assert data._same_content(set(names[:3]), set(names[3:]), None) == [names[5]]
+    assert len(read) == 6
+
+
+def test_images_without_a_positive_prior_are_left_out() -> None:
+    cfg = load_config(TINY, ['model.train_cfg.assigner.pos_iou_thr=0.999'])
+    cfg.model.train_cfg.assigner.update(neg_iou_thr=0.999, match_low_quality=False)
+    findings = list(examine(Context(cfg), only=['coder']))
+    assert not any('Error' in str(finding) for finding in findings)
 
 
 def test_files_in_voc_layout_are_clean(voc: Path) -> None:

@@ -37,6 +37,13 @@ model.update(dict(neck=None))
 """
 
 
+def test_an_item_and_a_name_at_once_leave_the_dict_alone(tmp_path: Path) -> None:
+    (tmp_path / 'c.py').write_text("model = dict(a=1)\nmodel['b'], size = 1, 2\n")
+    lines = ConfigLines(tmp_path / 'c.py')
+    assert history(lines, 'model.a') == [('c.py', 1)]
+    assert history(lines, 'size') == [('c.py', 2)]
+
+
 @pytest.fixture
 def leaf(tmp_path: Path) -> ConfigLines:
     (tmp_path / 'base.py').write_text(BASE)

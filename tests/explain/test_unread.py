@@ -26,6 +26,7 @@ def test_the_configs_hold_nothing_that_is_not_read(path: Path) -> None:
         'a_name_of_no_section',
         'env_cfg.cudnn_bench',
         'auto_scale_lr.enabled',
+        'optim_wrapper.optimizer.paramwise_cfg',
         'optim_wrapper.paramwise_cfg.norm_decay',
         'model.train_cfg.pos_weight',  # mmdet's, accepted with the one value that it had
         'model.bbox_head.reg_decoded_bbox',
