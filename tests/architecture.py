@@ -29,7 +29,7 @@ LAYERS = {
     'classes by their names': ('registry', 'plugins'),
     'boxes, as pure functions': ('ops',),
     'ground, free to all': (
-        *('errors', 'files', 'version', '__init__', 'arrays', 'collector', 'inert'),
+        *('errors', 'files', 'version', '__init__', 'arrays', 'collector', 'quiet', 'inert'),
         *('argument_types', 'config_text', 'config_files', 'torchvision_ops'),
     ),
 }

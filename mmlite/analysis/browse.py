@@ -17,9 +17,8 @@ from mmlite.datasets.transforms import Compose, inverse_transform
 from mmlite.datasets.transforms.geometry import flip_bboxes
 from mmlite.datasets.transforms.normalize import denormalize_image
 from mmlite.datasets.wrappers import DatasetWrapper
-from mmlite.models.preprocessor import DetDataPreprocessor
+from mmlite.models.preprocessor import build_preprocessor
 from mmlite.parallel import DataContainer, collate, scatter
-from mmlite.registry import TASK_UTILS
 from mmlite.visualization.drawing import draw_detections, draw_ground_truth
 from mmlite.visualization.pictures import enlarged
 
@@ -58,11 +57,8 @@ def _view(dataset: Any, i: int, sample: dict, preprocessor: nn.Module) -> np.nda
 
 def _normalisation(preprocessor: nn.Module) -> dict[str, Any]:
     """What the preprocessor did to the pixels; it holds numbers for pixels of 0-255."""
-    swaps = getattr(preprocessor, 'bgr_to_rgb', False)
-    if getattr(preprocessor, 'normalises', False):
-        mean, std = (getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std'))
-        return dict(mean=mean, std=std, to_rgb=swaps)
-    return dict(mean=(0, 0, 0), std=(1, 1, 1), to_rgb=swaps)
+    mean, std = getattr(preprocessor, 'mean_std', None) or ((0, 0, 0), (1, 1, 1))
+    return dict(mean=mean, std=std, to_rgb=getattr(preprocessor, 'bgr_to_rgb', False))
 
 
 def _boxes_of(dataset: Any, i: int, batch: Mapping, meta: Mapping) -> dict[str, np.ndarray]:
@@ -187,5 +183,4 @@ def _size(picture: np.ndarray) -> str:
 
 def preprocessor_of(model: Mapping | None) -> nn.Module:
     """Builds the preprocessor of a config's model; one that changes nothing where it has none."""
-    cfg = (model or {}).get('data_preprocessor')
-    return TASK_UTILS.build(cfg).eval() if cfg else DetDataPreprocessor()
+    return build_preprocessor((model or {}).get('data_preprocessor')).eval()

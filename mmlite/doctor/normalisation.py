@@ -78,10 +78,10 @@ def _normalisation(detector: nn.Module, samples: list[dict]) -> Normalisation:
         if flipped:
             mean, std = mean[::-1], std[::-1]
         return Normalisation(mean, std, bool(norm['to_rgb']) != flipped, 'Normalize')
-    if not getattr(preprocessor, 'normalises', False):
+    own = getattr(preprocessor, 'mean_std', None)
+    if own is None:
         return Normalisation(None, None, flipped, '')
-    mean, std = (tuple(getattr(preprocessor, name).flatten().tolist()) for name in ('mean', 'std'))
-    return Normalisation(mean, std, flipped, 'model.data_preprocessor')
+    return Normalisation(*own, flipped, 'model.data_preprocessor')
 
 
 def _order(found: Normalisation) -> Finding:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -31,6 +29,7 @@ from mmlite.models import build_detector
 from mmlite.models.base_module import BaseModule
 from mmlite.models.fit import check_parts_fit
 from mmlite.parallel import MMDataParallel
+from mmlite.quiet import quiet_log
 
 Loader = Callable[[nn.Module], object]  # fills a detector
 
@@ -55,7 +54,7 @@ def follow(
     check_config(cfg, 'train')
     seed = (cfg.get('randomness') or {}).get('seed') or 0
     seed_generators(seed)
-    with _quiet():
+    with quiet_log():
         detector = build_detector(cfg.model)
         check_parts_fit(cfg.model)
         loader = build_dataloader(cfg.train_dataloader, seed, 'train_dataloader', debug=True)
@@ -131,13 +130,3 @@ def _data_hops(
 
     hops = transform_hops(dataset, int(first), first.seed, at, origin, sample)
     return [hop, *hops]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the log of what runs out of the report."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)

@@ -76,8 +76,9 @@ def preprocessor_hop(recorder: Recorder, detector: nn.Module) -> Hop:
         for key, layout in (('batch_input_shape', 'h, w'), ('pad_shape', 'h, w, c'))
         if key in meta
     ]
-    if getattr(preprocessor, 'normalises', False):
-        mean, std = (getattr(preprocessor, key).flatten().tolist() for key in ('mean', 'std'))
+    norm = getattr(preprocessor, 'mean_std', None)
+    if norm is not None:
+        mean, std = norm
         swapped = 'BGR to RGB, then ' if preprocessor.bgr_to_rgb else ''
         hop.notes.append(
             f'{swapped}(img - {_numbers(mean)}) / {_numbers(std)}; padding is '

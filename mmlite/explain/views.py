@@ -35,12 +35,11 @@ def input_pictures(
     img: Tensor, metas: Sequence[Mapping[str, Any]], preprocessor: nn.Module
 ) -> list[np.ndarray]:
     """Returns the pictures of the network's input, with the normalisation undone."""
-    if not getattr(preprocessor, 'normalises', False):
+    norm = getattr(preprocessor, 'mean_std', None)
+    if norm is None:
         flipped = img.flip(1) if getattr(preprocessor, 'bgr_to_rgb', False) else img
         return batch_pictures(flipped, metas)
-    mean, std = (getattr(preprocessor, key).flatten().tolist() for key in ('mean', 'std'))
-    to_rgb = preprocessor.bgr_to_rgb
-    return [inverse_transform(one, None, mean, std, to_rgb) for one in img]
+    return [inverse_transform(one, None, *norm, preprocessor.bgr_to_rgb) for one in img]
 
 
 def raw_picture(img: Tensor) -> np.ndarray:

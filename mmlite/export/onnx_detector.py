@@ -57,13 +57,10 @@ class OnnxDetector:
         missing = (self.batch_size or len(imgs)) - len(imgs)  # a fixed batch is filled up
         batch, shapes = (np.concatenate([a, a[:1].repeat(missing, 0)]) for a in (batch, shapes))
         bboxes, scores, labels = self._best(batch, shapes)
+        counts = (scores[: len(imgs)] > 0).sum(axis=1)
         return [
-            Detections(
-                bboxes[i, : (scores[i] > 0).sum()] / factors[i],
-                *(a[i, : (scores[i] > 0).sum()] for a in (scores, labels)),
-                self.classes,
-            )
-            for i in range(len(imgs))
+            Detections(bboxes[i, :n] / factors[i], scores[i, :n], labels[i, :n], self.classes)
+            for i, n in enumerate(counts)
         ]
 
     def _best(self, batch: np.ndarray, shapes: np.ndarray) -> Sequence[np.ndarray]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,7 @@ from mmlite.errors import ConfigError, DataError
 from mmlite.export.network import ExportNetwork
 from mmlite.export.preprocessing import Preprocessing
 from mmlite.files import whole_file
+from mmlite.quiet import quiet_log
 from mmlite.version import __version__
 
 WITH_NMS = ('bboxes', 'scores', 'labels')
@@ -149,14 +150,9 @@ def _describe(model: Any, description: Mapping[str, Any]) -> None:
         entry.key, entry.value = key, json.dumps(value, ensure_ascii=False)
 
 
-class _quietly(warnings.catch_warnings):
+@contextmanager
+def _quietly() -> Iterator[None]:
     """The exporter tells much that its users can do nothing about."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
+    with warnings.catch_warnings(), quiet_log():
         warnings.simplefilter('ignore')
-        logging.disable(logging.WARNING)
-
-    def __exit__(self, *error: object) -> None:
-        logging.disable(logging.NOTSET)
-        super().__exit__(*error)
+        yield

@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.config import Config
 
-from mmlite.datasets.transforms.geometry import INTERPOLATIONS
+from mmlite.datasets.transforms.geometry import resize_image, scaled_size
 from mmlite.errors import ConfigError
-from mmlite.models.preprocessor import DetDataPreprocessor
-from mmlite.registry import TASK_UTILS, TRANSFORMS, without_scope
+from mmlite.models.preprocessor import DetDataPreprocessor, build_preprocessor
+from mmlite.registry import TRANSFORMS, without_scope
 
 # steps that are not about pixels
 _PASSED_OVER = ('LoadAnnotations', 'DefaultFormatBundle', 'Collect', 'PackDetInputs')
@@ -62,7 +61,7 @@ class Preprocessing:
         """
         height, width = img.shape[:2]
         w, h = self._new_size(width, height)
-        picture = cv2.resize(img, (w, h), interpolation=INTERPOLATIONS[self.interpolation])
+        picture = resize_image(img, (w, h), self.interpolation)
         if self.to_rgb:
             picture = picture[..., ::-1]
         picture = (picture.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
@@ -74,9 +73,8 @@ class Preprocessing:
         if not self.keep_ratio:
             return self.fit
         ratio = min(self.fit[0] / width, self.fit[1] / height)
-        sides = (int(side * ratio + 0.5) for side in (width, height))
-        w, h = (max(1, min(new, most)) for new, most in zip(sides, self.fit, strict=True))
-        return w, h
+        w, h = scaled_size(width, height, (ratio, ratio))
+        return min(w, self.fit[0]), min(h, self.fit[1])
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
@@ -107,9 +105,7 @@ def preprocessing_of(cfg: Config, size: tuple[int, int] | None = None) -> Prepro
         steps[kind] = TRANSFORMS.build(step, at=f'{at}[{i}]')
     if 'Resize' not in steps or steps['Resize'].scale is None:
         raise ConfigError(f'{at}: a Resize with a scale is expected, which says the size of input')
-    preprocessor = TASK_UTILS.build(
-        cfg.model.get('data_preprocessor') or dict(type='DetDataPreprocessor')
-    )
+    preprocessor = build_preprocessor(cfg.model.get('data_preprocessor'))
     norm = _normalisation(steps, preprocessor, at)
     divisor = preprocessor.pad_size_divisor
     if 'Pad' in steps:
@@ -133,9 +129,7 @@ def _normalisation(steps: dict, preprocessor: DetDataPreprocessor, at: str) -> d
         norm = steps['Normalize'].config
         mean, std = (tuple(v * norm['scale'] for v in norm[key]) for key in ('mean', 'std'))
         return dict(to_rgb=norm['to_rgb'], mean=mean, std=std)
-    mean, std = (0.0,) * 3, (1.0,) * 3
-    if preprocessor.normalises:
-        mean, std = (tuple(t.flatten().tolist()) for t in (preprocessor.mean, preprocessor.std))
+    mean, std = preprocessor.mean_std or ((0.0,) * 3, (1.0,) * 3)
     return dict(to_rgb=preprocessor.bgr_to_rgb, mean=mean, std=std)
 
 

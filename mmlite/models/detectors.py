@@ -8,7 +8,8 @@ from torch import Tensor
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.inert import INERT_TRAIN_CFG
 from mmlite.models.base_module import BaseModule
-from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS, TASK_UTILS
+from mmlite.models.preprocessor import build_preprocessor
+from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS
 
 # train_cfg keys of mmdet 3.x that the heads read
 _TRAIN_KEYS = ('assigner', 'neg_pos_ratio', 'smoothl1_beta')
@@ -43,9 +44,7 @@ class SingleStageDetector(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         _check_train_cfg(train_cfg or {})
-        self.data_preprocessor = TASK_UTILS.build(
-            data_preprocessor or dict(type='DetDataPreprocessor')
-        )
+        self.data_preprocessor = build_preprocessor(data_preprocessor)
         self.backbone = BACKBONES.build(backbone)
         self.neck = NECKS.build(neck) if neck is not None else None
         self.bbox_head = HEADS.build(bbox_head, dict(train_cfg=train_cfg, test_cfg=test_cfg))

@@ -54,6 +54,13 @@ class DetDataPreprocessor(nn.Module):
                 buffer = Tensor([value * scale for value in values]).view(3, 1, 1)
                 self.register_buffer(name, buffer, persistent=False)  # not in mmdet's files either
 
+    @property
+    def mean_std(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """For pixels of 0-255, in the order of the network's input; None: it does not normalise."""
+        if not self.normalises:
+            return None
+        return tuple(self.mean.flatten().tolist()), tuple(self.std.flatten().tolist())
+
     def forward(self, img: Tensor, img_metas: list[dict]) -> Tensor:
         """Returns the network's input (N, 3, H, W) float32.
 
@@ -92,6 +99,11 @@ class DetDataPreprocessor(nn.Module):
 
     def _padded(self, side: int) -> int:
         return math.ceil(side / self.pad_size_divisor) * self.pad_size_divisor
+
+
+def build_preprocessor(cfg: dict | None) -> nn.Module:
+    """Builds `model.data_preprocessor`; one that changes nothing where a model has none."""
+    return TASK_UTILS.build(cfg or dict(type='DetDataPreprocessor'))
 
 
 @TASK_UTILS.register_module()

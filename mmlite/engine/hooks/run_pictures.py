@@ -57,9 +57,10 @@ class RunPicturesHook(Hook):
         self._keep_results(runner.test_loop)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        found = self._taken()
+        found = self._found()
         if found is None:
             return
+        self._kept.kept = None  # until the next one nobody needs it
         by_epoch = hasattr(runner.train_loop, 'run_epoch')
         step = f'epoch_{runner.epoch}' if by_epoch else f'iter_{runner.iter}'
         _write_predictions(runner, f'predictions_{step}.jpg', found, self._kept.dataset)
@@ -82,7 +83,7 @@ class RunPicturesHook(Hook):
         runner.logger.info(f'Pictures of the training: {_folder(runner)}')
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        found = self._taken()
+        found = self._found()
         if found is None:
             return
         _write_predictions(runner, 'predictions.jpg', found, self._kept.dataset)
@@ -92,18 +93,18 @@ class RunPicturesHook(Hook):
     def _keep_results(self, loop: BaseLoop) -> None:
         """Adds a metric that keeps the detections, where one of the config needs them all too."""
         metrics = loop.evaluator.metrics
-        if self._kept in metrics or not any(isinstance(m, ResultsMetric) for m in metrics):
+        if not any(isinstance(m, ResultsMetric) for m in metrics):
             return
-        self._kept = KeptResults()
-        self._kept.set_dataset(loop.dataloader.dataset)
-        metrics.append(self._kept)
-
-    def _taken(self) -> Detections | None:
-        """Returns the detections of the evaluation that has just ended; on the main process."""
+        # tools/test.py has one of its own
+        self._kept = next((m for m in metrics if isinstance(m, KeptResults)), None)
         if self._kept is None:
-            return None
-        found, self._kept.kept = self._kept.kept, None
-        return found
+            self._kept = KeptResults()
+            self._kept.set_dataset(loop.dataloader.dataset)
+            metrics.append(self._kept)
+
+    def _found(self) -> Detections | None:
+        """Returns the detections of the evaluation that has just ended; on the main process."""
+        return None if self._kept is None else self._kept.kept
 
 
 @contextmanager

@@ -69,8 +69,8 @@ def test_the_best_validation_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     runner = build_runner(tiny(tmp_path, **{**HOOK, 'train_cfg__max_epochs': 3}))
     seen = []
     [hook] = [hook for hook in runner.hooks if isinstance(hook, RunPicturesHook)]
-    take = hook._taken
-    monkeypatch.setattr(hook, '_taken', lambda: seen.append(take()) or seen[-1])
+    found = hook._found
+    monkeypatch.setattr(hook, '_found', lambda: seen.append(found()) or seen[-1])
     runner.train()
     assert len(kept) == 3
     written = load_results(next(tmp_path.glob('*/val_results.pkl')), 6, 5)
