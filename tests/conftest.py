@@ -1,4 +1,7 @@
-"""For all tests: drawn data and parsed annotations go to a folder of their own, on one core."""
+"""For all tests: drawn data and parsed annotations go to a folder of their own, on one core.
+
+And one training by `tools/train.py` as a user would start it, and data in VOC layout.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from mmlite.datasets.demo import draw_demo_set
+from tests.runs import CHECKOUT, CLASSES, TINY, Ended, shell
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -31,3 +37,17 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], '__file__', '')).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Path]:
+    """How the training ended, and its work dir; it was started from another folder."""
+    elsewhere = tmp_path_factory.mktemp('elsewhere')
+    ended = shell([CHECKOUT / 'tools/train.py', TINY, '--work-dir', 'out'], cwd=elsewhere)
+    return ended, elsewhere / 'out'
+
+
+@pytest.fixture(scope='session')
+def voc_part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of VOC layout: 12 images in trainval.txt, 6 in test.txt."""
+    return draw_demo_set(tmp_path_factory.mktemp('voc') / 'part', CLASSES, 12, 6, (112, 96))

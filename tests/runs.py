@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ from mmlite.engine.runner import Runner
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 TINY = CHECKOUT / 'tests' / 'tiny_ssd.py'
+SHARED = Path(os.environ.get('MMLITE_SHARED') or CHECKOUT.parent / 'shared')
+BCCD = SHARED / 'data/bccd'
+CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 CLASSES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
 
 
@@ -54,6 +58,16 @@ def shell(command: Sequence[object], cwd: Path = CHECKOUT, **env: str) -> Ended:
         words, cwd=cwd, capture_output=True, text=True, timeout=300, env={**os.environ, **env}
     )
     return Ended(end.returncode, end.stdout, end.stderr)
+
+
+def browser(page: Path, profile: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Opens a page in CHROMIUM without a window, and without its asking the net for anything."""
+    quiet = [
+        *('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'),
+        *('--disable-background-networking', '--disable-component-update', '--disable-sync'),
+    ]
+    words = [CHROMIUM, *quiet, f'--user-data-dir={profile}', *flags, page.as_uri()]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120)
 
 
 def tiny(work_dir: Path, **overrides: object) -> Config:

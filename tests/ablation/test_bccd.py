@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 from mmlite.ablation.results import STEP_TIME, finished, read_step_times, result_path
 from mmlite.ablation.rows import read_ablation
 from mmlite.ablation.table import markdown_table
 from mmlite.config import load_config
+from mmlite.models import build_detector
 from tests.runs import CHECKOUT
 
 ABLATION = read_ablation(CHECKOUT / 'configs/ablation/bccd.yaml')
@@ -49,3 +51,5 @@ def test_every_row_still_builds() -> None:
         cfg = load_config(row.path, row.overrides)
         assert cfg.model.bbox_head.num_classes == 3
         assert cfg.train_dataloader.batch_size == 8
+        with torch.device('meta'):
+            build_detector(cfg.model)

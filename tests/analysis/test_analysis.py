@@ -16,9 +16,8 @@ from mmlite.analysis.suggest import class_weights, suggest
 from mmlite.config import load_config
 from mmlite.datasets.relocate import relocate
 from mmlite.models import build_detector
-from tests.runs import CHECKOUT, TINY
+from tests.runs import BCCD, CHECKOUT, TINY
 
-BCCD = Path('/work/shared/data/bccd')
 needs_bccd = pytest.mark.skipif(not BCCD.is_dir(), reason=f'{BCCD} is not there')
 
 

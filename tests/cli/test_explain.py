@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.runs import CHECKOUT, TINY, Ended, cli, shell
+from tests.runs import CHECKOUT, CHROMIUM, TINY, Ended, browser, cli, shell
 
 # the rows of the way of one batch; 3 and 4 stand for the steps of this pipeline
 ROWS = ['1', '2', '3.1', '3.2', '3.3', '3.4', '4.5', '5', '6', '7.1', '7.2', '7.3', '8', '9', '10']
@@ -92,17 +90,12 @@ def test_the_page_lies_in_one_file(explained: tuple[Ended, Path]) -> None:
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 
-@pytest.mark.skipif(not shutil.which('chromium'), reason='chromium is not installed')
+@pytest.mark.skipif(not CHROMIUM, reason='chromium is not installed')
 def test_a_browser_has_nothing_to_complain_of(
     explained: tuple[Ended, Path], tmp_path: Path
 ) -> None:
-    command = [
-        *('chromium', '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic'),
-        *('--no-first-run', '--disable-background-networking', '--disable-component-update'),
-        *('--disable-sync', f'--user-data-dir={tmp_path}', '--enable-logging=stderr'),
-        *(f'--screenshot={tmp_path / "page.png"}', f'file://{explained[1]}'),
-    ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    picture = f'--screenshot={tmp_path / "page.png"}'
+    ended = browser(explained[1], tmp_path, '--enable-logging=stderr', picture)
     assert (tmp_path / 'page.png').is_file(), ended.stderr
     assert 'CONSOLE' not in ended.stderr
 

@@ -5,23 +5,15 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmlite.evaluation import load_results, save_results
-from tests.runs import CHECKOUT, TINY, cli, shell
+from tests.runs import CHECKOUT, CHROMIUM, TINY, browser, cli, shell
 
 PICTURES = "default_hooks.pictures=dict(type='RunPicturesHook')"
-CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
-# --dump-dom prints the page after its scripts and pictures have been loaded
-BROWSER = [
-    *('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'),
-    *('--disable-background-networking', '--disable-component-update', '--disable-sync'),
-    '--dump-dom',
-]
 
 
 @pytest.fixture(scope='module')
@@ -85,10 +77,7 @@ def test_a_browser_shows_every_picture(reported: Path, tmp_path: Path) -> None:
     )
     page = tmp_path / 'page.html'
     page.write_text(reported.read_text(encoding='utf-8').replace('</body>', script))
-    profile = f'--user-data-dir={tmp_path / "profile"}'
-    ended = subprocess.run(
-        [CHROMIUM, *BROWSER, profile, page.as_uri()], capture_output=True, text=True, timeout=120
-    )
+    ended = browser(page, tmp_path / 'profile', '--dump-dom')  # after scripts and pictures
     shown = re.search('data-shown="([0-9]+)"', ended.stdout)
     assert shown, ended.stderr[-500:]
     assert int(shown[1]) == reported.read_text(encoding='utf-8').count('<img ')

@@ -15,8 +15,8 @@ from mmlite.datasets.coco_json import load_coco_json, read_json
 from mmlite.errors import ConfigError, DataError
 from mmlite.evaluation import VOCMetric, evaluate_results
 from tests.golden import FOLDER
+from tests.runs import SHARED
 
-SHARED = Path(__file__).resolve().parents[3] / 'shared'
 TINY = SHARED / 'data/tiny_coco'
 
 

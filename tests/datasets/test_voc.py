@@ -16,8 +16,8 @@ from mmlite.datasets import voc_xml as voc_xml_module
 from mmlite.datasets.voc import read_image_ids
 from mmlite.datasets.voc_xml import parse_xml
 from mmlite.errors import ConfigError, DataError
+from tests.runs import SHARED
 
-SHARED = Path(os.environ.get('MMLITE_SHARED') or Path(__file__).resolve().parents[2] / '../shared')
 SIZE = '<size><width>100</width><height>50</height><depth>3</depth></size>'
 
 

@@ -7,22 +7,14 @@ from pathlib import Path
 import pytest
 
 from mmlite.config import load_config
-from mmlite.datasets.demo import draw_demo_set
 from mmlite.doctor import QUESTIONS, data
 from mmlite.doctor.context import Context
 from mmlite.doctor.examine import CHECKS, examine
 from mmlite.doctor.finding import Finding
 from tests.doctor.mistakes import MISTAKES, Mistake, on_voc
-from tests.runs import CHECKOUT, CLASSES, TINY
+from tests.runs import BCCD, CHECKOUT, TINY
 
-BCCD = Path('/work/shared/data/bccd')
 QUICK = [name for name in CHECKS if name != 'overfit']
-
-
-@pytest.fixture(scope='session')
-def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp('doctor') / 'voc'
-    return draw_demo_set(root, CLASSES, num_train=12, num_test=6, size=(112, 96))
 
 
 def wrong(findings: list[Finding]) -> list[str]:
@@ -34,9 +26,9 @@ def test_every_check_has_its_question() -> None:
 
 
 @pytest.mark.parametrize('mistake', MISTAKES, ids=lambda mistake: mistake.name)
-def test_a_mistake_is_found(mistake: Mistake, voc: Path, tmp_path: Path) -> None:
+def test_a_mistake_is_found(mistake: Mistake, voc_part: Path, tmp_path: Path) -> None:
     cfg = load_config(TINY)
-    mistake.plant(cfg, voc, tmp_path)
+    mistake.plant(cfg, voc_part, tmp_path)
     findings = list(examine(Context(cfg), only=[mistake.check]))
     verdicts = {finding.verdict for finding in findings}
     assert mistake.verdict in verdicts, '\n'.join(map(str, findings))
@@ -80,9 +72,9 @@ def test_images_without_a_positive_prior_are_left_out() -> None:
     assert not any('Error' in str(finding) for finding in findings)
 
 
-def test_files_in_voc_layout_are_clean(voc: Path) -> None:
+def test_files_in_voc_layout_are_clean(voc_part: Path) -> None:
     cfg = load_config(TINY)
-    on_voc(cfg, voc)
+    on_voc(cfg, voc_part)
     assert wrong(list(examine(Context(cfg, seconds=600)))) == []
 
 

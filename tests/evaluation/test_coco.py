@@ -21,8 +21,8 @@ from mmlite.evaluation import CocoMetric, VOCMetric, evaluate_results
 from mmlite.evaluation.coco import coco_tables
 from mmlite.evaluation.detections import flatten
 from tests.golden import FOLDER
+from tests.runs import SHARED
 
-SHARED = Path(__file__).resolve().parents[3] / 'shared'
 TINY = SHARED / 'data/tiny_coco'
 
 

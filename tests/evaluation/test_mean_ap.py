@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +13,8 @@ from mmlite.evaluation import overlaps as overlaps_module
 from mmlite.evaluation.detections import flatten
 from mmlite.evaluation.mean_ap import average_precision, eval_map, match_detections
 from mmlite.evaluation.overlaps import Overlaps
+from tests.runs import SHARED
 
-SHARED = Path(
-    os.environ.get('MMLITE_SHARED', Path(__file__).resolve().parents[2] / '..' / 'shared')
-)
 GOLDEN = SHARED / 'golden'
 
 

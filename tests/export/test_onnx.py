@@ -18,13 +18,12 @@ from mmlite.export.onnx_detector import OnnxDetector
 from mmlite.export.onnx_file import export_onnx
 from mmlite.export.preprocessing import preprocessing_of
 from mmlite.export.verify import same_detections
-from tests.runs import TINY, Ended, cli
+from tests.runs import BCCD, TINY, Ended, cli
 
 for module in ('onnx', 'onnxscript', 'onnxruntime'):
     pytest.importorskip(module, reason=f"{module} is missing: pip install 'mmlite[export]'")
 
 TESTS = TINY.parent
-BCCD = Path('/work/shared/data/bccd')
 
 
 def drawn_checkpoint(config: Path, path: Path, overrides: Sequence[str] = ()) -> Path:

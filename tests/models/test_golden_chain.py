@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +16,8 @@ from torchvision.ops import box_iou
 from mmlite.datasets.transforms import Compose
 from mmlite.parallel import collate, scatter
 from tests.golden import Golden, load_golden
+from tests.runs import SHARED
 
-SHARED = Path(os.environ.get('MMLITE_SHARED', Path(__file__).resolve().parents[3] / 'shared'))
 IMAGES = {'chain_bccd': 'data/bccd/JPEGImages', 'chain_tiny_coco': 'data/tiny_coco'}
 BEST = 50
 

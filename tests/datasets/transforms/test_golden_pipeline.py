@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmlite.datasets.transforms import Compose
+from tests.runs import SHARED
 
-SHARED = Path(os.environ.get('MMLITE_SHARED', Path(__file__).resolve().parents[4] / 'shared'))
 IMAGES = {
     'chain_bccd': SHARED / 'data/bccd/JPEGImages',
     'chain_tiny_coco': SHARED / 'data/tiny_coco',
