@@ -82,6 +82,11 @@ def export(args: argparse.Namespace) -> None:
         export_onnx(detector, preprocessing, path, batch_size, not args.no_nms, args.opset)
         width, height = preprocessing.size
         print(f'{path}: {path.stat().st_size / 1e6:.1f} MB, input {width}x{height}')
+        if preprocessing.keep_ratio and size is None:
+            print(
+                'Pictures are padded to that size; tools/test.py pads less, and its figures may be '
+                'better. Where all pictures have one shape, --size W H of it gives them'
+            )
     _verify(args, cfg, detector, path)
 
 
