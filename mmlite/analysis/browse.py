@@ -49,7 +49,10 @@ def _view(dataset: Any, i: int, sample: dict, preprocessor: nn.Module) -> np.nda
     meta = batch['img_metas'][0]
     with torch.no_grad():
         img = preprocessor(batch['img'], batch['img_metas'])[0]
-    picture = inverse_transform(img, meta, **_normalisation(preprocessor))
+    normalisation = _normalisation(preprocessor)
+    if meta.get('img_norm_cfg') is not None and normalisation['to_rgb']:
+        img = img.flip(0)  # the preprocessor turned what the pipeline had normalised
+    picture = inverse_transform(img, meta, **normalisation)
     boxes = _boxes_of(dataset, i, batch, meta)
     name = str(meta.get('filename', '')).replace('\\', '/').rpartition('/')[2]
     return _drawn(picture, boxes, dataset.classes, f'{name}  {_size(picture)}')

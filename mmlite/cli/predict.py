@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from mmlite.inference import Detections, Frame
 
 EXAMPLE = 'example: python tools/predict.py work_dirs/ssd_demo/epoch_14.pth photos/ video.mp4 0'
+_OF_CHECKPOINTS = (
+    'config',
+    'device',
+    'cfg_options',
+    'safe_config',
+    'allow_partial',
+    'trust_checkpoint',
+    'checkpoint_layout',
+)
 KINDS = ('pictures', 'video', 'json', 'csv', 'voc')  # of mmlite.inference
 
 
@@ -105,6 +114,7 @@ def _detector(
 ) -> tuple[Callable[[list[np.ndarray]], list[Detections]], tuple[str, ...]]:
     """Returns what detects in a list of images, and the class names."""
     if Path(args.checkpoint).suffix == '.onnx':
+        _refuse_flags_of_checkpoints(args)
         from mmlite.export.onnx_detector import OnnxDetector
 
         exported = OnnxDetector(args.checkpoint)
@@ -127,3 +137,13 @@ def _detector(
         args.cfg_options,
     )
     return lambda imgs: inference_detector(model, imgs), model.classes
+
+
+def _refuse_flags_of_checkpoints(args: argparse.Namespace) -> None:
+    """An exported file has its config in it and runs on the CPU."""
+    for flag in _OF_CHECKPOINTS:
+        if getattr(args, flag) and (flag, args.device) != ('device', 'cpu'):
+            raise ConfigError(
+                f'--{flag.replace("_", "-")} is for checkpoints, and {args.checkpoint} is an '
+                'exported file: its config is part of it, and it runs on the CPU'
+            )

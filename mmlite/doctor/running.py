@@ -118,7 +118,8 @@ def evaluation(context: Context) -> list[Finding]:
         det = {key: value.cpu().numpy() for key, value in det.items()}
         height, width = meta['ori_shape'][:2]
         limits = np.array([width, height] * 2) + _OUTSIDE
-        outside += int((det['bboxes'] > limits).any(axis=1).sum())
+        beyond = (det['bboxes'] > limits) | (det['bboxes'] < -_OUTSIDE)
+        outside += int(beyond.any(axis=1).sum())
         count += len(det['bboxes'])
         results[meta['img_id']] = bbox2result(det, len(context.val.classes))
     figures = _figures(context, results)

@@ -110,8 +110,17 @@ def _merge(base: Line | None, own: Line) -> Line:
 def _from_yaml(node: yaml.Node, path: Path) -> Line:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
-        children = {str(key.value): _from_yaml(value, path) for key, value in node.value}
-        return Line(path, line, '{...}', children, is_dict=True)
+        merged: dict[str, Line] = {}
+        own: dict[str, Line] = {}
+        for key, value in node.value:
+            if key.tag != 'tag:yaml.org,2002:merge':
+                own[str(key.value)] = _from_yaml(value, path)
+                continue
+            # '<<: *name' or a list of them, of which the first counts
+            sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for source in reversed(sources):
+                merged |= _from_yaml(source, path).children or {}
+        return Line(path, line, '{...}', merged | own, is_dict=True)
     if isinstance(node, yaml.SequenceNode):
         children = {str(i): _from_yaml(item, path) for i, item in enumerate(node.value)}
         return Line(path, line, '[...]', children)

@@ -64,7 +64,8 @@ def difference_rows(difference: Difference, classes: Sequence[str]) -> list[tupl
             rows.append((name, '-', '-', '-', '-', 'no boxes'))
             continue
         verdict = 'B is better' if low > 0 else 'A is better' if high < 0 else 'not certain'
-        interval = f'{_signed(low)} to {_signed(high)}'
+        # none of the rounds drew an image with a box of it
+        interval = '-' if np.isnan(low) else f'{_signed(low)} to {_signed(high)}'
         change = _signed(second - first)
         rows.append((name, f'{first:.3f}', f'{second:.3f}', change, interval, verdict))
     return rows

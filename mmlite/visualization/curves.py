@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmlite.errors import DataError
-from mmlite.visualization.figures import new_figure
+from mmlite.visualization.figures import new_figure, save_figure
 from mmlite.visualization.run_log import read_lines
 
 Curves = dict[str, dict[float, float]]  # name -> {step: value}
@@ -24,13 +24,13 @@ def plot_curves(scalars_json: str | os.PathLike, out_png: str | os.PathLike) -> 
         out_png: the picture; matplotlib knows its kind by its ending.
 
     Raises:
+        ConfigError: no picture has that ending.
         DataError: the file is not there, or holds no training or validation lines.
     """
     figure = curves_figure(read_lines(Path(scalars_json)))
     if figure is None:
         raise DataError(f'{scalars_json}: no losses, validation results or learning rates in it')
-    Path(out_png).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out_png)
+    save_figure(figure, Path(out_png))
 
 
 def curves_figure(lines: Sequence[dict]) -> Any:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+from mmlite.errors import ConfigError, did_you_mean
+from mmlite.files import make_folder
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
@@ -19,3 +23,20 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
     for one in axes.flat:
         one.spines[['top', 'right']].set_visible(False)
     return figure, axes
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Writes a figure of matplotlib's to a file, whose ending says its kind; makes the folder.
+
+    Raises:
+        ConfigError: matplotlib has no kind of that ending.
+    """
+    kinds = sorted(figure.canvas.get_supported_filetypes())
+    kind = path.suffix.removeprefix('.').lower()
+    if kind not in kinds:
+        raise ConfigError(
+            f"{path}: a picture of the kind '{kind}' cannot be drawn.{did_you_mean(kind, kinds)} "
+            f'Endings: {", ".join(kinds)}'
+        )
+    make_folder(path.parent)
+    figure.savefig(path)

@@ -8,9 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from mmlite.errors import ConfigError, DataError, did_you_mean
-from mmlite.files import make_folder
 from mmlite.visualization.curves import curves_of
-from mmlite.visualization.figures import new_figure
+from mmlite.visualization.figures import new_figure, save_figure
 
 Log = Sequence[dict]  # the lines of a training, see `run_log`
 
@@ -59,7 +58,7 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
         out: the picture; matplotlib knows its kind by its ending.
 
     Raises:
-        ConfigError: no training has a number of that name.
+        ConfigError: no training has a number of that name, or no picture has that ending.
         DataError: there are neither losses nor mAPs, and no keys are given.
     """
     known = {key for lines in runs.values() for line in lines for key in line}
@@ -82,8 +81,7 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
         axes.set(title=key, xlabel=_unit(runs, key))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize='small')
-    make_folder(out.parent)
-    figure.savefig(out)
+    save_figure(figure, out)
 
 
 def _curves(lines: Log, key: str) -> dict[str, tuple[list[float], list[float]]]:

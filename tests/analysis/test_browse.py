@@ -48,6 +48,19 @@ def test_whatever_the_preprocessor_does_is_turned_back(preprocessor: dict | None
     np.testing.assert_allclose(boxless(view), boxless(last), atol=8)
 
 
+def test_channels_turned_after_the_pipeline_normalised() -> None:
+    normalize = dict(type='Normalize', mean=[103.53, 116.28, 123.675], std=[1, 1, 1], to_rgb=False)
+    dataset, cfg = tiny_dataset()
+    steps = [dict(step) for step in cfg.train_dataloader.dataset.pipeline]
+    steps.insert(-1, normalize)
+    cfg.train_dataloader.dataset.pipeline = steps
+    dataset = build_dataset(cfg.train_dataloader.dataset)
+    model = dict(data_preprocessor=dict(type='DetDataPreprocessor', bgr_to_rgb=True))
+    (view,) = model_views(dataset, 0, preprocessor_of(model), seed=0)
+    last = stage_views(dataset, 0, seed=0)[-1]
+    np.testing.assert_allclose(boxless(view), boxless(last), atol=8)
+
+
 def test_the_seed_decides() -> None:
     dataset, cfg = tiny_dataset()
     preprocessor = preprocessor_of(cfg.model)

@@ -191,6 +191,10 @@ def coder_forgets_its_stds(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.model.bbox_head.bbox_coder.type = HERE + 'ForgetsStds'
 
 
+def coder_leaves_the_image(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.bbox_head.bbox_coder.type = HERE + 'ForgetsTheBorder'
+
+
 def one_detection_an_image(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.model.test_cfg.max_per_img = 1
 
@@ -253,5 +257,6 @@ MISTAKES = (
     Mistake('weights, other class order', 'weights', weights_of_other_class_order),
     Mistake('backbone cut off', 'step', backbone_cut_off),
     Mistake('detections not put back', 'evaluation', scale_forgotten_in_testing),
+    Mistake('detections left of the image', 'evaluation', coder_leaves_the_image),
     Mistake('learning rate diverges', 'overfit', rate_that_diverges),
 )

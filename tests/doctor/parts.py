@@ -88,6 +88,17 @@ class ForgetsStds(DeltaXYWHBBoxCoder):
         return plain.decode(priors, deltas, max_shape)
 
 
+class ForgetsTheBorder(DeltaXYWHBBoxCoder):
+    """Boxes moved to the left, and out of the image."""
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        bboxes = super().decode(priors, deltas, max_shape).clone()
+        bboxes[..., 0::2] -= 50
+        return bboxes
+
+
 class Detached(ResNet):
     def forward(self, x: Tensor) -> list[Tensor]:
         return [feat.detach() for feat in super().forward(x)]

@@ -100,6 +100,23 @@ def test_yaml_and_json_have_lines_too(tmp_path: Path) -> None:
     assert history(lines, 'model.widths.1') == [('a.json', 3)]
 
 
+def test_what_a_yaml_merges_has_its_lines(tmp_path: Path) -> None:
+    text = """\
+small: &small {depth: 18, width: 64}
+wide: &wide {width: 256}
+one: {<<: *small, depth: 34}
+two:
+  <<: [*wide, *small]
+"""
+    (tmp_path / 'a.yaml').write_text(text)
+    lines = ConfigLines(tmp_path / 'a.yaml')
+    assert history(lines, 'one.depth') == [('a.yaml', 3)]
+    assert history(lines, 'one.width') == [('a.yaml', 1)]
+    assert history(lines, 'two.width') == [('a.yaml', 2)]
+    assert history(lines, 'two.depth') == [('a.yaml', 1)]
+    assert lines.history('two.<<') == []
+
+
 @pytest.mark.parametrize(
     'path', sorted((CHECKOUT / 'configs').glob('[!_]*/*.py')), ids=lambda path: path.stem
 )

@@ -60,15 +60,16 @@ def test_rows_and_verdicts() -> None:
         return np.array(values)
 
     difference = Difference(
-        first=column(0.5, np.nan, 0.5, 0.5),
-        second=column(0.75, np.nan, 0.25, 0.4999),
-        low=column(0.125, np.nan, -0.375, -0.125),
-        high=column(0.375, np.nan, -0.125, 0.125),
+        first=column(0.5, np.nan, 0.5, 0.5, 0.5),
+        second=column(0.75, np.nan, 0.25, 0.25, 0.4999),
+        low=column(0.125, np.nan, -0.375, np.nan, -0.125),
+        high=column(0.375, np.nan, -0.125, np.nan, 0.125),
     )
-    rows = difference_rows(difference, ['a', 'b', 'c'])
+    rows = difference_rows(difference, ['a', 'b', 'c', 'd'])
     assert rows[1:] == [
         ('a', '0.500', '0.750', '+0.250', '+0.125 to +0.375', 'B is better'),
         ('b', '-', '-', '-', '-', 'no boxes'),
         ('c', '0.500', '0.250', '-0.250', '-0.375 to -0.125', 'A is better'),
+        ('d', '0.500', '0.250', '-0.250', '-', 'not certain'),  # no round drew a box of it
         ('mean', '0.500', '0.500', '+0.000', '-0.125 to +0.125', 'not certain'),
     ]

@@ -6,7 +6,7 @@ import sys
 import cv2
 import pytest
 
-from mmlite.errors import DataError
+from mmlite.errors import ConfigError, DataError
 from mmlite.visualization import plot_curves
 from mmlite.visualization.curves import curves_of, validation_curves
 from mmlite.visualization.run_log import read_lines
@@ -61,3 +61,11 @@ def test_files_without_curves(tmp_path):
     write(tmp_path / 'scalars.json', [dict(time=1.0)])
     with pytest.raises(DataError, match=r'scalars\.json: no losses'):
         plot_curves(tmp_path / 'scalars.json', tmp_path / 'curves.png')
+
+
+@pytest.mark.parametrize('name', ['curves.pgn', 'curves'])
+def test_a_picture_of_an_unknown_kind_is_refused(tmp_path, name):
+    write(tmp_path / 'scalars.json', TRAIN)
+    with pytest.raises(ConfigError, match=rf'{name}: a picture of the kind .* Endings: .*png'):
+        plot_curves(tmp_path / 'scalars.json', tmp_path / 'new' / name)
+    assert not (tmp_path / 'new').exists()
