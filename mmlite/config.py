@@ -18,7 +18,8 @@ import yaml
 
 from mmlite.config_files import find_config
 from mmlite.config_text import config_text
-from mmlite.errors import ConfigError, UserError, did_you_mean
+from mmlite.errors import ConfigError, UserError
+from mmlite.files import near_files
 from mmlite.overrides import override, walk
 
 # a few references to each other (&a, *a) in a file of YAML stand for more than there is memory for
@@ -144,8 +145,7 @@ def _why_no_file(path: Path) -> str:
             f'{found} is a path of Windows, and this is {platform.system()}. A path from the '
             "folder of the config, such as './base.py', works on both"
         )
-    near = [p.name for p in path.parent.glob('*.*')] if path.parent.is_dir() else []
-    return f'no such file.{did_you_mean(path.name, near)}'
+    return f'no such file.{near_files(path, "*.*")}'
 
 
 def plain_content(path: Path) -> dict:
@@ -244,3 +244,8 @@ def _name_classes(cfg: mmengine.config.Config) -> None:
     for _, node in walk(cfg):
         if isinstance(node, dict) and isinstance(node.get('type'), type):
             node['type'] = f'{node["type"].__module__}.{node["type"].__qualname__}'
+
+
+def is_pretrained(init_cfg: Any) -> bool:
+    """Whether an `init_cfg` names weights: a file, a URL or a name of torchvision's."""
+    return isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'

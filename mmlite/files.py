@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mmlite.errors import ConfigError, RunError
+from mmlite.errors import ConfigError, RunError, did_you_mean
 
 # no room on the disk, none in the quota, and beyond the size limit of a file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -63,6 +63,12 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with whole_file(path) as file:
         file.write(text.encode())
+
+
+def near_files(path: Path, pattern: str = '*') -> str:
+    """Returns ` Did you mean 'a.py'?` of the files beside one that is missing, or ''."""
+    names = [file.name for file in path.parent.glob(pattern)] if path.parent.is_dir() else []
+    return did_you_mean(path.name, names)
 
 
 def make_folder(path: str | Path) -> Path:

@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 
 from mmlite.errors import ConfigError
+from mmlite.files import near_files
 
 GROUP = 'mmlite.plugins'  # of entry points: the name is free, the value is a module
 
@@ -28,7 +29,7 @@ def import_plugin(file: str) -> None:
     """
     path = Path(file).resolve()
     if not path.is_file():
-        raise ConfigError(f'--plugin {file}: no such file')
+        raise ConfigError(f'--plugin {file}: no such file.{near_files(path, "*.py")}')
     loaded = sys.modules.get(path.stem)
     if loaded is not None and getattr(loaded, '__file__', None) == str(path):
         return

@@ -30,7 +30,7 @@ LAYERS = {
     'boxes, as pure functions': ('ops',),
     'ground, free to all': (
         *('errors', 'files', 'version', '__init__', 'arrays', 'collector', 'quiet', 'inert'),
-        *('argument_types', 'config_text', 'config_files', 'torchvision_ops'),
+        *('argument_types', 'config_text', 'config_files', 'torchvision_ops', 'extras'),
     ),
 }
 
@@ -114,7 +114,7 @@ def _known(name: str, files: Mapping[str, Path]) -> str:
 
 # ---- the picture --------------------------------------------------------------------------------
 
-_WIDTH, _ROW, _BOX, _LEFT = 1100, 66, 26, 170  # pixels
+_WIDTH, _ROW, _BOX, _LEFT = 1180, 66, 26, 170  # pixels
 _LETTER = 7.3  # of the monospaced names
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from mmlite.config import plain_content
 from mmlite.config_files import find_config
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.files import near_files
 
 _KEYS = ('columns', 'common', 'rows')
 _ROW_KEYS = ('name', 'config', 'overrides', 'seeds')
@@ -60,8 +61,7 @@ def read_ablation(path: str | Path) -> Ablation:
     """
     path = find_config(path)
     if not path.is_file():
-        near = [p.name for p in path.parent.glob('*.yaml')]
-        raise ConfigError(f'{path}: no such file.{did_you_mean(path.name, near)}')
+        raise ConfigError(f'{path}: no such file.{near_files(path, "*.yaml")}')
     content = plain_content(path)
     _check_keys(content, _KEYS, ('columns', 'rows'), str(path))
     _check_columns(content['columns'], path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmlite.config import check_files, load_config
+from mmlite.config import check_files, is_pretrained, load_config
 from mmlite.config_files import find_config
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
@@ -104,13 +104,7 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='override keys of the config, e.g. train_cfg.max_epochs=5; +key=value adds one',
     )
-    add(
-        '--plugin',
-        metavar='FILE',
-        action='append',
-        default=[],
-        help='a Python file to import first',
-    )
+    add_plugin_argument(parser)
     add('--skip-bad-images', action='store_true', help='leave bad items out in testing, and say so')
     add(
         '--max-bad',
@@ -125,6 +119,17 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         help='refuse a config that holds code, custom_imports or types by their import path',
     )
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
+
+
+def add_plugin_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds --plugin, whose files `import_plugin` takes."""
+    parser.add_argument(
+        '--plugin',
+        metavar='FILE',
+        action='append',
+        default=[],
+        help='a Python file to import first',
+    )
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
@@ -190,7 +195,7 @@ def train_from_scratch(cfg: Config) -> None:
         part.init_cfg = None
 
 
-def is_pretrained(cfg: Config) -> bool:
+def starts_from_weights(cfg: Config) -> bool:
     """Whether the detector or a part of it starts from weights of a file or a URL."""
     return bool(_pretrained_parts(cfg))
 
@@ -198,9 +203,4 @@ def is_pretrained(cfg: Config) -> bool:
 def _pretrained_parts(cfg: Config) -> list[dict]:
     model = cfg.get('model') or {}
     parts = [model, *(part for part in model.values() if isinstance(part, dict))]
-    init_cfgs = [(part, part.get('init_cfg')) for part in parts]
-    return [
-        part
-        for part, init_cfg in init_cfgs
-        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'
-    ]
+    return [part for part in parts if is_pretrained(part.get('init_cfg'))]

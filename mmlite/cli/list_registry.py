@@ -7,7 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from mmlite.cli.common import run
+from mmlite.cli.common import add_plugin_argument, run
 from mmlite.errors import UnknownTypeError, UserError, did_you_mean
 from mmlite.plugins import import_installed_plugins, import_plugin
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('names', nargs='*', metavar='NAME', help='only the classes of these names')
     add('--registry', nargs='+', metavar='NAME', help='only these registries, such as HEADS')
-    add('--plugin', metavar='FILE', action='append', default=[], help='a Python file to import')
+    add_plugin_argument(parser)
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 

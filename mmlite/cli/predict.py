@@ -9,7 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmlite.cli.common import add_checkpoint_arguments, load_config_of, run
+from mmlite.cli.common import (
+    add_checkpoint_arguments,
+    add_plugin_argument,
+    load_config_of,
+    run,
+)
 from mmlite.errors import ConfigError
 from mmlite.plugins import import_plugin
 
@@ -63,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='KEY=VALUE',
         help='override keys of the config, e.g. model.test_cfg.max_per_img=300',
     )
-    add('--plugin', metavar='FILE', action='append', default=[], help='a Python file to import')
+    add_plugin_argument(parser)
     add('--safe-config', action='store_true', help='as in test, for --config')
     add_checkpoint_arguments(parser)
     add('--traceback', action='store_true', help='show the traceback of a mistake too')

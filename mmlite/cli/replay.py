@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmlite.cli.common import load_config_of, run
+from mmlite.cli.common import add_plugin_argument, load_config_of, run
 from mmlite.errors import ConfigError, RunError
 from mmlite.plugins import import_plugin
 
@@ -28,13 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('folder', metavar='DIR', type=Path, help='the black box, named by the error of a training')
     add('--device', help="'cpu', 'cuda', 'cuda:1' (where the training ran, if that is here)")
-    add(
-        '--plugin',
-        metavar='FILE',
-        action='append',
-        default=[],
-        help='a Python file to import first, as in the training',
-    )
+    add_plugin_argument(parser)
     add(
         '--safe-config',
         action='store_true',

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mmengine.config import Config
 
 from mmlite.cli.common import add_config_flags, config_from
-from mmlite.errors import ConfigError, DataError, did_you_mean
+from mmlite.errors import ConfigError, DataError
+from mmlite.files import near_files
 
 if TYPE_CHECKING:
     from mmlite.visualization.result_report import Findings
@@ -55,8 +56,7 @@ def find_source(path: str, config: str | None) -> Source:
             )
         source = max(found, key=lambda file: (file.parent.name, file.stat().st_mtime))
     elif not source.is_file():
-        near = [one.name for one in source.parent.glob('*')] if source.parent.is_dir() else []
-        raise DataError(f'{path}: no such file or folder.{did_you_mean(source.name, near)}')
+        raise DataError(f'{path}: no such file or folder.{near_files(source)}')
     dumped = source.parent / 'vis_data' / 'config.py'
     if dumped.is_file():
         return Source(source, str(dumped), source.parent.parent)

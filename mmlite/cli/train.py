@@ -12,8 +12,8 @@ from mmlite.cli.common import (
     add_checkpoint_arguments,
     add_common_arguments,
     config_from,
-    is_pretrained,
     run,
+    starts_from_weights,
     train_from_scratch,
 )
 from mmlite.errors import ConfigError
@@ -72,7 +72,7 @@ def apply_training_flags(cfg: Config, args: argparse.Namespace) -> None:
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
-    if args.demo_data and not args.from_scratch and is_pretrained(cfg):
+    if args.demo_data and not args.from_scratch and starts_from_weights(cfg):
         print('--demo-data: the weights are drawn, not fetched (as with --from-scratch)')
     if args.from_scratch or args.demo_data or cfg.get('load_from'):
         train_from_scratch(cfg)

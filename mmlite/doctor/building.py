@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from mmlite.config import is_pretrained
 from mmlite.datasets.bad_items import leaves
 from mmlite.doctor.context import Context, MissingPartError
 from mmlite.doctor.finding import Finding, error, ok, skipped, warning
@@ -80,11 +81,6 @@ def weights(context: Context) -> list[Finding]:
         findings.append(_judged(report, 'the model'))
         findings += _order_of_classes(report, context)
     return findings or [ok('none are asked for: everything is drawn')]
-
-
-def is_pretrained(init_cfg: Any) -> bool:
-    """Whether an `init_cfg` is the name of a file."""
-    return isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'
 
 
 def _judged(report: LoadReport, what: str) -> Finding:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERDICTS = ('ok', 'warning', 'error', 'skipped')
-
 
 @dataclass(frozen=True)
 class Finding:
     """One answer.
 
     Args:
-        verdict: one of VERDICTS.
+        verdict: 'ok', 'warning', 'error' or 'skipped'.
         evidence: what was looked at, and what was found there, with its numbers.
         change: what to change; '' where nothing is to be changed.
         check: name of the check; `examine` fills it in.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mmlite.doctor.building import is_pretrained
+from mmlite.config import is_pretrained
 from mmlite.doctor.context import Context
 from mmlite.doctor.finding import Finding, error, ok, skipped, warning
 from mmlite.parallel import scatter, unwrapped

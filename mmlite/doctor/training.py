@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from mmlite.doctor.building import is_pretrained
+from mmlite.config import is_pretrained
 from mmlite.doctor.context import Context
 from mmlite.doctor.finding import Finding, error, ok, percent, skipped, warning
 

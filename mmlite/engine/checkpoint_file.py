@@ -17,7 +17,7 @@ from mmengine.logging import HistoryBuffer, print_log
 from torch import Tensor
 
 from mmlite.errors import DataError, did_you_mean
-from mmlite.files import whole_file
+from mmlite.files import near_files, whole_file
 
 
 def read_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
@@ -126,8 +126,7 @@ def check_is_there(path: str | Path) -> None:
         has = f' It has {", ".join(names[-4:])}' if names else ''
         raise DataError(f'checkpoint {file}: it is a folder, and a file is expected.{has}')
     if not file.is_file():
-        near = [p.name for p in file.parent.glob('*')] if file.parent.is_dir() else []
-        raise DataError(f'checkpoint {file}: no such file.{did_you_mean(file.name, near)}')
+        raise DataError(f'checkpoint {file}: no such file.{near_files(file)}')
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:

@@ -10,7 +10,9 @@ import torch
 
 from mmlite.errors import DataError
 from mmlite.export.network import keep_best
-from mmlite.export.onnx_file import needed, read_description
+from mmlite.export.onnx_file import FOR_ONNX, read_description
+from mmlite.extras import needed
+from mmlite.files import near_files
 from mmlite.inference.detections import Detections
 
 
@@ -30,8 +32,8 @@ class OnnxDetector:
         self, path: str | Path, providers: Sequence[str] = ('CPUExecutionProvider',)
     ) -> None:
         if not Path(path).is_file():
-            raise DataError(f'{path}: no such ONNX file')
-        runtime = needed('onnxruntime')
+            raise DataError(f'{path}: no such ONNX file.{near_files(Path(path), "*.onnx")}')
+        runtime = needed('onnxruntime', *FOR_ONNX)
         try:
             self.session = runtime.InferenceSession(str(path), providers=list(providers))
         except Exception as error:  # onnxruntime has a class of its own for each status

@@ -8,26 +8,26 @@ Its metadata hold, as JSON: `classes`, the names of labels 1..C; `preprocessing`
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmlite.errors import ConfigError, DataError
+from mmlite.errors import DataError
 from mmlite.export.network import ExportNetwork
 from mmlite.export.preprocessing import Preprocessing
+from mmlite.extras import needed
 from mmlite.files import whole_file
 from mmlite.quiet import quiet_log
 from mmlite.version import __version__
 
+FOR_ONNX = ('an ONNX file', "'mmlite[export]'")  # for `needed`
 WITH_NMS = ('bboxes', 'scores', 'labels')
 WITHOUT_NMS = ('bboxes', 'scores', 'factors')  # the last one for heads that have it
 
@@ -57,7 +57,7 @@ def export_onnx(
         ConfigError: onnx or onnxscript is missing, or the model cannot be exported.
     """
     for name in ('onnx', 'onnxscript'):
-        needed(name)
+        needed(name, *FOR_ONNX)
     detector = copy.deepcopy(detector)
     detector.memory_format = torch.contiguous_format  # the order of a file's tensors
     detector.to(memory_format=torch.contiguous_format)
@@ -92,20 +92,6 @@ def export_onnx(
     )
     with whole_file(path) as file:
         file.write(model.SerializeToString())
-
-
-def needed(name: str) -> ModuleType:
-    """Imports a module of the extra `export`.
-
-    Raises:
-        ConfigError: it is missing; says how to install it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError(
-            f"ONNX files need the package {name} ({error}): pip install 'mmlite[export]'"
-        ) from error
 
 
 def read_description(metadata: Mapping[str, str], path: str | Path) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mmlite.errors import ConfigError
 from mmlite.evaluation.results import bbox2result
+from mmlite.extras import needed
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,7 @@ class Detections:
         Raises:
             ConfigError: the package is not there.
         """
-        try:
-            import supervision
-        except ImportError as error:
-            raise ConfigError(
-                f'to_supervision() needs the package supervision ({error}): pip install supervision'
-            ) from error
+        supervision = needed('supervision', 'to_supervision()', 'supervision')
         return supervision.Detections(
             xyxy=self.bboxes,
             confidence=self.scores,

@@ -13,7 +13,8 @@ import numpy as np
 
 from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.datasets.image_files import IMAGE_ENDINGS
-from mmlite.errors import DataError, did_you_mean
+from mmlite.errors import DataError
+from mmlite.files import near_files
 
 VIDEO_ENDINGS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv')
 _ENDINGS = (*IMAGE_ENDINGS, *VIDEO_ENDINGS)
@@ -80,11 +81,9 @@ def find_sources(text: str) -> list[str] | list[int]:
     if glob.has_magic(text):
         found = sorted(path for path in glob.glob(text, recursive=True) if _has_ending(Path(path)))
         return _some(found, f'{text}: the pattern fits no image or video')
-    folder = Path(text).parent
-    near = did_you_mean(Path(text).name, os.listdir(folder)) if folder.is_dir() else ''
     raise DataError(
-        f'{text}: no such file or folder.{near} An image, a video, a folder, a pattern or the '
-        'number of a camera is expected'
+        f'{text}: no such file or folder.{near_files(Path(text))} An image, a video, a folder, a '
+        'pattern or the number of a camera is expected'
     )
 
 

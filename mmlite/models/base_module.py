@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmengine.model import initialize
 from torch import Tensor, nn
 
+from mmlite.config import is_pretrained
 from mmlite.engine.checkpoint import load_pretrained
 from mmlite.errors import ConfigError, did_you_mean
 
@@ -32,7 +33,7 @@ class BaseModule(nn.Module):
             DataError: pretrained weights cannot be fetched or do not fit.
         """
         init_cfg = self.init_cfg
-        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+        if is_pretrained(init_cfg):
             _check_pretrained(init_cfg, type(self).__name__)
             prefix = init_cfg.get('prefix') or ''
             load_pretrained(self, init_cfg['checkpoint'], self.convert_pretrained, prefix)

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.errors import DataError, did_you_mean
+from mmlite.errors import DataError
+from mmlite.files import near_files
 
 
 def read_lines(path: Path) -> list[dict]:
@@ -40,8 +41,7 @@ def read_training(source: Path) -> list[dict]:
     if source.is_file():
         return read_lines(source)
     if not source.is_dir():
-        near = [path.name for path in source.parent.glob('*/')] if source.parent.is_dir() else []
-        raise DataError(f'{source}: no such file or folder.{did_you_mean(source.name, near)}')
+        raise DataError(f'{source}: no such file or folder.{near_files(source, "*/")}')
     runs = [read_lines(path) for path in sorted(source.glob('*/vis_data/scalars.json'))]
     runs = [lines for lines in runs if is_training(lines)]
     if not runs:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.extras import needed
 from mmlite.registry import TRANSFORMS
 
 _BOX_PARAMS = ('min_area', 'min_visibility', 'min_width', 'min_height')
@@ -43,7 +44,7 @@ class Albu:
         keymap: Mapping[str, str] | None = None,
         skip_img_without_anno: bool = False,
     ) -> None:
-        albumentations = _import_albumentations()
+        albumentations = needed('albumentations', 'Albu', "'mmlite[albu]'")
         params = dict(bbox_params or {})
         for key in params:
             if key not in (*_BOX_PARAMS, *_INERT_BOX_PARAMS):
@@ -84,16 +85,6 @@ class Albu:
         if self.skip_img_without_anno and not len(results.get('gt_bboxes', [0])):
             return None
         return results
-
-
-def _import_albumentations() -> Any:
-    try:
-        import albumentations
-    except ImportError as error:
-        raise ConfigError(
-            f"Albu needs albumentations ({error}): pip install 'mmlite[albu]'"
-        ) from error
-    return albumentations
 
 
 def _build(albumentations: Any, cfg: dict) -> Any:
