@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,16 +11,16 @@ import torch
 from torch import nn
 
 from mmlite.datasets.loader import derive_seed, kept_random_state, seed_sample
-from mmlite.datasets.mixed import MultiImageMixDataset
-from mmlite.datasets.transforms import Compose, inverse_transform
+from mmlite.datasets.steps import picture_of, run_steps, steps_of
+from mmlite.datasets.transforms import inverse_transform
 from mmlite.datasets.transforms.geometry import flip_bboxes
-from mmlite.datasets.transforms.normalize import denormalize_image
 from mmlite.datasets.wrappers import DatasetWrapper
 from mmlite.models.preprocessor import build_preprocessor
-from mmlite.parallel import DataContainer, collate, scatter
+from mmlite.parallel import collate, scatter, unwrapped
 from mmlite.visualization.drawing import draw_detections, draw_ground_truth
 from mmlite.visualization.pictures import enlarged
 
+_NO_PICTURE = np.zeros((240, 320, 3), np.uint8)
 _BAR = 26  # height in pixels of the line of text above a picture
 
 
@@ -96,10 +95,13 @@ def stage_views(dataset: Any, i: int, seed: int) -> list[np.ndarray]:
         seed_sample(derive_seed(seed, i))
         for number, (name, results) in enumerate(stages(dataset, i), 1):
             if results is None:
-                views.append(_drawn(np.zeros((240, 320, 3), np.uint8), {}, (), f'{name}: dropped'))
+                views.append(_drawn(_NO_PICTURE, {}, (), f'{name}: dropped'))
                 break
             for version in results.get('versions', [results]):
-                picture, boxes = _state(version)
+                picture = picture_of(version)
+                picture = _NO_PICTURE if picture is None else picture
+                data = {key: unwrapped(value) for key, value in version.items()}
+                boxes = _boxes_in(data) if 'gt_bboxes' in data else {}
                 title = f'{number} {name}  {_size(picture)}'
                 views.append(_drawn(picture, boxes, dataset.classes, title))
     return views
@@ -107,41 +109,11 @@ def stage_views(dataset: Any, i: int, seed: int) -> list[np.ndarray]:
 
 def stages(dataset: Any, i: int) -> Iterator[tuple[str, dict | None]]:
     """Yields the name of each transform and what it made of sample i; None for dropped."""
-    if isinstance(dataset, MultiImageMixDataset):
-        results = None
-        for name, results in stages(dataset.dataset, i):
-            yield name, results
-        pipeline = dataset.pipeline
-    elif isinstance(dataset, DatasetWrapper):
-        yield from stages(*dataset.locate(i))
-        return
-    else:
-        results = dataset.get_data_info(i)
-        pipeline = dataset.pipeline
-    if results is None:
-        return
-    for transform in pipeline.transforms:
-        # a transform changes the dict, never the arrays in it
-        results = Compose([transform])(copy.copy(results))
-        yield getattr(transform, '__name__', type(transform).__name__), results
-        if results is None:
-            return
-
-
-def _state(results: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The picture, padding included, and the boxes of a sample between two transforms."""
-    data = {
-        key: value.data if isinstance(value, DataContainer) else value
-        for key, value in results.items()
-    }
-    meta = {**data, **data.get('img_metas', {})}
-    img = data['img']
-    if isinstance(img, torch.Tensor):
-        img = img.numpy().transpose(1, 2, 0)
-    if meta.get('img_norm_cfg') is not None:
-        img = denormalize_image(img, **meta['img_norm_cfg'])
-    picture = np.ascontiguousarray(np.clip(img, 0, 255).round().astype(np.uint8))
-    return picture, _boxes_in(data) if 'gt_bboxes' in data else {}
+    leaf, index, steps = steps_of(dataset, i)
+    results = leaf.get_data_info(index)
+    # it ends where a step drops the sample
+    for (_, transform), made in zip(steps, run_steps(results, steps), strict=False):
+        yield getattr(transform, '__name__', type(transform).__name__), made
 
 
 def _boxes_in(data: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -5,7 +5,6 @@ g boxes in an image, R priors over all levels, C classes.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from mmlite.arrays import evenly_spread
 from mmlite.doctor.context import Context, samples
 from mmlite.doctor.finding import Finding, error, ok, percent, warning
 from mmlite.errors import ConfigError
-from mmlite.models import build_detector
+from mmlite.models.featmap_sizes import FeatmapSizes
 from mmlite.ops.assigners import MaxIoUAssigner, chunks
 from mmlite.parallel import unwrapped
 
@@ -46,26 +45,9 @@ class Example(NamedTuple):
     img_meta: dict
 
 
-class FeatmapSizes:
-    """(h, w) of the feature maps for an input, by a run of the model without memory."""
-
-    def __init__(self, context: Context) -> None:
-        with torch.device('meta'):
-            self.model = build_detector(copy.deepcopy(context.cfg.model)).eval()
-        self.known: dict[tuple[int, int], list[tuple[int, int]]] = {}
-
-    def __call__(self, height: int, width: int) -> list[tuple[int, int]]:
-        size = (height, width)
-        if size not in self.known:
-            with torch.device('meta'), torch.no_grad():
-                feats = self.model.extract_feat(torch.zeros(1, 3, *size))
-            self.known[size] = [tuple(feat.shape[-2:]) for feat in feats]
-        return self.known[size]
-
-
 def examples(context: Context) -> Iterator[Example]:
     """Yields images of the training as the head gets them, those without objects left out."""
-    head, sizes = context.detector.bbox_head, FeatmapSizes(context)
+    head, sizes = context.detector.bbox_head, FeatmapSizes(context.cfg.model)
     if head.assigner is None:
         raise ConfigError("model.train_cfg: training needs the key 'assigner'")
     divisor = getattr(context.detector.data_preprocessor, 'pad_size_divisor', 1)

@@ -91,15 +91,10 @@ class Origins:
 
     def reader(self, key: str) -> str:
         """Returns the class that takes the key as an argument, and its place; '' if none does."""
-        *parents, name = key.split('.')
-        around = _at(self.cfg, parents)
-        if not isinstance(around, Mapping) or 'type' not in around:
-            return ''
-        cls = registry.find_anywhere(around['type'])
-        known = registry.parameters_of(cls) if cls else None
+        cls, parameters, name = self._class_around(key)
         if name == 'type' and cls:
             return f'{cls.__name__}  {place(cls)}'
-        return f'{cls.__name__}  {place(cls.__init__)}' if known and name in known else ''
+        return f'{cls.__name__}  {place(cls.__init__)}' if name in parameters else ''
 
     def default(self, key: str) -> str:
         """Returns what a key is where nothing sets it: the default of the class that takes it.
@@ -107,15 +102,22 @@ class Origins:
         Raises:
             ConfigError: no class takes it.
         """
-        *parents, name = key.split('.')
-        around = _at(self.cfg, parents)
-        cls = None
-        if isinstance(around, Mapping) and 'type' in around:
-            cls = registry.find_anywhere(around['type'])
-        parameter = ((cls and registry.parameters_of(cls)) or {}).get(name)
+        cls, parameters, name = self._class_around(key)
+        parameter = parameters.get(name)
         if parameter is None or parameter.default is parameter.empty:
             self.value(key)  # says which keys there are
         return f'{parameter.default!r}, the default of {cls.__name__}  {place(cls.__init__)}'
+
+    def _class_around(self, key: str) -> tuple[type | None, Mapping[str, Any], str]:
+        """Returns the class of the dict that a key is in, its parameters, and the key's own name.
+
+        No class and no parameters where that is no dict of a class.
+        """
+        *parents, name = key.split('.')
+        around = _at(self.cfg, parents)
+        typed = isinstance(around, Mapping) and 'type' in around
+        cls = registry.find_anywhere(around['type']) if typed else None
+        return cls, (registry.parameters_of(cls) if cls else None) or {}, name
 
     def value(self, key: str) -> Any:
         """Returns the value in effect; raises ConfigError if the config has none."""

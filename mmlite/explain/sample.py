@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmlite.datasets.loader import kept_random_state, seed_sample
-from mmlite.datasets.transforms import inverse_transform
-from mmlite.datasets.transforms.normalize import denormalize_image
+from mmlite.datasets.steps import Step, picture_of, run_steps, steps_of
 from mmlite.datasets.transforms.window import Window, takes_window
 from mmlite.explain.hop import Hop, describe
 from mmlite.explain.places import called, place
@@ -20,7 +19,6 @@ from mmlite.visualization.pictures import enlarged
 _FORMATTING = ('DefaultFormatBundle', 'Collect', 'PackDetInputs')
 _BOXES = ('gt_bboxes', 'gt_labels', 'gt_bboxes_ignore')
 
-Step = tuple[str, Any]  # config path, transform
 Origin = Callable[[str], str]  # config path -> the file and line that set it, '' if unknown
 
 
@@ -45,25 +43,6 @@ def dataset_hop(dataset: Any, i: int, at: str) -> Hop:
     return hop
 
 
-def steps_of(dataset: Any, i: int, at: str) -> tuple[Any, int, list[Step]]:
-    """Returns the data set that reads sample i, its index in there, and all transforms in order.
-
-    Args:
-        dataset: a data set or a wrapper of some.
-        i: index in it.
-        at: its config path.
-    """
-    transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
-    own = [(f'{at}.pipeline.{n}', transform) for n, transform in enumerate(transforms)]
-    if not hasattr(dataset, 'locate'):
-        return dataset, i, own
-    inner, index = dataset.locate(i)
-    parts = getattr(dataset, 'datasets', None)
-    place_in = f'datasets.{parts.index(inner)}' if parts else 'dataset'
-    leaf, index, before = steps_of(inner, index, f'{at}.{place_in}')
-    return leaf, index, before + own
-
-
 def transform_hops(
     dataset: Any, i: int, seed: int, at: str, origin: Origin, sample: Mapping[str, Any] | None
 ) -> list[Hop]:
@@ -81,8 +60,9 @@ def transform_hops(
     with kept_random_state():
         seed_sample(seed)
         results: dict[str, Any] | None = leaf.get_data_info(index)
-        for number, (path, transform) in enumerate(steps, 1):
-            before, results = results, transform(dict(results))
+        made = zip(steps, run_steps(results, steps), strict=False)  # it ends where one drops it
+        for number, ((path, transform), after) in enumerate(made, 1):
+            before, results = results, after
             hops.append(_transform_hop(number, path, transform, before, results, origin))
             hops[-1].pictures = _pictures(results, dataset.classes)
             if results is None:
@@ -141,7 +121,7 @@ def _colours(results: Mapping[str, Any]) -> str:
 def _pictures(
     results: Mapping[str, Any] | None, classes: Sequence[str]
 ) -> list[tuple[str, np.ndarray]]:
-    img = as_picture(results or {})
+    img = picture_of(results or {})
     if img is None:
         return []
     bboxes, labels = (unwrapped(results.get(key)) for key in _BOXES[:2])
@@ -150,20 +130,6 @@ def _pictures(
     img, zoom = enlarged(img, least=400)
     drawn = draw_ground_truth(img, np.asarray(bboxes) * zoom, labels, classes)
     return [('img with gt_bboxes', drawn)]
-
-
-def as_picture(results: Mapping[str, Any]) -> np.ndarray | None:
-    """Returns the picture in a `results` dict, (h, w, 3) BGR uint8; None where it has none."""
-    img = unwrapped(results.get('img'))
-    if img is None:
-        return None
-    metas = unwrapped(results.get('img_metas')) or results
-    norm = metas.get('img_norm_cfg')
-    if not isinstance(img, np.ndarray):
-        return inverse_transform(img, dict(img_norm_cfg=norm) if norm else None)
-    if norm:
-        img = denormalize_image(img, **norm)
-    return np.ascontiguousarray(np.clip(img, 0, 255).round().astype(np.uint8))
 
 
 def _fused(steps: Sequence[Step]) -> Iterator[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import Tensor, nn
 
+from mmlite.engine.hooks.grad_norm import grad_norms
 from mmlite.engine.loops import EpochBasedTrainLoop
 from mmlite.engine.prepare_model import prepared_optim_wrapper
 from mmlite.engine.runner import own_hooks
@@ -38,14 +38,14 @@ class StepWatch:
         inner_step = optimiser.step
 
         def step(**kwargs: Any) -> None:
-            self.raw = {name: _norm(part) for name, part in self.parts.items()}
+            self.raw = grad_norms(detector)
             inner_step(**kwargs)
 
-        optimiser.step = step
-        optimiser.optimizer.register_step_pre_hook(self._at_step)
+        def at_step(*_args: Any) -> None:
+            self.clipped = grad_norms(detector)
 
-    def _at_step(self, *_args: Any) -> None:
-        self.clipped = {name: _norm(part) for name, part in self.parts.items()}
+        optimiser.step = step
+        optimiser.optimizer.register_step_pre_hook(at_step)
 
     def table(self) -> list[Sequence[Any]]:
         """Returns per part of the detector: tensors, gradient before and after clipping, change."""
@@ -120,8 +120,3 @@ def _trained(part: nn.Module) -> list[Tensor]:
 
 def _copies(part: nn.Module) -> list[Tensor]:
     return [p.detach().clone() for p in _trained(part)]
-
-
-def _norm(part: nn.Module) -> float:
-    norms = [p.grad.norm() for p in _trained(part) if p.grad is not None]
-    return float(torch.stack(norms).norm()) if norms else 0.0

@@ -10,11 +10,12 @@ from torch import nn
 
 from mmlite.datasets import build_dataset
 from mmlite.datasets.loader import SeededIndex
+from mmlite.datasets.steps import steps_of
 from mmlite.explain.head import box_table, level_table, owners
 from mmlite.explain.hop import describe
 from mmlite.explain.places import place
 from mmlite.explain.recorder import Recorder
-from mmlite.explain.sample import steps_of, transform_hops
+from mmlite.explain.sample import transform_hops
 from mmlite.parallel import DataContainer, collate, scatter
 from tests.runs import CHECKOUT
 
