@@ -50,7 +50,7 @@ def test_whatever_the_preprocessor_does_is_turned_back(preprocessor: dict | None
 
 def test_channels_turned_after_the_pipeline_normalised() -> None:
     normalize = dict(type='Normalize', mean=[103.53, 116.28, 123.675], std=[1, 1, 1], to_rgb=False)
-    dataset, cfg = tiny_dataset()
+    _, cfg = tiny_dataset()
     steps = [dict(step) for step in cfg.train_dataloader.dataset.pipeline]
     steps.insert(-1, normalize)
     cfg.train_dataloader.dataset.pipeline = steps
