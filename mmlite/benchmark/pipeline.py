@@ -18,6 +18,7 @@ from torchvision import tv_tensors
 from torchvision.io import decode_image
 from torchvision.transforms import v2
 
+from mmlite.allocator import keep_pictures
 from mmlite.benchmark.report import Cell, Report
 from mmlite.benchmark.timing import median_seconds
 from mmlite.config import load_config
@@ -25,7 +26,6 @@ from mmlite.config_files import CONFIGS
 from mmlite.datasets import VOCDataset
 from mmlite.datasets.demo import DEFAULT_CLASSES, demo_root, draw_demo_set
 from mmlite.datasets.loader import SeededIndex
-from mmlite.datasets.workers import keep_freed_memory
 
 CONFIG = CONFIGS / '_base_/datasets/voc0712_ssd300.py'
 SIZE = (640, 480)
@@ -56,7 +56,7 @@ def measure(data_root: Path | None = None, images: int = 100, rounds: int = 9) -
         'torchvision': peer.go_through,
         'decoding alone': lambda: [cv2.imdecode(np.frombuffer(f, np.uint8), 1) for f in files],
     }
-    keep_freed_memory()  # as workers do; it helps the peer as well
+    keep_pictures()  # as workers do; it helps the peer as well
     with one_thread():
         seconds = median_seconds(cases, rounds)
     rows = [_row(name, seconds, count) for name in cases]

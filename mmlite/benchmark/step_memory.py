@@ -39,12 +39,12 @@ def peaks_of_step(model: str, device: str, rounds: int) -> list[float]:
 def _peak(who: str, model: str, device: str) -> float:
     case, where = CASES[model], torch.device(device)
     batch = make_batch(case, where)
-    before = _resident_peak(where)
+    before = resident_peak(where)
     detector = build_peer(case, where) if who == 'torchvision' else build_ours(case, where)
     step = training_step(detector, lambda: _losses(who, detector, batch))
     for _ in range(STEPS):
         step()
-    return (_resident_peak(where) - before) / 1e6
+    return (resident_peak(where) - before) / 1e6
 
 
 def _losses(who: str, detector: nn.Module, batch: Batch) -> list[torch.Tensor]:
@@ -53,7 +53,8 @@ def _losses(who: str, detector: nn.Module, batch: Batch) -> list[torch.Tensor]:
     return list((peer_losses if who == 'torchvision' else losses_of)(detector, batch))
 
 
-def _resident_peak(device: torch.device) -> int:
+def resident_peak(device: torch.device) -> int:
+    """Bytes that this process held at most: resident ones, or those on the GPU."""
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device)
     # not getrusage's ru_maxrss: a new process inherits that of the one that started it

@@ -62,8 +62,14 @@ def _eval(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser, rounds: int) -> None:
+    _add_models(parser)
     add = parser.add_argument
-    add(
+    add('--device', default='cpu', help="'cpu' or 'cuda'")
+    add('--rounds', type=int, default=rounds, help=f'runs of each ({rounds})')
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         '--model',
         nargs='*',
         dest='models',
@@ -71,8 +77,6 @@ def _add_model_arguments(parser: argparse.ArgumentParser, rounds: int) -> None:
         default=list(MODELS),
         help='all three if left out',
     )
-    add('--device', default='cpu', help="'cpu' or 'cuda'")
-    add('--rounds', type=int, default=rounds, help=f'runs of each ({rounds})')
 
 
 def _startup(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +93,13 @@ def _memory(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('--images', type=int, default=120_000, help='in a made-up COCO file (120000)')
     add('--workers', type=int, default=2, help='processes that load (2)')
+
+
+def _malloc(parser: argparse.ArgumentParser) -> None:
+    """Freed memory that is kept, or given back, on a CPU."""
+    _add_models(parser)
+    parser.add_argument('--rounds', type=int, default=5, help='processes for each figure (5)')
+    parser.add_argument('--threads', type=int, help='threads of torch')
 
 
 def _pipeline(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +132,7 @@ _VERBS = {
     'infer': _infer,
     'startup': _startup,
     'memory': _memory,
+    'malloc': _malloc,
     'eval': _eval,
     'pipeline': _pipeline,
     'scale': _scale,

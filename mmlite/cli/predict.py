@@ -127,11 +127,14 @@ def _detector(
 
     import torch
 
+    from mmlite.allocator import keep_feature_maps
     from mmlite.apis import inference_detector, init_detector
 
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if device.startswith('cuda') and not torch.cuda.is_available():
         raise ConfigError(f'--device {device}: PyTorch finds no GPU here')
+    if device == 'cpu':
+        keep_feature_maps()
     model = init_detector(
         load_config_of(args.config, args.safe_config) if args.config else None,
         args.checkpoint,

@@ -8,7 +8,6 @@ each iteration before it is whole and can be saved.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import re
@@ -27,6 +26,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data._utils.signal_handling import _remove_worker_pids, _set_worker_pids
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
+from mmlite.allocator import keep_pictures
 from mmlite.errors import ExpectedError, RunError
 from mmlite.parallel import DataContainer
 
@@ -45,9 +45,6 @@ _GRACE = 60  # seconds that a worker goes on after SIGTERM
 _USED = 0.9  # share of the free memory that workers may fill
 _A_WORKER = 300e6  # bytes, where that of a living one cannot be read
 _AN_IMAGE = 3 * 1333 * 800  # bytes, before there was a batch to measure
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # in glibc's malloc.h
-_KEPT = 2**26  # bytes that a worker may keep
-_MOST_ON_HEAP = 2**25  # bytes of one block; mallopt takes no more
 
 
 class WorkerError(RunError):
@@ -242,25 +239,11 @@ def init_worker(worker_id: int) -> None:
     """
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-    keep_freed_memory()
+    keep_pictures()
     queues.Queue._on_queue_feeder_error = staticmethod(_cannot_send)
     if hasattr(signal, 'alarm'):  # not on Windows
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE))
-
-
-def keep_freed_memory(limit: int = _KEPT) -> None:
-    """Lets malloc keep what is freed, up to `limit` bytes, for the next picture or feature map.
-
-    It would else go back to the system after each, and the kernel clears every page that it hands
-    out again: that took a seventh of a worker's time. Only glibc's malloc is told.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another malloc, or Windows
-        return
-    mallopt(_M_TRIM_THRESHOLD, limit)
-    mallopt(_M_MMAP_THRESHOLD, _MOST_ON_HEAP)
 
 
 def _cannot_send(error: BaseException, batch: Any) -> None:

@@ -31,9 +31,10 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmlite.allocator import keep_feature_maps
 from mmlite.datasets import build_dataloader
 from mmlite.datasets.loader import ReleasableLoader
-from mmlite.datasets.workers import WorkerError, keep_freed_memory
+from mmlite.datasets.workers import WorkerError
 from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
@@ -66,8 +67,6 @@ from mmlite.version import __version__
 
 STAGES = ('train', 'val', 'test')
 
-# bytes that malloc may keep between steps: SSD300's take 4 to 7 % less time on a CPU
-KEPT_ON_CPU = 2**30
 # of workers: a forked process that uses macOS's own libraries can crash; mmengine would fork
 _START_METHOD = 'fork' if sys.platform == 'linux' else 'spawn'
 _timestamps: set[str] = set()  # of the runs of this process
@@ -130,7 +129,7 @@ class Runner(mmengine.runner.Runner):
         super().setup_env({**env_cfg, 'mp_cfg': mp_cfg})
         use_half_dtype()
         if not torch.cuda.is_available():
-            keep_freed_memory(KEPT_ON_CPU)
+            keep_feature_maps()
         second, number = self._timestamp, 1
         while self._timestamp in _timestamps:
             number += 1

@@ -1,0 +1,52 @@
+"""Memory that malloc keeps is taken again without the kernel, which counts its pages."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from tests.runs import shell
+
+pytestmark = pytest.mark.skipif(
+    platform.libc_ver()[0] != 'glibc', reason="another malloc than glibc's"
+)
+
+_FAULTS = """
+import resource, sys
+from mmlite.allocator import keep_feature_maps, keep_pictures
+for name in sys.argv[2:]:
+    globals()[name]()
+def make():
+    b'1' * (int(sys.argv[1]) * 2**20)
+make()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+make()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def new_pages(mib: int, *calls: str) -> int:
+    """Pages of 4 KiB that the second block of this size needs, after these calls."""
+    ended = shell(['-c', _FAULTS, mib, *calls])
+    assert ended.status == 0, ended.err
+    return int(ended.out)
+
+
+@pytest.mark.parametrize(
+    ('mib', 'calls', 'kept'),
+    [
+        (4, [], False),
+        (4, ['keep_pictures'], True),
+        (40, ['keep_pictures'], False),  # above 32 MiB
+        (4, ['keep_feature_maps'], True),
+        (40, ['keep_feature_maps'], True),
+        (40, ['keep_feature_maps', 'keep_pictures'], False),  # a worker that was forked
+    ],
+)
+def test_a_block_is_kept(mib: int, calls: list[str], kept: bool) -> None:
+    pages = new_pages(mib, *calls)
+    if kept:
+        assert pages < 100
+    else:  # 1,024 pages of 4 KiB are 4 MiB
+        assert pages > 1000
