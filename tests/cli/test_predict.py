@@ -62,6 +62,17 @@ def test_folder_video_and_batches(
     assert len(list(read_frames([str(tmp_path / '1/videos/v.mp4')]))) == 2
 
 
+def test_freed_feature_maps_are_kept_on_a_cpu(
+    trained: tuple[Ended, Path], voc_part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    monkeypatch.setattr('mmlite.allocator.keep_feature_maps', lambda: told.append('malloc'))
+    image = first_image(voc_part, 'test')
+    ended = cli('predict', trained[1] / 'epoch_2.pth', image, '--out', tmp_path)
+    assert ended.status == 0, ended.err
+    assert told == ['malloc']
+
+
 def test_another_config_and_threshold(
     trained: tuple[Ended, Path], voc_part: Path, tmp_path: Path
 ) -> None:
