@@ -50,3 +50,22 @@ def test_a_block_is_kept(mib: int, calls: list[str], kept: bool) -> None:
         assert pages < 100
     else:  # 1,024 pages of 4 KiB are 4 MiB
         assert pages > 1000
+
+
+_FORKED = """
+import os
+from mmlite.allocator import give_back_memory, keep_feature_maps
+def resident():
+    return int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 2**20
+keep_feature_maps()
+b'1' * (200 * 2**20)
+kept = resident()
+give_back_memory()
+print(kept - resident())
+"""
+
+
+def test_what_is_kept_is_given_back_before_a_fork() -> None:
+    ended = shell(['-c', _FORKED])
+    assert ended.status == 0, ended.err
+    assert 199 < float(ended.out) < 210

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data._utils.signal_handling import _remove_worker_pids, _set_worker_pids
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from mmlite.allocator import keep_pictures
+from mmlite.allocator import give_back_memory, keep_pictures
 from mmlite.errors import ExpectedError, RunError
 from mmlite.parallel import DataContainer
 
@@ -58,6 +58,7 @@ class Workers(_MultiProcessingDataLoaderIter):
         self._loader = weakref.ref(loader)
         self._worker_pids_set = False
         self._image_bytes = _AN_IMAGE
+        give_back_memory()
         with self._explaining():
             super().__init__(loader)
 

@@ -46,3 +46,17 @@ def test_the_same_error_with_all_workers_alive_stays_what_it_is() -> None:
     with pytest.raises(FileNotFoundError), workers._explaining():
         raise FileNotFoundError
     loader.end_workers()
+
+
+def test_free_memory_is_given_back_before_workers_are_forked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_back = []
+    monkeypatch.setattr('mmlite.datasets.workers.give_back_memory', lambda: given_back.append(1))
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    cfg = dict(dataset=dict(type='Numbers'), sampler=sampler, batch_size=2, num_workers=1)
+    loader = build_dataloader(cfg, seed=0)
+    assert given_back == []
+    iter(loader)
+    assert given_back == [1]
+    loader.end_workers()
