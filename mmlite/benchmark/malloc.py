@@ -35,18 +35,20 @@ def measure(models: Sequence[str], rounds: int, threads: int | None) -> Report:
         rounds: processes for each figure.
         threads: of torch; None leaves them.
     """
-    rows = [_row(model, work, rounds, threads) for model in models for work in WORK]
+    if threads is not None:
+        torch.set_num_threads(threads)
+    rows = [_row(model, work, rounds) for model in models for work in WORK]
     notes = [
         f'Medians of {rounds} processes, of {STEPS} runs each after two; MB: the peak of each.'
     ]
     return Report('malloc', rows, dict(rounds=rounds), notes)
 
 
-def _row(model: str, work: str, rounds: int, threads: int | None) -> dict[str, Cell]:
+def _row(model: str, work: str, rounds: int) -> dict[str, Cell]:
     found: dict[str, list[tuple[float, float]]] = {'kept': [], 'given back': []}
     for _ in range(rounds):
         for how, figures in found.items():
-            figures.append(_in_a_process(how, work, model, threads))
+            figures.append(_in_a_process(how, work, model))
     (kept, kept_mb), (back, back_mb) = (
         map(statistics.median, zip(*figures, strict=True)) for figures in found.values()
     )
@@ -67,9 +69,9 @@ def case_of(model: str) -> Case:
     return case if model == 'ssd300' else dataclasses.replace(case, **FULL_SIZE)
 
 
-def _in_a_process(how: str, work: str, model: str, threads: int | None) -> tuple[float, float]:
+def _in_a_process(how: str, work: str, model: str) -> tuple[float, float]:
     command = [sys.executable, '-m', 'mmlite.benchmark.malloc', how, work, model]
-    command.append(str(threads or torch.get_num_threads()))
+    command.append(str(torch.get_num_threads()))
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds, megabytes = map(float, output.split())
     return seconds, megabytes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmlite.benchmark.malloc import case_of
 from tests.runs import cli, shell
@@ -47,3 +49,24 @@ def test_the_verb_compares_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         'kept MB': 40.0,
         'given back MB': 30.0,
     }
+
+
+def test_the_threads_are_those_of_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr('mmlite.benchmark.malloc.WORK', ('step',))
+
+    def ended(command: list[str], **_: object) -> argparse.Namespace:
+        seen.append(command[-1])
+        return argparse.Namespace(stdout='1 2')
+
+    monkeypatch.setattr('mmlite.benchmark.malloc.subprocess.run', ended)
+    out = tmp_path / 'out.json'
+    case = ('--model', 'ssd300', '--rounds', 1, '--threads', before + 1)
+    try:
+        assert cli('benchmark', 'malloc', *case, '--out', out).status == 0
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [str(before + 1)] * 2
+    assert json.loads(out.read_text())['machine']['threads'] == str(before + 1)
