@@ -14,6 +14,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmlite.config import load_config
+from mmlite.config.overrides import override
 from mmlite.datasets.transforms import Compose
 from mmlite.datasets.transforms.loading import set_loaded_image
 from mmlite.engine.checkpoint import load_weights, read_checkpoint
@@ -22,7 +23,6 @@ from mmlite.errors import ConfigError
 from mmlite.inference.detections import Detections
 from mmlite.models import build_detector
 from mmlite.models.layers import prepare_for_inference
-from mmlite.overrides import override
 from mmlite.parallel import collate, scatter
 from mmlite.registry import DATASETS, without_scope
 

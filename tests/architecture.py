@@ -25,13 +25,12 @@ LAYERS = {
     'pictures and pages': ('visualization',),
     'figures of results': ('evaluation',),
     'data and networks': ('datasets', 'models'),
-    'batches; configs': ('parallel', 'safe_config', 'config_difference', 'config', 'overrides'),
+    'batches; configs': ('parallel', 'config'),
     'classes by their names': ('registry', 'plugins'),
     'boxes, as pure functions': ('ops',),
     'ground, free to all': (
         *('errors', 'files', 'version', '__init__', 'arrays', 'collector', 'quiet', 'inert'),
-        *('argument_types', 'config_text', 'config_files', 'torchvision_ops', 'extras'),
-        'allocator',
+        *('argument_types', 'torchvision_ops', 'extras', 'allocator'),
     ),
 }
 

@@ -19,12 +19,12 @@ from mmengine.runner import Runner
 
 from mmlite.cli.common import train_from_scratch
 from mmlite.config import load_config
+from mmlite.config.overrides import walk
 from mmlite.datasets.demo import draw_demo_set
 from mmlite.datasets.relocate import demo_classes, relocate
 from mmlite.engine.build import build_runner
 from mmlite.engine.tta import TTALoop
 from mmlite.evaluation import KeptResults
-from mmlite.overrides import walk
 
 VARIABLE = 'MMLITE_MMDET_CONFIGS'
 FOLDER = os.environ.get(VARIABLE)

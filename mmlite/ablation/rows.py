@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmlite.config import plain_content
-from mmlite.config_files import find_config
+from mmlite.config.own_files import find_config
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.files import near_files
 

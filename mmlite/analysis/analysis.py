@@ -19,7 +19,7 @@ from mmlite.analysis.splits import NetworkBoxes, Split, network_boxes, read_spli
 from mmlite.analysis.statistics import describe
 from mmlite.analysis.suggest import head_threshold, suggest
 from mmlite.config import Config as ReadableConfig
-from mmlite.config_text import config_text
+from mmlite.config.text import config_text
 from mmlite.errors import DataError
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.models import detection
 
 from mmlite.config import load_config
-from mmlite.config_files import CONFIGS
+from mmlite.config.own_files import CONFIGS
 from mmlite.models import build_detector
 
 NUM_CLASSES = 20

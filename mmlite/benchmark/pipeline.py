@@ -22,7 +22,7 @@ from mmlite.allocator import keep_pictures
 from mmlite.benchmark.report import Cell, Report
 from mmlite.benchmark.timing import median_seconds
 from mmlite.config import load_config
-from mmlite.config_files import CONFIGS
+from mmlite.config.own_files import CONFIGS
 from mmlite.datasets import VOCDataset
 from mmlite.datasets.demo import DEFAULT_CLASSES, demo_root, draw_demo_set
 from mmlite.datasets.loader import SeededIndex

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mmlite.benchmark.made_up import write_coco_file
 from mmlite.benchmark.report import Cell, Report
-from mmlite.config_files import CONFIGS
+from mmlite.config.own_files import CONFIGS
 from mmlite.datasets.paths import CHECKOUT
 from mmlite.errors import RunError
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmlite.config import check_files, is_pretrained, load_config
-from mmlite.config_files import find_config
+from mmlite.config.own_files import find_config
+from mmlite.config.safe import check_holds_values_only, check_registered_types_only
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
 from mmlite.engine.launch import explaining_lost_processes, leave_processes
 from mmlite.errors import ConfigError, ExpectedError
 from mmlite.files import refusing_full_disk
 from mmlite.plugins import import_plugin
-from mmlite.safe_config import check_holds_values_only, check_registered_types_only
 from mmlite.torchvision_ops import explaining_torchvision
 
 Main = Callable[[argparse.Namespace], None]

@@ -36,7 +36,7 @@ def compare(args: argparse.Namespace) -> None:
     sources = [find_source(path, args.config) for path in (args.first, args.second)]
     (first_cfg, first), (second_cfg, second) = (read_source(one, args) for one in sources)
 
-    from mmlite.config_difference import config_difference
+    from mmlite.config.difference import config_difference
     from mmlite.evaluation.bootstrap import paired_difference
     from mmlite.evaluation.report import text_table
     from mmlite.visualization.comparison import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmlite.cli import test as test_cli
 from mmlite.cli import train as train_cli
 from mmlite.cli.common import run
-from mmlite.config_files import CONFIGS
+from mmlite.config.own_files import CONFIGS
 
 EXAMPLE = 'example: python tools/demo.py'
 CONFIG = str(CONFIGS / 'ssd' / 'ssd_demo.py')

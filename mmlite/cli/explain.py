@@ -92,7 +92,7 @@ def _loader(args: argparse.Namespace) -> Callable[[nn.Module], object]:
 
 
 def _origin_text(origins: Origins, key: str) -> str:
-    from mmlite.config_text import text_of
+    from mmlite.config.text import text_of
 
     if not origins.has(key):
         gone = [f'    {s.where}: {s.text}  gone' for s in origins.settings(key)]

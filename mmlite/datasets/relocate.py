@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmlite.config.overrides import walk
 from mmlite.datasets.bad_items import check_max_bad
 from mmlite.errors import ConfigError
-from mmlite.overrides import walk
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 DEMO_SIZE = dict(num_train=600, num_test=150, size=(320, 240), seed=0)

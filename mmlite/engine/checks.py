@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmlite import registry
+from mmlite.config.overrides import walk
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.overrides import walk
 
 LOOPS_OF = dict(train=('train', 'val'), test=('test',))
 

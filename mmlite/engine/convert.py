@@ -12,12 +12,12 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from mmlite.config.safe import check_registered_types_only, check_text_holds_values_only
 from mmlite.engine.checkpoint import LoadReport, load_weights
 from mmlite.engine.checkpoint_file import read_checkpoint, write_checkpoint
 from mmlite.engine.layouts import from_own
 from mmlite.errors import ConfigError, DataError
 from mmlite.models import build_detector
-from mmlite.safe_config import check_registered_types_only, check_text_holds_values_only
 from mmlite.version import __version__
 
 # what only a training that goes on needs

@@ -15,10 +15,10 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 from torch import Tensor
 
+from mmlite.config.overrides import walk
 from mmlite.errors import ConfigError
 from mmlite.ops.boxes import flip_boxes
 from mmlite.ops.nms import multiclass_nms
-from mmlite.overrides import walk
 from mmlite.parallel import collate
 from mmlite.registry import without_scope
 

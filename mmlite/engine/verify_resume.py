@@ -23,9 +23,9 @@ import torch
 from mmengine.config import Config
 
 import mmlite
+from mmlite.config.overrides import walk
 from mmlite.engine.checkpoint_file import last_checkpoint, read_checkpoint
 from mmlite.errors import RunError
-from mmlite.overrides import walk
 from mmlite.registry import DATASETS, parameters_of
 
 KINDS = ('kill', 'kill while writing', 'terminate')

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from mmlite import registry
 from mmlite.config import Config
-from mmlite.config_files import find_config
-from mmlite.config_text import text_of
+from mmlite.config.overrides import SECTIONS
+from mmlite.config.own_files import find_config
+from mmlite.config.text import text_of
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.explain.config_lines import ConfigLines
 from mmlite.explain.places import place, short
-from mmlite.overrides import SECTIONS
 
 # the flags of cli.common that change the config, and their values where they are not given
 _FLAGS = dict(

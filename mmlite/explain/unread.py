@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mmlite import registry
+from mmlite.config.overrides import SECTIONS, find_value, known_keys, walk
 from mmlite.errors import did_you_mean
 from mmlite.inert import INERT_TRAIN_CFG, inert_arguments
-from mmlite.overrides import SECTIONS, find_value, known_keys, walk
 
 # read by whoever builds the object of the dict, beside the arguments of its class
 _BESIDE = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmlite.config_text import config_text
+from mmlite.config.text import config_text
 from mmlite.migrate.data import DataMapper
 from mmlite.migrate.datasets import innermost
 from mmlite.migrate.evaluation import migrate_evaluators

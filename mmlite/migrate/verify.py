@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 
 from mmlite.config import load_config
+from mmlite.config.overrides import walk
 from mmlite.datasets.transforms import Compose
 from mmlite.engine.checks import check_config
 from mmlite.errors import UserError
 from mmlite.models import build_detector
-from mmlite.overrides import walk
 
 
 def problem_of(path: Path) -> str:

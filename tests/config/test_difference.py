@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mmlite.config_difference import config_difference
+from mmlite.config.difference import config_difference
 
 
 def test_leaves_that_differ() -> None:

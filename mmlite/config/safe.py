@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mmlite.config import plain_content
+from mmlite.config.loading import plain_content
+from mmlite.config.overrides import walk
 from mmlite.errors import ConfigError
-from mmlite.overrides import walk
 
 # values, containers, arithmetic, and names for them; sets are how `{{_base_.name}}` parses
 _ALLOWED = (

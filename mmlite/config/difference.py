@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from mmlite.overrides import SECTIONS
+from mmlite.config.overrides import SECTIONS
 
 _ABSENT = '-'
 _WHERE_ONLY = ('work_dir', 'launcher', 'gpu_ids')  # of what a run computes they say nothing

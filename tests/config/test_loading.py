@@ -11,7 +11,7 @@ from mmlite.config import load_config
 from mmlite.errors import ConfigError
 from mmlite.models import build_detector
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 LEAVES = sorted(p for p in CONFIGS.rglob('*.py') if '_base_' not in p.parts)
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from mmlite.config import check_files, load_config
-from mmlite.errors import ConfigError
-from mmlite.safe_config import (
+from mmlite.config.safe import (
     check_holds_values_only,
     check_registered_types_only,
     check_text_holds_values_only,
 )
+from mmlite.errors import ConfigError
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 @pytest.mark.parametrize('file', sorted(CONFIGS.glob('[!_]*/*.py')), ids=lambda f: f.stem)

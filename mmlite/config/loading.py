@@ -16,11 +16,11 @@ from typing import Any
 import mmengine.config
 import yaml
 
-from mmlite.config_files import find_config
-from mmlite.config_text import config_text
+from mmlite.config.overrides import override, walk
+from mmlite.config.own_files import find_config
+from mmlite.config.text import config_text
 from mmlite.errors import ConfigError, UserError
 from mmlite.files import near_files
-from mmlite.overrides import override, walk
 
 # a few references to each other (&a, *a) in a file of YAML stand for more than there is memory for
 _MOST_VALUES = 200_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _IN_WHEEL = _PACKAGE / 'configs'  # setup.py puts them there
 CONFIGS = _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent / 'configs'
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmlite.config import load_config
-from mmlite.config_files import CONFIGS, find_config
+from mmlite.config.own_files import CONFIGS, find_config
 from mmlite.errors import ConfigError
 from tests.runs import CHECKOUT, cli
 

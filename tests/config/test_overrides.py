@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from mmengine.config import Config, ConfigDict
 
 from mmlite.config import load_config
+from mmlite.config.overrides import find_value, parse_value, walk
 from mmlite.errors import ConfigError
-from mmlite.overrides import find_value, parse_value, walk
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 VOC, BCCD = CONFIGS / 'ssd' / 'ssd300_voc.py', CONFIGS / 'ssd' / 'ssd300_bccd.py'
 
 
