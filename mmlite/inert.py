@@ -70,14 +70,6 @@ INERT: dict[str, dict[str, Any]] = dict(
     MultiImageMixDataset=dict(lazy_init=False),
 )
 
-# keys of model.train_cfg that only ever had one meaning here -> the values that say it
-INERT_TRAIN_CFG: dict[str, list] = dict(
-    sampler=[None, dict(type='PseudoSampler')],
-    allowed_border=[-1],
-    pos_weight=[-1],
-    debug=[False],
-)
-
 # what to use in the place of some of them
 _INSTEAD = dict(
     pretrained="init_cfg=dict(type='Pretrained', checkpoint=...)",

@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 
 from mmlite.cli.common import train_from_scratch
 from mmlite.config import load_config
-from mmlite.config.overrides import walk
+from mmlite.config.nodes import walk
 from mmlite.datasets.demo import draw_demo_set
 from mmlite.datasets.relocate import demo_classes, relocate
 from mmlite.engine.build import build_runner

@@ -100,9 +100,11 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
     add(
         '--cfg-options',
         nargs='+',
+        action='extend',
         default=[],
         metavar='KEY=VALUE',
-        help='override keys of the config, e.g. train_cfg.max_epochs=5; +key=value adds one',
+        help='override keys of the config, e.g. train_cfg.max_epochs=5; a,b and [a,b] are lists; '
+        '+key=value adds a key',
     )
     add_plugin_argument(parser)
     add('--skip-bad-images', action='store_true', help='leave bad items out in testing, and say so')

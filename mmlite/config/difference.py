@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from mmlite.config.overrides import SECTIONS
+from mmlite.config.schema import ONLY_WHERE, SCHEMA
 
 _ABSENT = '-'
-_WHERE_ONLY = ('work_dir', 'launcher', 'gpu_ids')  # of what a run computes they say nothing
 
 
 def config_difference(first: Mapping, second: Mapping) -> list[tuple[str, str, str]]:
@@ -28,7 +27,7 @@ def config_difference(first: Mapping, second: Mapping) -> list[tuple[str, str, s
 
 
 def _read(cfg: Mapping) -> dict[str, str]:
-    sections = [key for key in SECTIONS if key in cfg and key not in _WHERE_ONLY]
+    sections = [key for key in SCHEMA if key in cfg and key not in ONLY_WHERE]
     return dict(chain.from_iterable(_leaves(cfg[key], key) for key in sections))
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mmlite.config.loading import plain_content
-from mmlite.config.overrides import walk
+from mmlite.config.files import plain_content
+from mmlite.config.nodes import walk
 from mmlite.errors import ConfigError
 
 # values, containers, arithmetic, and names for them; sets are how `{{_base_.name}}` parses

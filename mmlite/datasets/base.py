@@ -11,6 +11,8 @@ from typing import ClassVar
 import numpy as np
 from mmengine.logging import print_log
 
+from mmlite.config.keys import check_dict
+from mmlite.config.schema import FILTERS
 from mmlite.datasets.annotations import FlatRecords, pack_records
 from mmlite.datasets.bad_items import check_max_bad, first_reasons, too_many
 from mmlite.datasets.class_names import check_metainfo, compare_classes, counts_text, near_names
@@ -19,8 +21,6 @@ from mmlite.datasets.paths import check_inside, missing_data, resolve_data_root
 from mmlite.datasets.samples import SampleSource
 from mmlite.datasets.transforms import Compose, LoadImageFromFile
 from mmlite.errors import ConfigError, DataError, did_you_mean
-
-FILTERS = ('filter_empty_gt', 'min_size', 'bbox_min_size')
 
 
 class DetDataset(SampleSource):
@@ -82,7 +82,8 @@ class DetDataset(SampleSource):
         self.skip_bad_images = skip_bad_images
         self.max_bad = check_max_bad(max_bad, self.title)
         self.max_refetch = max_refetch
-        self.filter_cfg = _check_filters(dict(filter_cfg or {}), self.title)
+        self.filter_cfg = dict(filter_cfg or {})
+        check_dict(self.filter_cfg, FILTERS, f'{self.title}: filter_cfg')
         self.metainfo: dict = check_metainfo({**self.METAINFO, **(metainfo or {})}, self.title)
         self.pipeline = Compose(pipeline)
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
@@ -337,16 +338,6 @@ def clip_bboxes(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Returns bboxes (g, 4) xyxy clipped to sizes (g, 2) or (2,), (w, h), where 0 sets no limit."""
     limits = np.where(sizes > 0, sizes, np.inf).astype(np.float32)
     return np.clip(bboxes, 0, np.concatenate([limits, limits], axis=-1))
-
-
-def _check_filters(filter_cfg: dict, title: str) -> dict:
-    for key in filter_cfg:
-        if key not in FILTERS:
-            raise ConfigError(
-                f"{title}: filter_cfg has no key '{key}'.{did_you_mean(key, FILTERS)} "
-                f'Known: {", ".join(FILTERS)}.'
-            )
-    return filter_cfg
 
 
 def _split(records: FlatRecords, i: int) -> dict[str, np.ndarray]:

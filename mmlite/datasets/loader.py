@@ -17,20 +17,13 @@ import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import BatchSampler, DataLoader
 
+from mmlite.config.keys import check_dict, defaults_of
+from mmlite.config.schema import LOADER
 from mmlite.datasets.workers import ShareBatch, Workers, init_worker
-from mmlite.errors import ConfigError, did_you_mean
+from mmlite.errors import ConfigError
 from mmlite.parallel import collate
 from mmlite.registry import DATA_SAMPLERS, DATASETS
 
-# the keys of a dataloader dict beside `dataset` and `sampler`
-_DEFAULTS = dict(
-    batch_size=1,
-    num_workers=0,
-    batch_sampler=None,
-    drop_last=False,
-    collate_fn=collate,
-    pin_memory=True,  # on a GPU; a copy from other memory is waited for
-)
 _WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
@@ -182,11 +175,8 @@ def build_dataloader(
     """Builds a DataLoader from a dict in mmengine's spelling.
 
     Args:
-        cfg: `dataset` and `sampler` (dicts or objects), and where they differ from `_DEFAULTS`
-            batch_size (of one process), num_workers (0 loads in this process), batch_sampler (dict
-            of a class that groups samples otherwise than in order), drop_last (leave out a
-            smaller last batch), collate_fn (a function from a list of samples to a batch), and
-            torch's own pin_memory and `_WORKER_OPTIONS`. It is not changed.
+        cfg: the keys of LOADER in `mmlite.config.schema`; `dataset` and `sampler`, dicts or
+            objects, must be there. It is not changed.
         seed: of the order and of each sample's randomness; None draws one for all processes.
         at: the dict's place in the config, for messages.
         debug: loads in this process, so that a debugger stops in the pipeline.
@@ -194,7 +184,8 @@ def build_dataloader(
     Raises:
         ConfigError: a key is unknown or missing, or a value cannot be used.
     """
-    cfg = _DEFAULTS | {key: value for key, value in cfg.items() if key != '_scope_'}
+    given = {key: value for key, value in cfg.items() if key != '_scope_'}
+    cfg = {**defaults_of(LOADER), 'batch_sampler': None, 'collate_fn': collate, **given}
     _check_loader(cfg, at)
     seed = sync_random_seed() if seed is None else seed
     num_workers = 0 if debug else cfg['num_workers']
@@ -231,21 +222,10 @@ def _build_batch_sampler(cfg: dict, dataset: Any, seed: int, at: str) -> BatchSa
 
 
 def _check_loader(cfg: dict, at: str) -> None:
-    known = ('dataset', 'sampler', *_DEFAULTS, *_WORKER_OPTIONS)
-    for key in cfg:
-        if key not in known:
-            raise ConfigError(
-                f"{at}: there is no key '{key}'.{did_you_mean(key, known)} Known: "
-                f'{", ".join(known)}.'
-            )
+    check_dict(cfg, LOADER, at)
     for key in ('dataset', 'sampler'):
         if cfg.get(key) is None:
             raise ConfigError(f"{at}: the key '{key}' is missing.")
-    for key, smallest in (('batch_size', 1), ('num_workers', 0)):
-        if type(cfg[key]) is not int or cfg[key] < smallest:
-            raise ConfigError(
-                f'{at}.{key}: a whole number from {smallest} up is expected, found {cfg[key]!r}'
-            )
     if not callable(cfg['collate_fn']):
         raise ConfigError(
             f'{at}.collate_fn: a function is expected, found {cfg["collate_fn"]!r}. Leave the key '

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmlite.config.overrides import walk
+from mmlite.config.nodes import walk
 from mmlite.datasets.bad_items import check_max_bad
 from mmlite.errors import ConfigError
 

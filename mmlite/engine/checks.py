@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,17 +10,12 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmlite import registry
-from mmlite.config.overrides import walk
-from mmlite.errors import ConfigError, did_you_mean
+from mmlite.config.keys import problems, raise_first, typed_parts
+from mmlite.config.nodes import walk
+from mmlite.config.schema import ALWAYS, NEEDED, SCHEMA
+from mmlite.errors import ConfigError
 
 LOOPS_OF = dict(train=('train', 'val'), test=('test',))
-
-# what a task cannot do without, and what it can only have together
-_NEEDED = dict(
-    train=('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
-    test=('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
-)
-_LOOPS = dict(train='EpochBasedTrainLoop', val='ValLoop', test='TestLoop')
 
 
 def check_config(cfg: Mapping, task: str) -> None:
@@ -35,7 +29,7 @@ def check_config(cfg: Mapping, task: str) -> None:
         ConfigError: a section is missing, a type or an argument is unknown in a part that is built
             after the work dir, or images would be normalised twice.
     """
-    for name in _NEEDED[task]:
+    for name in NEEDED[task]:
         if not isinstance(cfg.get(name), (Mapping, list)):
             old = ' It looks like one of mmdet 1.x or 2.x: python tools/migrate_config.py OLD NEW'
             raise ConfigError(
@@ -50,68 +44,11 @@ def check_config(cfg: Mapping, task: str) -> None:
         for name in ('val_cfg', 'val_evaluator'):
             if cfg.get(name) is None:
                 raise ConfigError(f"the config has a 'val_dataloader', but no '{name}'")
-    _check_kinds(cfg)
-    for known, part, path, given in _parts(cfg, task):
-        known.check(part, path, given)
-    _check_loops(cfg, task)
+    raise_first(problems(cfg))
+    _check_parts(cfg, task)
     if task == 'train':
         _try_optimizer(cfg['optim_wrapper'].get('optimizer'))
     _check_normalised_once(cfg)
-
-
-_KINDS = {
-    'default_hooks': (Mapping, 'a dict'),
-    'custom_hooks': ((list, tuple), 'a list'),
-    'env_cfg': (Mapping, 'a dict'),
-    'env_cfg.mp_cfg': (Mapping, 'a dict'),
-    'env_cfg.dist_cfg': (Mapping, 'a dict'),
-    'randomness': (Mapping, 'a dict'),
-    'randomness.seed': (int, 'a whole number'),
-    'param_scheduler': ((Mapping, list, tuple), 'a list of dicts'),
-    'log_processor': (Mapping, 'a dict'),
-    'visualizer': (Mapping, 'a dict'),
-    'auto_scale_lr': (Mapping, 'a dict'),
-    'load_from': ((str, os.PathLike), 'a path'),
-    'work_dir': ((str, os.PathLike), 'a path'),
-    'resume': (bool, 'True or False'),
-    'model.data_preprocessor': (Mapping, 'a dict'),
-}
-_ONE_OF = {
-    'log_level': ('CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET'),
-    'env_cfg.mp_cfg.mp_start_method': ('fork', 'spawn', 'forkserver'),
-}
-
-
-def _check_kinds(cfg: Mapping) -> None:
-    """What Runner and mmengine read without a class that would check it."""
-    for path, (kind, expected) in _KINDS.items():
-        value = _at(cfg, path)
-        if value is not None and not isinstance(value, kind):
-            raise ConfigError(f'{path}: {expected} is expected, found {value!r:.80}')
-    for path, known in _ONE_OF.items():
-        value = _at(cfg, path)
-        if value is not None and value not in known:
-            raise ConfigError(
-                f'{path}: one of {", ".join(known)} is expected, found {value!r:.80}.'
-                f'{did_you_mean(str(value), known)}'
-            )
-
-
-def _at(cfg: Mapping, path: str) -> Any:
-    node: Any = cfg
-    for name in path.split('.'):
-        node = node.get(name) if hasattr(node, 'get') else None  # a Config is no Mapping
-    return node
-
-
-def _check_loops(cfg: Mapping, task: str) -> None:
-    for loop in LOOPS_OF[task]:
-        for key in ('max_epochs', 'max_iters', 'val_interval'):
-            value = _at(cfg, f'{loop}_cfg.{key}')
-            if value is not None and value < 1:
-                raise ConfigError(
-                    f'{loop}_cfg.{key}: a number from 1 up is expected, found {value}'
-                )
 
 
 def _try_optimizer(cfg: Mapping | None) -> None:
@@ -121,51 +58,32 @@ def _try_optimizer(cfg: Mapping | None) -> None:
         return
     weight = nn.Parameter(torch.zeros(1, 1))
     try:
-        cls([weight], **_without(cfg, 'type', '_scope_'))
+        cls([weight], **{key: value for key, value in cfg.items() if key not in ALWAYS})
     except (TypeError, ValueError) as error:
         raise ConfigError(f'optim_wrapper.optimizer: {cfg["type"]}: {error}') from error
 
 
-Part = tuple[registry.Registry, dict, str, tuple[str, ...]]  # ..., config path, given arguments
+_REGISTRIES = registry.registries()
+# the sections of each task whose parts are built after the work dir is made
+_BUILT_LATE = dict(
+    train=('optim_wrapper', 'param_scheduler', 'train_cfg', 'val_cfg', 'val_evaluator'),
+    test=('test_cfg', 'test_evaluator'),
+)
+_BUILT_ALWAYS = ('default_hooks', 'custom_hooks', 'log_processor', 'visualizer')
 
 
-def _parts(cfg: Mapping, task: str) -> Iterator[Part]:
-    """The dicts that are built late."""
-    for loop in LOOPS_OF[task]:
-        if cfg.get(f'{loop}_dataloader') is None:
+def _check_parts(cfg: Mapping, task: str) -> None:
+    """Refuses what `build` would refuse, in the dicts that are built late."""
+    for section in (*_BUILT_LATE[task], *_BUILT_ALWAYS):
+        if section.startswith('val_') and cfg.get('val_dataloader') is None:
             continue
-        given = ('runner', 'dataloader', 'evaluator')
-        yield registry.LOOPS, typed_loop(cfg[f'{loop}_cfg'], loop), f'{loop}_cfg', given
-        if loop != 'train':
-            for part, path in _listed(cfg[f'{loop}_evaluator'], f'{loop}_evaluator'):
-                yield registry.METRICS, part, path, ()
-    if task == 'train':
-        yield from _optimisation(cfg)
-    for name, hook in (cfg.get('default_hooks') or {}).items():
-        if hook is not None:
-            yield registry.HOOKS, _without(hook, 'priority'), f'default_hooks.{name}', ()
-    for hook, path in _listed(cfg.get('custom_hooks') or [], 'custom_hooks'):
-        yield registry.HOOKS, _without(hook, 'priority'), path, ()
-    if cfg.get('log_processor'):
-        part = {'type': 'LogProcessor', **cfg['log_processor']}
-        yield registry.LOG_PROCESSORS, part, 'log_processor', ()
-    visualizer = cfg.get('visualizer')
-    if visualizer:
-        yield registry.VISUALIZERS, visualizer, 'visualizer', ('name', 'save_dir')
-        for part, path in _listed(visualizer.get('vis_backends') or [], 'visualizer.vis_backends'):
-            yield registry.VISBACKENDS, part, path, ('save_dir',)
-
-
-def _optimisation(cfg: Mapping) -> Iterator[Part]:
-    wrapper = cfg['optim_wrapper']
-    if 'constructor' in wrapper and 'optimizer' not in wrapper:
-        return  # several optimisers: only the constructor knows what its dict means
-    part = {'type': 'OptimWrapper', **_without(wrapper, 'constructor', 'paramwise_cfg')}
-    yield registry.OPTIM_WRAPPERS, part, 'optim_wrapper', ()
-    yield registry.OPTIMIZERS, wrapper['optimizer'], 'optim_wrapper.optimizer', ('params',)
-    for part, path in _listed(cfg.get('param_scheduler') or [], 'param_scheduler'):
-        part = _without(part, 'convert_to_iter_based')
-        yield registry.PARAM_SCHEDULERS, part, path, ('optimizer', 'param_name')
+        node = cfg.get(section)
+        if section == 'optim_wrapper' and 'constructor' in node and 'optimizer' not in node:
+            continue  # several optimisers: only the constructor knows what its dict means
+        if section.endswith('_cfg'):
+            node = typed_loop(node, section.removesuffix('_cfg'))
+        for spec, part, path in typed_parts(node, SCHEMA[section], section):
+            _REGISTRIES[spec.registry].check(part, path, spec.given)
 
 
 def typed_loop(cfg: Any, loop: str) -> Any:
@@ -173,19 +91,8 @@ def typed_loop(cfg: Any, loop: str) -> Any:
     if not isinstance(cfg, Mapping) or 'type' in cfg:
         return cfg
     by_iter = loop == 'train' and not cfg.get('by_epoch', True)
-    return {'type': 'IterBasedTrainLoop' if by_iter else _LOOPS[loop], **_without(cfg, 'by_epoch')}
-
-
-def _listed(parts: Any, path: str) -> list[tuple[Any, str]]:
-    if isinstance(parts, (list, tuple)):
-        return [(part, f'{path}[{index}]') for index, part in enumerate(parts)]
-    return [(parts, path)]
-
-
-def _without(part: Any, *keys: str) -> Any:
-    if not isinstance(part, Mapping):
-        return part
-    return {key: value for key, value in part.items() if key not in keys}
+    own = {key: value for key, value in cfg.items() if key != 'by_epoch'}
+    return {'type': 'IterBasedTrainLoop' if by_iter else SCHEMA[f'{loop}_cfg'].type, **own}
 
 
 def _check_normalised_once(cfg: Mapping) -> None:

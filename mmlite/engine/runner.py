@@ -32,6 +32,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlite.allocator import keep_feature_maps
+from mmlite.config.schema import OWN_HOOKS
 from mmlite.datasets import build_dataloader
 from mmlite.datasets.loader import ReleasableLoader
 from mmlite.datasets.workers import WorkerError
@@ -74,21 +75,11 @@ _timestamps: set[str] = set()  # of the runs of this process
 # deprecations in mmengine that no user of this package can do anything about
 _MMENGINE_ON_ITSELF = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
 
-# checks the loss, counts unreadable images, shows the progress on a terminal, has all processes
-# validate the same model, and leaves pictures behind
-OWN_HOOKS = dict(
-    invalid_loss=dict(type='CheckInvalidLossHook'),
-    skipped_images=dict(type='SkippedImagesHook'),
-    progress=dict(type='ProgressHook'),
-    same_buffers=dict(type='SameBuffersHook'),
-    pictures=dict(type='RunPicturesHook'),
-)
-
 
 def own_hooks(custom_hooks: Sequence[Hook | dict]) -> dict[str, dict]:
     """Returns those of OWN_HOOKS that a config does not have among its `custom_hooks`."""
     named = [hook.get('type') for hook in custom_hooks if isinstance(hook, dict)]
-    return {name: hook for name, hook in OWN_HOOKS.items() if hook['type'] not in named}
+    return {name: dict(type=cls) for name, cls in OWN_HOOKS.items() if cls not in named}
 
 
 class Runner(mmengine.runner.Runner):

@@ -15,7 +15,9 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 from torch import Tensor
 
-from mmlite.config.overrides import walk
+from mmlite.config.keys import check_dict
+from mmlite.config.nodes import walk
+from mmlite.config.schema import NMS
 from mmlite.errors import ConfigError
 from mmlite.ops.boxes import flip_boxes
 from mmlite.ops.nms import multiclass_nms
@@ -124,6 +126,7 @@ def use_tta(cfg: Config) -> dict[str, Any]:
         )
     merging = model.get('tta_cfg') or {}
     nms = merging.get('nms') or {}
+    check_dict(nms, NMS, 'tta_model.tta_cfg.nms')
     return dict(
         iou_thr=nms.get('iou_threshold', merging.get('iou_thr', 0.5)),
         max_per_img=merging.get('max_per_img', 100),

@@ -23,7 +23,7 @@ import torch
 from mmengine.config import Config
 
 import mmlite
-from mmlite.config.overrides import walk
+from mmlite.config.nodes import walk
 from mmlite.engine.checkpoint_file import last_checkpoint, read_checkpoint
 from mmlite.errors import RunError
 from mmlite.registry import DATASETS, parameters_of

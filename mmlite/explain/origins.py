@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from mmlite import registry
 from mmlite.config import Config
-from mmlite.config.overrides import SECTIONS
+from mmlite.config.lines import ConfigLines
+from mmlite.config.nodes import MISSING, value_at
 from mmlite.config.own_files import find_config
+from mmlite.config.schema import SCHEMA
 from mmlite.config.text import text_of
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.explain.config_lines import ConfigLines
 from mmlite.explain.places import place, short
 
 # the flags of cli.common that change the config, and their values where they are not given
@@ -28,7 +29,6 @@ _FLAGS = dict(
     launcher='none',
     gpu_ids=None,
 )
-_MISSING = object()
 
 
 class Setting(NamedTuple):
@@ -79,7 +79,7 @@ class Origins:
 
     def has(self, key: str) -> bool:
         """Returns whether the config, with all flags, holds a dotted key."""
-        return _at(self.cfg, key.split('.')) is not _MISSING
+        return value_at(self.cfg, key.split('.')) is not MISSING
 
     def leaves(self, key: str) -> list[str]:
         """Returns the keys of the single values below a key, itself if it is one.
@@ -114,7 +114,7 @@ class Origins:
         No class and no parameters where that is no dict of a class.
         """
         *parents, name = key.split('.')
-        around = _at(self.cfg, parents)
+        around = value_at(self.cfg, parents)
         typed = isinstance(around, Mapping) and 'type' in around
         cls = registry.find_anywhere(around['type']) if typed else None
         return cls, (registry.parameters_of(cls) if cls else None) or {}, name
@@ -123,15 +123,15 @@ class Origins:
         """Returns the value in effect; raises ConfigError if the config has none."""
         steps = key.split('.')
         for depth in range(1, len(steps) + 1):
-            if _at(self.cfg, steps[:depth]) is _MISSING:
-                around = _at(self.cfg, steps[: depth - 1]) if depth > 1 else self.cfg
+            if value_at(self.cfg, steps[:depth]) is MISSING:
+                around = value_at(self.cfg, steps[: depth - 1]) if depth > 1 else self.cfg
                 known = [str(name) for name in around] if hasattr(around, 'keys') else []
-                known += [] if depth > 1 else SECTIONS
+                known += [] if depth > 1 else SCHEMA
                 raise ConfigError(
                     f"--key {key}: the config has no '{'.'.join(steps[:depth])}'."
                     f'{did_you_mean(steps[depth - 1], known)}'
                 )
-        return _at(self.cfg, steps)
+        return value_at(self.cfg, steps)
 
     def _options(self, key: str) -> list[Setting]:
         found = []
@@ -145,11 +145,11 @@ class Origins:
     def _flag_settings(self, key: str) -> list[Setting]:
         """Every flag by itself: does it change the value?"""
         steps = key.split('.')
-        before = _at(self.without_flags, steps)
+        before = value_at(self.without_flags, steps)
         found = []
         for flag in self.flags:
-            value = _at(self._with_flag(flag), steps)
-            if value is not _MISSING and value != before:
+            value = value_at(self._with_flag(flag), steps)
+            if value is not MISSING and value != before:
                 name = f'--{flag.replace("_", "-")}'
                 found.append(Setting(name, text_of(value)))
         if not found and key in ('work_dir', 'launcher', 'gpu_ids'):
@@ -176,20 +176,6 @@ class Origins:
                 setattr(args, flag, default)
         with contextlib.redirect_stdout(io.StringIO()):  # it says where the embedded set lies
             return self.load(args)
-
-
-def _at(node: Any, steps: list[str]) -> Any:
-    for step in steps:
-        if isinstance(node, (list, tuple)):
-            inside = step.isdecimal() and int(step) < len(node)
-            node = node[int(step)] if inside else _MISSING
-        elif hasattr(node, 'keys'):
-            node = node[step] if step in node.keys() else _MISSING  # noqa: SIM118  a Config too
-        else:
-            return _MISSING
-        if node is _MISSING:
-            return _MISSING
-    return node
 
 
 def _leaves(node: Any, path: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from mmengine.runner.checkpoint import get_deprecated_model_names
 
+from mmlite.config.schema import TRAIN_CFG, Value
 from mmlite.errors import ConfigError
-from mmlite.inert import INERT_TRAIN_CFG
 from mmlite.migrate.heads import migrate_head
 from mmlite.migrate.notes import Section
 from mmlite.migrate.parts import fit_part, fit_whole
@@ -153,8 +153,8 @@ def _train_cfg(train_cfg: Section) -> dict[str, Any]:
     for key in ('smoothl1_beta', 'neg_pos_ratio'):
         if key in train_cfg:
             new[key] = train_cfg.take(key)
-    for key, values in INERT_TRAIN_CFG.items():
-        if train_cfg.get(key) is not None and train_cfg.get(key) in values:
+    for key, spec in TRAIN_CFG.keys.items():
+        if isinstance(spec, Value) and spec.only and train_cfg.get(key) in spec.only:
             new[key] = train_cfg.take(key)
     train_cfg.close('the model has one way of doing this')
     return new

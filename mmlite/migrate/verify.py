@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from mmlite.config import load_config
-from mmlite.config.overrides import walk
+from mmlite.config.nodes import walk
 from mmlite.datasets.transforms import Compose
 from mmlite.engine.checks import check_config
 from mmlite.errors import UserError

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmlite.config.overrides import walk
+from mmlite.config.nodes import walk
 from mmlite.errors import ConfigError
 from mmlite.models.build import build_detector
 from mmlite.registry import without_scope

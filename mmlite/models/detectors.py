@@ -5,14 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmlite.errors import ConfigError, did_you_mean
-from mmlite.inert import INERT_TRAIN_CFG
+from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.preprocessor import build_preprocessor
 from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS
-
-# train_cfg keys of mmdet 3.x that the heads read
-_TRAIN_KEYS = ('assigner', 'neg_pos_ratio', 'smoothl1_beta')
 
 
 # mmdet's RetinaNet and FCOS are this class under other names
@@ -43,7 +39,6 @@ class SingleStageDetector(BaseModule):
         channels_last: bool = True,
     ) -> None:
         super().__init__(init_cfg)
-        _check_train_cfg(train_cfg or {})
         self.data_preprocessor = build_preprocessor(data_preprocessor)
         self.backbone = BACKBONES.build(backbone)
         self.neck = NECKS.build(neck) if neck is not None else None
@@ -144,18 +139,3 @@ def _with_shapes(img: Tensor, img_metas: list[dict]) -> list[dict]:
     shape = (*img.shape[-2:], 3)
     defaults = dict(img_shape=shape, pad_shape=shape, batch_input_shape=shape[:2])
     return [{**defaults, **meta} for meta in img_metas]
-
-
-def _check_train_cfg(train_cfg: dict) -> None:
-    known = [*_TRAIN_KEYS, *INERT_TRAIN_CFG]
-    for key, value in train_cfg.items():
-        if key not in known:
-            raise ConfigError(
-                f"model.train_cfg: no key '{key}'.{did_you_mean(key, known)} "
-                f'Known: {", ".join(known)}.'
-            )
-        if key in INERT_TRAIN_CFG and value not in INERT_TRAIN_CFG[key]:
-            raise ConfigError(
-                f'model.train_cfg.{key}: {value!r} is not supported; '
-                f'leave it out, or use {INERT_TRAIN_CFG[key][-1]!r}'
-            )

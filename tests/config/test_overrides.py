@@ -3,12 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config, ConfigDict, DictAction
 
 from mmlite.config import load_config
-from mmlite.config.overrides import find_value, parse_value, walk
+from mmlite.config.nodes import find_value, walk
+from mmlite.config.values import parse_value
 from mmlite.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -33,20 +34,65 @@ def test_what_python_prints_is_read_back(value: object) -> None:
     assert parse_value(repr(value)) == value
 
 
-@given(st.text())
-def test_no_text_is_refused(text: str) -> None:
+@given(st.text(alphabet=st.characters(exclude_characters='()[]{}')))
+def test_no_text_without_brackets_is_refused(text: str) -> None:
     parse_value(text)
+
+
+@pytest.mark.parametrize('text', ['[1,2', '1,2]', '[(a,b]', '(a', 'a(b', '[a)', '{', 'a]b['])
+def test_a_bracket_without_a_partner_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match='has no partner'):
+        parse_value(text)
+    assert parse_value(repr(text)) == text  # in quotes it is a text
+
+
+# without spaces inside texts and without quotes, which mmengine takes out
+unquoted = st.recursive(
+    st.integers() | st.booleans() | st.none() | st.sampled_from(['cat', 'coco/mAP', 'a.b', '1e-3']),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple),
+    max_leaves=8,
+)
+
+
+def _as_typed(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        opening, closing = ('[', ']') if isinstance(value, list) else ('(', ')')
+        return f'{opening}{",".join(map(_as_typed, value))}{closing}'
+    return str(value)
+
+
+@settings(deadline=None)
+@given(unquoted | st.lists(unquoted, min_size=2).map(lambda items: ','.join(map(_as_typed, items))))
+def test_brackets_and_commas_are_read_as_mmengine_reads_them(value: object) -> None:
+    text = value if isinstance(value, str) else _as_typed(value)
+    try:
+        expected = DictAction._parse_iterable(text)
+    except (AssertionError, RecursionError):  # of mmengine 0.10.7, over `[1],[2]`
+        return
+    assert parse_value(text) == expected
 
 
 @pytest.mark.parametrize(
     ('text', 'value'),
     [
+        ('a,b', ['a', 'b']),
+        ('coco/bbox_mAP,coco/bbox_mAP_50', ['coco/bbox_mAP', 'coco/bbox_mAP_50']),
+        ('[(1,2),[a,b],c]', [(1, 2), ['a', 'b'], 'c']),
+        ('[1,2],[3,4]', [[1, 2], [3, 4]]),
+        ('(1),(2,3)', [(1,), (2, 3)]),
+        ('(8)', (8,)),
+        ('[]', []),
+        ('', ''),
+        ('08', 8),
+        ("'a,b'", 'a,b'),
+        ("it's, so", ["it's", 'so']),
+        ("[dict(type='A', b=(1, 2)), c]", [dict(type='A', b=(1, 2)), 'c']),
         ('true', True),
         ('False', False),
         ('null', None),
         ('None', None),
         ('1e-3', 0.001),
-        ('0.5,2', (0.5, 2)),
+        ('0.5,2', [0.5, 2]),
         ('SSDHead', 'SSDHead'),
         ('torchvision://resnet18', 'torchvision://resnet18'),
         ('C:\\new', 'C:\\new'),

@@ -174,7 +174,7 @@ def test_a_batch_sampler_from_the_config() -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(batchsize=3), r"^val_dataloader: there is no key 'batchsize'.*'batch_size'"),
+        (dict(batchsize=3), r"^val_dataloader: no key 'batchsize'.*'batch_size'"),
         (dict(batch_size=0), r'^val_dataloader\.batch_size: .*found 0'),
         (dict(num_workers=-1), r'^val_dataloader\.num_workers: .*found -1'),
         (dict(batch_size='4'), r"^val_dataloader\.batch_size: .*found '4'"),

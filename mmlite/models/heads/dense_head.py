@@ -18,7 +18,9 @@ import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
-from mmlite.errors import ConfigError, did_you_mean
+from mmlite.config.keys import check_dict, defaults_of
+from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
+from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.ops.assigners import BACKGROUND, IGNORE
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
@@ -26,11 +28,6 @@ from mmlite.registry import LOSSES, TASK_UTILS
 
 BACKGROUND_LABEL = 0
 IGNORE_LABEL = -1
-
-# keys of mmdet's test_cfg, and the value of one that is left out
-_TEST_DEFAULTS = dict(score_thr=0.05, nms_pre=1000, max_per_img=100, min_bbox_size=0)
-# ... and two rules of torchvision's
-_TEST_DEFAULTS |= dict(max_per_class=-1, geometric_score=False)
 
 
 class DenseHead(BaseModule):
@@ -68,6 +65,7 @@ class DenseHead(BaseModule):
         self.loss_cls = LOSSES.build(loss_cls)
         self.loss_bbox = LOSSES.build(loss_bbox)
         self.num_outputs = self.loss_cls.num_outputs(num_classes)
+        check_dict(train_cfg or {}, TRAIN_CFG, 'model.train_cfg')
         assigner = (train_cfg or {}).get('assigner')
         self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
         self.test_cfg = _checked_test_cfg(test_cfg or {})
@@ -305,21 +303,9 @@ def reduce_mean(value: Tensor) -> Tensor:
 
 def _checked_test_cfg(test_cfg: dict) -> dict:
     """mmdet's test_cfg, flat: `nms=dict(iou_threshold=...)` becomes `iou_thr`."""
-    cfg = {**_TEST_DEFAULTS, 'iou_thr': 0.5, 'nms': None, **test_cfg}
-    _refuse_unknown(cfg, [*_TEST_DEFAULTS, 'iou_thr', 'nms'], 'model.test_cfg')
-    given = cfg.pop('nms') or {}
-    nms = dict(type='nms', iou_threshold=cfg['iou_thr'])
-    _refuse_unknown(given, list(nms), 'model.test_cfg.nms')
-    nms.update(given)
-    if nms['type'] != 'nms':
-        raise ConfigError(f"model.test_cfg.nms: type 'nms' is there, found '{nms['type']}'")
-    cfg['iou_thr'] = nms['iou_threshold']
-    return cfg
-
-
-def _refuse_unknown(cfg: dict, known: Sequence[str], path: str) -> None:
-    for key in cfg:
-        if key not in known:
-            raise ConfigError(
-                f"{path}: no key '{key}'.{did_you_mean(key, known)} Known: {', '.join(known)}."
-            )
+    check_dict(test_cfg, TEST_CFG, 'model.test_cfg')
+    nms = test_cfg.get('nms') or {}
+    check_dict(nms, NMS, 'model.test_cfg.nms')
+    cfg = {**defaults_of(TEST_CFG), **test_cfg}
+    cfg.pop('nms', None)
+    return dict(cfg, iou_thr=nms.get('iou_threshold', cfg['iou_thr']))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mmlite.config import load_config
-from mmlite.config.overrides import walk
-from mmlite.explain.config_lines import ConfigLines
+from mmlite.config.lines import ConfigLines
+from mmlite.config.nodes import walk
 from tests.runs import CHECKOUT
 
 BASE = """\

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
-from mmlite.config import bases_of
+from mmlite.config.files import bases_of, without_templates
 
 _TEXT = 60  # characters of the code that are shown
 
@@ -27,6 +27,7 @@ class Line:
         is_dict: a dict, which is merged with that of the bases; anything else replaces it.
         via: the name by which it got where it is, if it stands elsewhere.
         removes: asked for a key below it: it is not there, and that of the bases is gone.
+        reads: the variables that the value comes from; of a dict or a list, only of the whole.
     """
 
     file: Path
@@ -36,6 +37,7 @@ class Line:
     is_dict: bool = False
     via: str = ''
     removes: bool = False
+    reads: frozenset[str] = frozenset()
 
     @property
     def replaces(self) -> bool:
@@ -60,7 +62,7 @@ class ConfigLines:
         if self.path.suffix == '.py':
             self.names = _Reader(self).read(ast.parse(self.path.read_text(encoding='utf-8')))
         else:  # JSON is YAML
-            tree = _from_yaml(yaml.compose(self.path.read_text(encoding='utf-8')), self.path)
+            tree = _from_yaml(yaml.compose(without_templates(self.path)), self.path)
             self.names = tree.children or {}
 
     def in_order(self) -> Iterator[ConfigLines]:
@@ -73,6 +75,33 @@ class ConfigLines:
         """Returns what set a dotted key, or took it away with a dict around it, in order."""
         found = [_look_up(file.names, key.split('.')) for file in self.in_order()]
         return [line for line in found if line is not None]
+
+    def sets(self, key: str) -> bool:
+        """Returns whether this file, without its bases, sets a dotted key or takes it away."""
+        return _look_up(self.names, key.split('.')) is not None
+
+    def readers(self, name: str, sections: Iterable[str]) -> Iterator[str]:
+        """Yields the dotted keys of this file, without its bases, that come from a variable.
+
+        Of a dict or a list that comes from it as a whole, the keys below are not named.
+
+        Args:
+            name: of the variable.
+            sections: the names at the top that are looked at.
+        """
+        for section in sections:
+            if section in self.names:
+                yield from _readers(self.names[section], name, section)
+
+    def place(self, key: str) -> str:
+        """Returns the file and line that set a dotted key, the last of them; else this file."""
+        steps = key.split('.')
+        while steps:
+            found = self.history('.'.join(steps))
+            if found:
+                return f'{found[-1].file}, line {found[-1].line}'
+            steps.pop()  # only running the file would tell
+        return str(self.path)
 
     def merged(self, name: str) -> Line | None:
         """Returns a value of the top as this file and its bases make it."""
@@ -96,6 +125,14 @@ def _look_up(names: dict[str, Line], steps: Sequence[str]) -> Line | None:
         around = line if line.replaces else around
         children = line.children
     return replace(line, via=via)
+
+
+def _readers(line: Line, name: str, path: str) -> Iterator[str]:
+    if name in line.reads:
+        yield path
+        return
+    for key, child in (line.children or {}).items():
+        yield from _readers(child, name, f'{path}.{key}')
 
 
 def _merge(base: Line | None, own: Line) -> Line:
@@ -170,7 +207,14 @@ class _Reader:
             owner.children[step] = line
 
     def code(self, node: ast.AST) -> Line:
-        return Line(self.file.path, node.lineno, ast.unparse(node).replace('\n', ' ')[:_TEXT])
+        text = ast.unparse(node).replace('\n', ' ')[:_TEXT]
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        return Line(self.file.path, node.lineno, text, reads=self.sources(names))
+
+    def sources(self, names: Iterable[str]) -> frozenset[str]:
+        """These variables, and those that they come from."""
+        known = [self.names[name].reads for name in names if name in self.names]
+        return frozenset(names).union(*known)
 
     def line(self, node: ast.expr) -> Line:
         code = self.code(node)
@@ -182,15 +226,17 @@ class _Reader:
                 pairs = [(None, arg) for arg in args]
                 return self.dict_line(code, pairs + [(k.arg, k.value) for k in keywords])
             case ast.List(elts=items) | ast.Tuple(elts=items):
-                return replace(code, children=self.items(items))
+                return replace(code, children=self.items(items), reads=frozenset())
             case ast.Constant():
                 return replace(code, children={})
             case ast.Name(name) if name in self.names:
-                return replace(self.names[name], via=f'{name} in line {node.lineno}')
+                via = f'{name} in line {node.lineno}'
+                return replace(self.names[name], via=via, reads=self.sources([name]))
             case ast.BinOp(left, ast.BitOr(), right):
                 return self.dict_line(code, [(None, left), (None, right)])
             case ast.BinOp(left, ast.Add(), right) if self.line(left).children is not None:
-                return replace(code, children=self.items([ast.Starred(left), ast.Starred(right)]))
+                both = self.items([ast.Starred(left), ast.Starred(right)])
+                return replace(code, children=both, reads=frozenset())
             case ast.Set(elts=[ast.Set(elts=[reference])]):  # {{_base_.name}}
                 return self.line(reference)
             case ast.Attribute() | ast.Subscript():
@@ -201,16 +247,22 @@ class _Reader:
         children: dict[str, Line] = {}
         for key, value in pairs:
             if key is None:  # **value
-                children |= self.line(value).children or {}
+                children |= self.spread(value)
             else:
                 children[key] = self.line(value)
-        return replace(code, children=children, is_dict=True)
+        return replace(code, children=children, is_dict=True, reads=frozenset())
+
+    def spread(self, node: ast.expr) -> dict[str, Line]:
+        """What `**node` and `*node` put into the dict or list around them."""
+        line = self.line(node)
+        children = (line.children or {}).items()
+        return {key: replace(child, reads=child.reads | line.reads) for key, child in children}
 
     def items(self, nodes: Sequence[ast.expr]) -> dict[str, Line]:
         lines: list[Line] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                lines += (self.line(node.value).children or {}).values()
+                lines += self.spread(node.value).values()
             else:
                 lines.append(self.line(node))
         return {str(i): line for i, line in enumerate(lines)}
@@ -221,9 +273,12 @@ class _Reader:
         if isinstance(node.value, ast.Name) and node.value.id == '_base_':
             found = [base.merged(step) for base in self.file.bases]
             line = next((line for line in reversed(found) if line is not None), None)
+            reads = frozenset([step])
         else:
-            line = (self.line(node.value).children or {}).get(step)
-        return line and replace(line, via=f'{ast.unparse(node)} in line {node.lineno}')
+            owner = self.line(node.value)
+            line, reads = (owner.children or {}).get(step), owner.reads
+        via = f'{ast.unparse(node)} in line {node.lineno}'
+        return line and replace(line, via=via, reads=line.reads | reads)
 
 
 def _step(node: ast.expr) -> str | None:

@@ -1,0 +1,76 @@
+"""`{{ _base_.name }}` in a config file: the value of a base, put in by mmengine before it reads."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mmengine.config
+
+from mmlite.config.files import bases_of
+from mmlite.errors import ConfigError, did_you_mean
+
+_TEMPLATE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
+# in quotes, alone or with other text around
+_IN_QUOTES = re.compile(
+    r"""(?P<quote>["'])(?:(?!(?P=quote)).)*\{\{\s*_base_\.[\w.]+\s*\}\}(?:(?!(?P=quote)).)*(?P=quote)"""
+)
+
+
+def check_templates(path: Path) -> None:
+    """Refuses templates of a config and its bases that mmengine would not replace, or not rightly.
+
+    mmengine 0.10.7 puts a text with quotes of its own in the place of a template: within quotes
+    that gives another text in Python, in silence, and a broken file in YAML and JSON.
+
+    Raises:
+        ConfigError: names the file, the line and the template; it is in quotes, or no base has
+            what it names.
+    """
+    bases = bases_of(path)
+    for base in bases:
+        check_templates(base)
+    text = path.read_text(encoding='utf-8')
+    if not _TEMPLATE.search(text):
+        return
+    for number, line in _lines_with_code(path, text):
+        for found in _IN_QUOTES.finditer(line):
+            raise ConfigError(
+                f'config {path}, line {number}: {found[0]:.80}: a template is written without '
+                f'quotes, {_TEMPLATE.search(found[0])[0]}, and stands for the whole value. '
+                "In Python a part of a text is written _base_.name + '/more'"
+            )
+        for found in _TEMPLATE.finditer(line):
+            _check_name(found[1], bases, f'config {path}, line {number}')
+
+
+def _lines_with_code(path: Path, text: str) -> list[tuple[int, str]]:
+    """The lines that may hold a template, without comments and texts that nothing reads."""
+    lines = list(enumerate(text.splitlines(), 1))
+    if path.suffix != '.py':
+        return [(n, line) for n, line in lines if not line.lstrip().startswith('#')]
+    notes = {
+        number
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for number in range(node.lineno, node.end_lineno + 1)
+    }
+    return [(n, line.partition(' #')[0]) for n, line in lines if n not in notes and line[:1] != '#']
+
+
+def _check_name(name: str, bases: list[Path], place: str) -> None:
+    node: Any = {}
+    for base in bases:
+        node.update(mmengine.config.Config.fromfile(str(base), lazy_import=False).to_dict())
+    for step in name.split('.'):
+        if not isinstance(node, Mapping) or step not in node:
+            known = list(node) if isinstance(node, Mapping) else []
+            what = f"'{step}'" if isinstance(node, Mapping) else f"'{step}' in {node!r:.60}"
+            raise ConfigError(
+                f'{place}: {{{{ _base_.{name} }}}}: its bases have no {what}.'
+                f'{did_you_mean(step, known)}'
+            )
+        node = node[step]
