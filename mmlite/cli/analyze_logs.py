@@ -15,7 +15,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='analyze_logs', description=__doc__, epilog=EXAMPLE)
     add = parser.add_argument
     add('runs', nargs='+', metavar='WORK_DIR|scalars.json', help='trainings')
-    add('--keys', nargs='+', metavar='KEY', help='what to draw (loss, mAP); a name, or its end')
+    add(
+        '--keys',
+        nargs='+',
+        action='extend',
+        metavar='KEY',
+        help='what to draw (loss, mAP); a name, or its end',
+    )
     add('--out', default='logs.png', metavar='FILE', help='the picture (logs.png)')
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser

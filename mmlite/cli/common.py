@@ -82,6 +82,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--gpu-ids',
         nargs='+',
+        action='extend',
         type=int,
         metavar='N',
         help='GPUs for this one process; several processes are faster (tools/dist_train.sh)',
@@ -97,15 +98,7 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         '--data-root', metavar='DIR', help='use this folder in place of the data_root of the config'
     )
     add('--demo-data', action='store_true', help='use the embedded set, drawn on the spot')
-    add(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override keys of the config, e.g. train_cfg.max_epochs=5; a,b and [a,b] are lists; '
-        '+key=value adds a key',
-    )
+    add_cfg_options(parser)
     add_plugin_argument(parser)
     add('--skip-bad-images', action='store_true', help='leave bad items out in testing, and say so')
     add(
@@ -121,6 +114,19 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         help='refuse a config that holds code, custom_imports or types by their import path',
     )
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
+
+
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --cfg-options, which may be given several times, as mmengine's."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override keys of the config, e.g. train_cfg.max_epochs=5; a,b and [a,b] are lists; '
+        '+key=value adds a key',
+    )
 
 
 def add_plugin_argument(parser: argparse.ArgumentParser) -> None:

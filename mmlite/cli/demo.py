@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmlite.cli import test as test_cli
 from mmlite.cli import train as train_cli
-from mmlite.cli.common import run
+from mmlite.cli.common import add_cfg_options, run
 from mmlite.config.own_files import CONFIGS
 
 EXAMPLE = 'example: python tools/demo.py'
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('--config', default=CONFIG, help=f'a config that draws its own data ({CONFIG})')
     add('--work-dir', default='work_dirs/demo', help='where everything is written')
-    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as in train')
+    add_cfg_options(parser)
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 

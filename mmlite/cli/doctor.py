@@ -32,7 +32,15 @@ def build_parser() -> argparse.ArgumentParser:
     add_common_arguments(parser)
     add = parser.add_argument
     add('--full', action='store_true', help=f'look at all images, for longer than {SECONDS} s')
-    add('--only', nargs='+', choices=QUESTIONS, default=(), metavar='CHECK', help='only these')
+    add(
+        '--only',
+        nargs='+',
+        action='extend',
+        choices=QUESTIONS,
+        default=[],
+        metavar='CHECK',
+        help='only these',
+    )
     add('--from-scratch', action='store_true', help='do without pretrained weights')
     return parser
 

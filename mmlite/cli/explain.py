@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         '--key',
         nargs='+',
+        action='extend',
         metavar='KEY',
         help='say instead where these config keys come from, e.g. model.bbox_head.num_classes',
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mmlite.cli.common import load_config_of, run
+from mmlite.cli.common import add_cfg_options, load_config_of, run
 
 EXAMPLE = 'example: python tools/get_flops.py configs/ssd/ssd300_voc.py'
 NOTE = (
@@ -19,7 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('config', help='a config file')
     add('--size', nargs=2, type=int, metavar=('W', 'H'), help="input (the test pipeline's)")
-    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as in train')
+    add_cfg_options(parser)
     add('--safe-config', action='store_true', help='as in train')
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser

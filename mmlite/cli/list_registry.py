@@ -34,7 +34,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('names', nargs='*', metavar='NAME', help='only the classes of these names')
-    add('--registry', nargs='+', metavar='NAME', help='only these registries, such as HEADS')
+    add(
+        '--registry',
+        nargs='+',
+        action='extend',
+        metavar='NAME',
+        help='only these registries, such as HEADS',
+    )
     add_plugin_argument(parser)
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmlite.cli.common import (
+    add_cfg_options,
     add_checkpoint_arguments,
     add_plugin_argument,
     load_config_of,
@@ -35,6 +36,8 @@ _OF_CHECKPOINTS = (
 )
 KINDS = ('pictures', 'video', 'json', 'csv', 'voc')  # of mmlite.inference
 
+_SAVED = ('pictures', 'video', 'json')  # without --save
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='predict', description=__doc__, epilog=EXAMPLE)
@@ -51,8 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         '--save',
         nargs='+',
+        action='extend',
         choices=KINDS,
-        default=('pictures', 'video', 'json'),
         help='pictures of images, videos of videos, detections.json, detections.csv, XML as VOC '
         'has it (pictures video json)',
     )
@@ -61,13 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     add('--device', help='cpu, cuda or cuda:N (a GPU where there is one)')
     add('--max-frames', type=int, metavar='N', help='of each video or camera, no more than these')
     add('--skip-bad-images', action='store_true', help='leave bad images out, and say so')
-    add(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override keys of the config, e.g. model.test_cfg.max_per_img=300',
-    )
+    add_cfg_options(parser)
     add_plugin_argument(parser)
     add('--safe-config', action='store_true', help='as in test, for --config')
     add_checkpoint_arguments(parser)
@@ -92,7 +89,7 @@ def predict(args: argparse.Namespace) -> None:
     frames = read_frames(args.inputs, args.max_frames, bad)
     detect, classes = _detector(args)
     count = found = 0
-    with write_detections(args.out, args.save, classes) as write:
+    with write_detections(args.out, args.save or _SAVED, classes) as write:
         try:
             for frame, det in _detected(frames, detect, args.batch_size):
                 kept = det.above(args.score_thr)

@@ -29,7 +29,13 @@ def build_parser() -> argparse.ArgumentParser:
     add('checkpoint', help='a checkpoint file')
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
     add('--out-json', metavar='FILE', help='write all metrics')
-    add('--eval', nargs='+', metavar='METRIC', help='mAP; as in 2.x, the config names the metric')
+    add(
+        '--eval',
+        nargs='+',
+        action='extend',
+        metavar='METRIC',
+        help='mAP; as in 2.x, the config names the metric',
+    )
     add(
         '--tta', action='store_true', help="test mirrored too, or as the config's tta_pipeline says"
     )

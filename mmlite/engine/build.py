@@ -20,6 +20,7 @@ from mmlite.engine.checks import (
     check_head_against_data,
     check_validation_classes,
 )
+from mmlite.engine.custom_keys import check_custom_keys
 from mmlite.engine.launch import check_gpu_ids, join_processes
 from mmlite.engine.random_state import seed_generators
 from mmlite.engine.resume import find_resumable
@@ -69,6 +70,8 @@ def build_runner(
     seed_generators(**cfg.randomness)
     detector = build_detector(cfg.model)
     check_parts_fit(cfg.model)
+    if task == 'train':
+        check_custom_keys(cfg, detector)
     parts: dict[str, Any] = {}
     for loop in LOOPS_OF[task]:
         loader = cfg.get(f'{loop}_dataloader')

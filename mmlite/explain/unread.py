@@ -8,12 +8,13 @@ below a dict of an unknown kind.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mmlite import registry
 from mmlite.config.keys import known_keys, spec_at
 from mmlite.config.nodes import find_value, is_merged_into, walk
 from mmlite.config.schema import ALWAYS, AS_IN_MMDET, SCHEMA, Keys, Spec
+from mmlite.engine import custom_keys
 from mmlite.errors import did_you_mean
 from mmlite.inert import inert_arguments
 
@@ -80,12 +81,8 @@ def _inert_keys(spec: Spec | None) -> list[str]:
 
 
 def _custom_keys_of_nothing(cfg: Mapping, parameters: list[str]) -> list[Unread]:
-    path = 'optim_wrapper.paramwise_cfg.custom_keys'
-    node: Any = cfg
-    for step in path.split('.'):
-        node = (node or {}).get(step)
     return [
-        Unread(f'{path}.{key}', 'no parameter of the model has this in its name')
-        for key in (node or {})
-        if parameters and not any(key in name for name in parameters)
+        Unread(f'{custom_keys.PATH}.{key}', 'no parameter of the model has this in its name')
+        for key in custom_keys.keys_of_nothing(custom_keys.custom_keys_of(cfg), parameters)
+        if parameters
     ]
