@@ -16,6 +16,7 @@ from mmengine.config import Config
 from mmlite.config import check_files, is_pretrained, load_config
 from mmlite.config.own_files import find_config
 from mmlite.config.safe import check_holds_values_only, check_registered_types_only
+from mmlite.config.schema import LOADERS
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
 from mmlite.engine.launch import explaining_lost_processes, leave_processes
@@ -176,7 +177,7 @@ def config_from(args: argparse.Namespace) -> Config:
     if args.max_bad is not None:
         allow_bad_items(cfg, args.max_bad)
     if args.debug:
-        for section in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        for section in LOADERS:
             if cfg.get(section):
                 cfg[section].num_workers = 0
     own = vars(args)  # a verb that starts no run has no such flags

@@ -62,7 +62,7 @@ def known_keys(cfg: Mapping, names: Sequence[str]) -> list[str]:
     spec = spec_at(names)
     spec = spec.item if isinstance(spec, ListOf) else spec
     if isinstance(spec, Keys):
-        return [*spec.keys, *_arguments_of(cfg, spec)]
+        return [*spec.keys, *(_arguments_of(cfg, spec) or ())]
     node = value_at(cfg, names)
     kind = node.get('type') if isinstance(node, Mapping) else None
     if isinstance(spec, Part) and spec.types:
@@ -70,7 +70,17 @@ def known_keys(cfg: Mapping, names: Sequence[str]) -> list[str]:
     kind = kind or getattr(spec, 'type', '')
     cls = registry.find_anywhere(kind) if kind else None
     arguments = list(registry.parameters_of(cls) or ()) if cls else []
-    return [*arguments, *spec.beside] if isinstance(spec, Part) and arguments else arguments
+    return [*arguments, *spec.beside] if isinstance(spec, Part) else arguments
+
+
+def may_be_named(names: Sequence[str]) -> bool:
+    """Returns whether the last name of a path may be one of the user's own, as those of hooks.
+
+    One that is a known name misspelt may not.
+    """
+    spec = spec_at(names[:-1])
+    own = isinstance(spec, Keys) and spec.others is not None
+    return own and _misspelt(names[-1], spec.keys) is None
 
 
 def defaults_of(keys: Keys) -> dict[str, Any]:
@@ -189,8 +199,9 @@ def _value_problems(value: Any, spec: Value, path: str) -> Iterator[Problem]:
 def _keys_problems(node: Mapping, spec: Keys, path: str, cfg: Mapping) -> Iterator[Problem]:
     if spec.late:
         return
-    if spec.others is None:
-        yield from _unknown(node, [*spec.keys, *_arguments_of(cfg, spec)], path)
+    more = _arguments_of(cfg, spec)
+    if spec.others is None and more is not None:
+        yield from _unknown(node, [*spec.keys, *more], path)
     else:
         yield from _near_misses(node, spec, path)
     for key, value in node.items():
@@ -241,9 +252,11 @@ def _misspelt(name: str, known: Iterable[str]) -> str | None:
     return lower[found[0]] if found else None
 
 
-def _arguments_of(cfg: Mapping, spec: Keys) -> list[str]:
+def _arguments_of(cfg: Mapping, spec: Keys) -> list[str] | None:
+    """The arguments that are keys of a dict too; None where nobody knows them."""
     if not spec.arguments_of:
         return []
     part = value_at(cfg, spec.arguments_of.split('.'))
     cls = registry.find_anywhere(part['type']) if part is not MISSING and 'type' in part else None
-    return list(registry.parameters_of(cls) or ()) if cls else []
+    parameters = registry.parameters_of(cls) if cls else None
+    return None if parameters is None else list(parameters)

@@ -236,7 +236,8 @@ class _Reader:
                 return self.dict_line(code, [(None, left), (None, right)])
             case ast.BinOp(left, ast.Add(), right) if self.line(left).children is not None:
                 both = self.items([ast.Starred(left), ast.Starred(right)])
-                return replace(code, children=both, reads=frozenset())
+                # of texts there are no items: these come from all that the sum reads
+                return replace(code, children=both, reads=frozenset() if both else code.reads)
             case ast.Set(elts=[ast.Set(elts=[reference])]):  # {{_base_.name}}
                 return self.line(reference)
             case ast.Attribute() | ast.Subscript():

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import mmengine.config
+from mmengine.utils import import_modules_from_strings
 
 from mmlite.config.files import check_files
-from mmlite.config.keys import problems
+from mmlite.config.keys import Problem, problems, value_problems
 from mmlite.config.lines import ConfigLines
 from mmlite.config.nodes import walk
 from mmlite.config.overrides import override
@@ -64,8 +65,9 @@ def load_config(
         print(f"{path} is not here; mmlite's own is taken: {found}", file=sys.stderr)
     cfg = _read(found)
     lines = ConfigLines(found)
-    for problem in problems(cfg):
-        raise ConfigError(f'config {lines.place(problem.path)}: {problem.path}: {problem.message}')
+    _refuse_problems(value_problems(cfg, ['custom_imports'], cfg.get('custom_imports')), lines)
+    _import_custom_modules(cfg, found)
+    _refuse_problems(problems(cfg), lines)
     refuse_spent_variables(cfg, lines)
     override(cfg, overrides or {})
     return cfg
@@ -75,7 +77,9 @@ def _read(path: Path) -> Config:
     files = check_files(path)
     check_templates(path)
     try:
-        cfg = mmengine.config.Config.fromfile(str(path), lazy_import=False)
+        cfg = mmengine.config.Config.fromfile(
+            str(path), import_custom_modules=False, lazy_import=False
+        )
     except UserError:
         raise
     except ImportError as error:
@@ -85,6 +89,22 @@ def _read(path: Path) -> Config:
         raise ConfigError(f'config {place}: {type(error).__name__}: {error}') from error
     _name_classes(cfg)
     return Config(cfg.to_dict(), filename=str(path))
+
+
+def _refuse_problems(found: Iterable[Problem], lines: ConfigLines) -> None:
+    for problem in found:
+        raise ConfigError(f'config {lines.place(problem.path)}: {problem.path}: {problem.message}')
+
+
+def _import_custom_modules(cfg: Config, path: Path) -> None:
+    if not cfg.get('custom_imports'):
+        return
+    try:
+        import_modules_from_strings(**cfg.custom_imports)
+    except ImportError as error:
+        raise _import_error(error, path, [str(path)]) from error
+    except TypeError as error:
+        raise ConfigError(f'config {path}: custom_imports: {error}') from error
 
 
 def _place_of(error: BaseException, files: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from mmlite.config.keys import known_keys, raise_first, value_problems
+from mmlite.config.keys import known_keys, may_be_named, raise_first, value_problems
 from mmlite.config.nodes import find_value, walk
 from mmlite.config.schema import ALWAYS, SCHEMA
 from mmlite.config.values import parse_value
@@ -91,7 +91,7 @@ def _check_name(cfg: Config, node: Any, names: list[str]) -> None:
         _index(node, names)
         return
     known = [*ALWAYS, *node, *known_keys(cfg, parents)]
-    if name not in known:
+    if name not in known and not may_be_named(names):
         key = '.'.join(names)
         hint = (
             did_you_mean(name, known)

@@ -129,6 +129,13 @@ _DATASET_ARGUMENTS.update(
     dataset=_DATASET,
     datasets=ListOf(_DATASET),
 )
+# what only worker processes read
+WORKER_OPTIONS: dict[str, Spec] = {
+    'persistent_workers': Value('switch', 'keep the workers between epochs'),
+    'prefetch_factor': Value('count', 'batches that a worker loads in advance', least=1),
+    'timeout': Value('number', 'seconds to wait for a batch', least=0),
+    'multiprocessing_context': Value('any', "how workers start, such as 'spawn'"),
+}
 LOADER = Keys(
     {
         'dataset': _DATASET,
@@ -139,10 +146,7 @@ LOADER = Keys(
         'drop_last': Value('switch', 'leave out a last batch that is smaller', False),
         'collate_fn': Value('any', 'a function from a list of samples to a batch'),
         'pin_memory': Value('switch', 'copy to a GPU without waiting', True),
-        'persistent_workers': Value('switch', 'keep the workers between epochs'),
-        'prefetch_factor': Value('count', 'batches that a worker loads in advance', least=1),
-        'timeout': Value('number', 'seconds to wait for a batch', least=0),
-        'multiprocessing_context': Value('any', "how workers start, such as 'spawn'"),
+        **WORKER_OPTIONS,
     },
     'the data of one loop',
 )
@@ -415,6 +419,7 @@ SCHEMA: dict[str, Spec] = {
     'gpu_ids': Value('list', 'set by --gpu-ids'),
 }
 
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # sections that nothing of a computation depends on
 ONLY_WHERE = ('work_dir', 'launcher', 'gpu_ids')
 # names of variables that are as good as never a section misspelt, such as tta_pipeline
@@ -424,3 +429,9 @@ NEEDED = {
     'train': ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
     'test': ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
 }
+# the sections of each task whose parts are built after the work dir is made
+BUILT_LATE = {
+    'train': ('optim_wrapper', 'param_scheduler', 'train_cfg', 'val_cfg', 'val_evaluator'),
+    'test': ('test_cfg', 'test_evaluator'),
+}
+BUILT_ALWAYS = ('default_hooks', 'custom_hooks', 'log_processor', 'visualizer')

@@ -14,10 +14,7 @@ from mmlite.config.files import bases_of
 from mmlite.errors import ConfigError, did_you_mean
 
 _TEMPLATE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
-# in quotes, alone or with other text around
-_IN_QUOTES = re.compile(
-    r"""(?P<quote>["'])(?:(?!(?P=quote)).)*\{\{\s*_base_\.[\w.]+\s*\}\}(?:(?!(?P=quote)).)*(?P=quote)"""
-)
+_IN_QUOTES = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 
 
 def check_templates(path: Path) -> None:
@@ -37,12 +34,14 @@ def check_templates(path: Path) -> None:
     if not _TEMPLATE.search(text):
         return
     for number, line in _lines_with_code(path, text):
-        for found in _IN_QUOTES.finditer(line):
-            raise ConfigError(
-                f'config {path}, line {number}: {found[0]:.80}: a template is written without '
-                f'quotes, {_TEMPLATE.search(found[0])[0]}, and stands for the whole value. '
-                "In Python a part of a text is written _base_.name + '/more'"
-            )
+        for text_in_quotes in _IN_QUOTES.findall(line):
+            found = _TEMPLATE.search(text_in_quotes)
+            if found:
+                raise ConfigError(
+                    f'config {path}, line {number}: {text_in_quotes:.80}: a template is written '
+                    f'without quotes, {found[0]}, and is the whole value. In Python a part of a '
+                    "text is written _base_.name + '/more'"
+                )
         for found in _TEMPLATE.finditer(line):
             _check_name(found[1], bases, f'config {path}, line {number}')
 

@@ -18,13 +18,11 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import BatchSampler, DataLoader
 
 from mmlite.config.keys import check_dict, defaults_of
-from mmlite.config.schema import LOADER
+from mmlite.config.schema import LOADER, WORKER_OPTIONS
 from mmlite.datasets.workers import ShareBatch, Workers, init_worker
 from mmlite.errors import ConfigError
 from mmlite.parallel import collate
 from mmlite.registry import DATA_SAMPLERS, DATASETS
-
-_WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
 class SeededIndex(int):
@@ -193,7 +191,7 @@ def build_dataloader(
     if isinstance(dataset, dict):
         dataset = build_dataset(dataset, f'{at}.dataset')
     # without workers torch refuses what only they could heed; mmdet's configs set it all the same
-    worker_options = {key: cfg[key] for key in _WORKER_OPTIONS if key in cfg and num_workers}
+    worker_options = {key: cfg[key] for key in WORKER_OPTIONS if key in cfg and num_workers}
     return ReleasableLoader(
         dataset,
         batch_sampler=SeededBatchSampler(_build_batch_sampler(cfg, dataset, seed, at), seed),

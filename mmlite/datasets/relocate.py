@@ -9,10 +9,10 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmlite.config.nodes import walk
+from mmlite.config.schema import LOADERS
 from mmlite.datasets.bad_items import check_max_bad
 from mmlite.errors import ConfigError
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 DEMO_SIZE = dict(num_train=600, num_test=150, size=(320, 240), seed=0)
 
 

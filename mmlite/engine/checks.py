@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from mmlite import registry
 from mmlite.config.keys import problems, raise_first, typed_parts
 from mmlite.config.nodes import walk
-from mmlite.config.schema import ALWAYS, NEEDED, SCHEMA
+from mmlite.config.schema import ALWAYS, BUILT_ALWAYS, BUILT_LATE, LOADERS, NEEDED, SCHEMA
 from mmlite.errors import ConfigError
 
 LOOPS_OF = dict(train=('train', 'val'), test=('test',))
@@ -64,17 +64,11 @@ def _try_optimizer(cfg: Mapping | None) -> None:
 
 
 _REGISTRIES = registry.registries()
-# the sections of each task whose parts are built after the work dir is made
-_BUILT_LATE = dict(
-    train=('optim_wrapper', 'param_scheduler', 'train_cfg', 'val_cfg', 'val_evaluator'),
-    test=('test_cfg', 'test_evaluator'),
-)
-_BUILT_ALWAYS = ('default_hooks', 'custom_hooks', 'log_processor', 'visualizer')
 
 
 def _check_parts(cfg: Mapping, task: str) -> None:
     """Refuses what `build` would refuse, in the dicts that are built late."""
-    for section in (*_BUILT_LATE[task], *_BUILT_ALWAYS):
+    for section in (*BUILT_LATE[task], *BUILT_ALWAYS):
         if section.startswith('val_') and cfg.get('val_dataloader') is None:
             continue
         node = cfg.get(section)
@@ -99,7 +93,7 @@ def _check_normalised_once(cfg: Mapping) -> None:
     preprocessor = cfg['model'].get('data_preprocessor') or {}
     if preprocessor.get('mean') is None:
         return
-    for section in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for section in LOADERS:
         for path, node in walk(cfg.get(section), section):
             if isinstance(node, Mapping) and node.get('type') == 'Normalize':
                 raise ConfigError(

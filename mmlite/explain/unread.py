@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mmlite import registry
 from mmlite.config.keys import known_keys, spec_at
 from mmlite.config.nodes import find_value, is_merged_into, walk
-from mmlite.config.schema import ALWAYS, AS_IN_MMDET, SCHEMA, Keys, Spec
+from mmlite.config.schema import ALWAYS, AS_IN_MMDET, SCHEMA, Keys, Part, Spec
 from mmlite.engine import custom_keys
 from mmlite.errors import did_you_mean
 from mmlite.inert import inert_arguments
@@ -62,7 +62,8 @@ def _unread_in(cfg: Mapping, node: Mapping, path: str) -> Iterator[Unread]:
     takes_any = cls is not None and registry.parameters_of(cls) is None
     known = known_keys(cfg, names)
     open_to_all = isinstance(spec, Keys) and spec.others is not None
-    if takes_any or not known or open_to_all:
+    unknown_class = isinstance(spec, Part) and not spec.types and cls is None
+    if takes_any or not known or open_to_all or unknown_class:
         return
     inert = inert_arguments(cls) if cls else _inert_keys(spec)
     for key in node:

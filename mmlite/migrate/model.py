@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.runner.checkpoint import get_deprecated_model_names
 
-from mmlite.config.schema import TRAIN_CFG, Value
+from mmlite.config.schema import TEST_CFG, TRAIN_CFG, Value
 from mmlite.errors import ConfigError
 from mmlite.migrate.heads import migrate_head
 from mmlite.migrate.notes import Section
@@ -27,7 +27,6 @@ _SSD_NECKS = {
         last_kernel_size=4,
     ),
 }
-_TEST_KEYS = ('nms_pre', 'min_bbox_size', 'score_thr', 'max_per_img')
 
 
 def migrate_model(top: Section, version: str, preprocessor: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +160,8 @@ def _train_cfg(train_cfg: Section) -> dict[str, Any]:
 
 
 def _test_cfg(test_cfg: Section) -> dict[str, Any]:
-    new = {key: test_cfg.take(key) for key in _TEST_KEYS if key in test_cfg}
+    plain = [key for key, spec in TEST_CFG.keys.items() if isinstance(spec, Value)]
+    new = {key: test_cfg.take(key) for key in plain if key in test_cfg}
     if 'nms_pre' not in new:
         new['nms_pre'] = -1
         test_cfg.notes.changed('', 'model.test_cfg.nms_pre', "-1, no limit, was mmdet's default")
