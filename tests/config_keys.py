@@ -87,7 +87,8 @@ def _cells(spec: Spec) -> tuple[str, str, str]:
     if isinstance(spec, Part):
         types = ' or '.join(f'`{name}`' for name in spec.types)
         named = f' of `{spec.registry}`' if spec.registry else f' {types}'
-        default = f'`type={spec.type!r}`' if spec.type else ''
+        built = spec.type or spec.usual
+        default = f'`type={built!r}`' if built else ''
         return f'a dict with a `type`{named}', default, spec.note
     return 'a dict', '', spec.note
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmlite import registry
-from mmlite.config.nodes import MISSING, find_value, is_merged_into, value_at
+from mmlite.config.nodes import find_value, is_merged_into, value_at
 from mmlite.config.schema import (
     ALWAYS,
     DEFAULT_CONSTRUCTOR,
@@ -221,7 +221,7 @@ def _unknown(node: Mapping, known: list[str], path: str) -> Iterator[Problem]:
     for key in node:
         if key not in known and key not in ALWAYS:
             hint = did_you_mean(str(key), known)
-            yield Problem(f'{path}', f"no key '{key}'.{hint} Known: {', '.join(known)}.")
+            yield Problem(path, f"no key '{key}'.{hint} Known: {', '.join(known)}.")
 
 
 def _near_misses(node: Mapping, spec: Keys, path: str) -> Iterator[Problem]:
@@ -230,7 +230,7 @@ def _near_misses(node: Mapping, spec: Keys, path: str) -> Iterator[Problem]:
         near = _misspelt(str(key), spec.keys) if key not in spec.keys else None
         part = spec.keys.get(near or '')
         # another hook of one's own may have a name like that of a default hook
-        if near and (not isinstance(part, Part) or _kind_of(value) in ('', part.note)):
+        if near and (not isinstance(part, Part) or _kind_of(value) in ('', part.usual)):
             yield Problem(path, f"no key '{key}'. Did you mean '{near}'?")
 
 
@@ -257,6 +257,7 @@ def _arguments_of(cfg: Mapping, spec: Keys) -> list[str] | None:
     if not spec.arguments_of:
         return []
     part = value_at(cfg, spec.arguments_of.split('.'))
-    cls = registry.find_anywhere(part['type']) if part is not MISSING and 'type' in part else None
+    kind = part.get('type') if isinstance(part, Mapping) else None
+    cls = registry.find_anywhere(kind) if kind else None
     parameters = registry.parameters_of(cls) if cls else None
     return None if parameters is None else list(parameters)

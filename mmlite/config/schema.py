@@ -62,6 +62,7 @@ class Part:
         registry: the name of the registry in `mmlite.registry`; empty for the names in `types`.
         note: what the object does, for the docs.
         type: the class where the dict has no `type`; empty where it needs one.
+        usual: the class that is built where the config does not name the part.
         types: the names that a `type` may have where no registry has them.
         given: arguments that the object gets when it is built, beside those of the dict.
         beside: keys that are read before the object is built.
@@ -71,6 +72,7 @@ class Part:
     registry: str = ''
     note: str = ''
     type: str = ''
+    usual: str = ''
     types: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     beside: Mapping[str, Spec] = field(default_factory=dict)
@@ -114,6 +116,7 @@ FILTERS = Keys(
         'bbox_min_size': Value('number', 'the shorter side of a box, in pixels', 0, least=0),
     },
     'which images and boxes are left out of a training',
+    late=True,
 )
 _DATASET_ARGUMENTS.update(
     filter_cfg=FILTERS,
@@ -310,8 +313,8 @@ OWN_HOOKS = {
 _PRIORITY = {'priority': Value('any', 'a name or a number: the order of hooks')}
 
 
-def _hook(note: str = '') -> Part:
-    return Part('HOOKS', note, beside=_PRIORITY)
+def _hook(usual: str = '') -> Part:
+    return Part('HOOKS', usual=usual, beside=_PRIORITY)
 
 
 _METRICS = ListOf(Part('METRICS'), 'the metrics of a loop')
