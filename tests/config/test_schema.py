@@ -75,9 +75,9 @@ def test_every_key_of_a_section_is_taken_in_a_file_and_on_the_command_line(
 
 @pytest.mark.parametrize('kind', [kind for kind in KINDS if kind != 'any'])
 def test_a_value_of_another_kind_is_refused_in_both(kind: str, whole: Path, tmp_path: Path) -> None:
-    path, _ = next(
-        (p, s) for p, s in values() if s.kind == kind and not s.only and p[:5] != 'model'
-    )
+    of_kind = [p for p, s in values() if s.kind == kind and not s.only]
+    late = ('model.', 'train_dataloader.dataset.filter_cfg')  # checked by the class that reads it
+    path = next(path for path in of_kind if not path.startswith(late))
     wrong = 'wrong' if kind in ('switch', 'count', 'number', 'list') else 7
     words = f'{path}: {KINDS[kind][1]} is expected, found {wrong!r}'
     (tmp_path / 'child.py').write_text(f'_base_ = {str(whole)!r}\n' + nested(path, wrong))
