@@ -33,9 +33,10 @@ class CocoDataset(DetDataset):
     """COCO, and any data set in its format.
 
     Categories are found by their names, wherever the file has them and whatever their ids are;
-    label c is `classes[c - 1]`. Ids that differ only in their type ("1" and 1) are the same. Crowds are neither to be found nor a mistake when found. Left out,
-    as mmdet does, are annotations marked `ignore`, without a pixel in the image, without an area,
-    or narrower or lower than a pixel; COCO's metric counts them all the same.
+    label c is `classes[c - 1]`. Ids that differ only in their type ("1" and 1) are the same. Crowds
+    are neither to be found nor a mistake when found. Left out, as mmdet does, are annotations
+    marked `ignore`, without a pixel in the image, without an area, or narrower or lower than a
+    pixel; COCO's metric counts them all the same.
 
     Args (others as of DetDataset):
         ann_file: JSON file, e.g. 'annotations/instances_val2017.json'.

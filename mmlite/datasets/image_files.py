@@ -75,7 +75,7 @@ def read_heads(paths: Sequence[str], cache_as: str) -> Heads:
     )
 
     def read() -> dict[str, np.ndarray]:
-        heads = [_head(path) for path in paths]
+        heads = [read_head(path) for path in paths]
         return dict(
             bad=np.array([error is not None for error, _ in heads], bool),
             sizes=np.array([head.size if head else (0, 0) for _, head in heads], np.int32).reshape(
@@ -86,13 +86,16 @@ def read_heads(paths: Sequence[str], cache_as: str) -> Heads:
 
     found = cached(f'heads\0{cache_as}', fingerprint, read)
     # asked again: a change of permissions only leaves size and time of a file as they are
-    errors = {paths[i]: _head(paths[i])[0] for i in np.flatnonzero(found['bad'])}
+    errors = {paths[i]: read_head(paths[i])[0] for i in np.flatnonzero(found['bad'])}
     kept = {path: error for path, error in errors.items() if error}
     return Heads(kept, found['sizes'], found['turned'])
 
 
-def _head(path: str) -> tuple[str | None, Header | None]:
-    """Returns why an image cannot be read, as far as its head tells, and what the head says."""
+def read_head(path: str) -> tuple[str | None, Header | None]:
+    """Returns why an image cannot be read, as far as its head tells, and what the head says.
+
+    The first is None where the head tells nothing bad, the second where it is no head of Pillow's.
+    """
     try:
         with open(path, 'rb') as file:
             header = read_header(file)

@@ -16,7 +16,6 @@ from mmlite.datasets.values import number_of
 from mmlite.errors import DataError
 from mmlite.registry import DATASETS
 
-
 _SHOWN = 3  # places in a message
 
 

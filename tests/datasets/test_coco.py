@@ -120,7 +120,11 @@ def test_what_is_left_out_of_training_still_counts_for_cocos_metric(build):
     ]
     dataset = build(data)
     assert truth(dataset, 2) == [('', 1, 35, 25, 45, 35)]
-    assert '4 annotations without a usable box' in dataset.summary
+    assert (
+        "3 annotations without a usable box (1 marked 'ignore', 1 less than a pixel wide or high, "
+        '1 of an area of 0 or less)'
+    ) in dataset.summary
+    assert '1 boxes without a pixel in their image left out' in dataset.summary
     assert len(dataset.get_coco_info(2)['labels']) == 5
     # in training it is clipped to the image
     assert build(data, test_mode=False).get_data_info(2)['ann']['bboxes'].tolist() == [
@@ -133,7 +137,7 @@ def test_missing_areas_and_sizes(build):
     del data['annotations'][0]['area'], data['images'][1]['width'], data['images'][1]['height']
     dataset = build(data)
     assert dataset.get_coco_info(1)['areas'].tolist() == [120, 42]
-    assert dataset.get_data_info(1)['width'] == 0 and len(truth(dataset, 1)) == 2
+    assert dataset.get_data_info(1)['width'] == 40 and len(truth(dataset, 1)) == 2  # the picture's
 
 
 def test_filters_and_indices(build):

@@ -87,8 +87,8 @@ class DefaultFormatBundle:
 
     `img` (h, w, 3) becomes a (3, h, w) tensor of the same dtype, to be stacked and padded with
     0; `gt_bboxes`, `gt_labels` and `gt_bboxes_ignore`, where loaded, become tensors that stay a
-    list in the batch, without the boxes that have no size. The meta data that every model needs are filled in from the picture
-    where no step has set them.
+    list in the batch, without the boxes that have no size. The meta data that every model needs
+    are filled in from the picture where no step has set them.
     """
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
