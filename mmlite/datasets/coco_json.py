@@ -185,7 +185,7 @@ class _References:
             return []
         found, same = self.first
         return [
-            f'{self.count} annotations have a {self.key} of another type than the id in '
+            f'{self.count} annotations whose {self.key} has another type than the id in '
             f'{self.what}, such as {found!r} for {same!r}: matched'
         ]
 
