@@ -24,6 +24,7 @@ from mmlite.datasets.transforms import Compose, LoadImageFromFile
 from mmlite.datasets.values import SHARES_ADVICE, are_shares
 from mmlite.errors import ConfigError, DataError, did_you_mean
 
+_SHOWN = 10  # class names in a message
 FILTERS = ('filter_empty_gt', 'min_size', 'bbox_min_size')
 
 
@@ -136,6 +137,10 @@ class DetDataset(SampleSource):
                 raise DataError(f'{self.title}: no objects to find the classes in.')
             self.metainfo['classes'] = tuple(sorted(found))
         compare_classes(self.classes, found, self.title)
+        others = {name: n for name, n in found.items() if n and name not in self.classes}
+        text = counts_text(dict(sorted(others.items(), key=lambda item: -item[1])[:_SHOWN]))
+        more = f' and {len(others) - _SHOWN} more' if len(others) > _SHOWN else ''
+        self._note(sum(others.values()), f'objects of other classes left out ({text}{more})')
         return {name: label for label, name in enumerate(self.classes, 1)}
 
     @property

@@ -103,7 +103,6 @@ class CocoDataset(DetDataset):
             'annotations of images that are not listed left out (such as image_id '
             f'{source["first_unlisted"].item()})',
         )
-        self._note((self._labels == 0).sum(), 'annotations of other classes left out')
         for note in source['notes'].tolist():
             self._warn(note)
         return self._make_records(source, paths)

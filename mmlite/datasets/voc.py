@@ -111,9 +111,6 @@ class VOCDataset(DetDataset):
     def _make_records(
         self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str]
     ) -> list[dict]:
-        others = {n: c for n, c in count_names(xml).items() if n not in labels_by_name}
-        text = ', '.join(f'{name} {count}' for name, count in sorted(others.items()))
-        self._note(sum(others.values()), f'objects of other classes left out ({text})')
         label_table = np.array([labels_by_name.get(n, 0) for n in xml['name_table']], np.int64)
         labels = label_table[xml['name_inds']]
         asked = labels > 0

@@ -58,7 +58,6 @@ class YoloDataset(DetDataset):
         labels_by_name = self.settle_classes(dict(zip(names, counts, strict=True)))
         table = np.array([labels_by_name.get(name, 0) for name in names], np.int64)
         labels = table[found['classes']]
-        self._note((labels == 0).sum(), 'objects of other classes left out')
         sizes = image_sizes(paths, cache_as)
         bboxes = (found['bboxes'] * np.tile(sizes, 2)[found['image_inds']]).astype(np.float32)
         ends = np.searchsorted(found['image_inds'], np.arange(len(paths)), side='right').tolist()

@@ -82,7 +82,7 @@ def test_categories_are_found_by_name_in_the_order_of_the_config(build):
     assert truth(dataset, 0) == [('_ignore', 2, 0, 0, 20.5, 20)]
     assert truth(dataset, 1) == [('', 1, 1, 2, 11, 14), ('', 2, 5, 5, 11, 12)]
     assert truth(dataset, 2) == []
-    assert '1 annotations of other classes left out' in dataset.summary
+    assert '1 objects of other classes left out' in dataset.summary
     turned = build(metainfo=dict(classes=('owl', 'dog', 'cat')))
     assert truth(turned, 0) == [('', 1, 3, 3, 12, 12), ('_ignore', 2, 0, 0, 20.5, 20)]
     assert (turned.category_id(1), turned.category_id(3), turned.image_id(0)) == (7, 4, 30)
