@@ -280,6 +280,9 @@ class DetDataset(SampleSource):
 
     def _clean(self, records: FlatRecords) -> tuple[FlatRecords, FlatRecords]:
         """Returns the records as annotated, and as the pipeline gets them, of the images kept."""
+        finite = np.isfinite(records.bboxes).all(axis=1)
+        self._note((~finite).sum(), 'boxes with a number that is not finite left out')
+        records = records.keep_boxes(finite)
         self._refuse_shares(records.bboxes)
         inverted = (records.bboxes[:, 2:] < records.bboxes[:, :2]).any(axis=1)
         self._note(inverted.sum(), 'boxes with xmax < xmin or ymax < ymin left out')
