@@ -184,7 +184,7 @@ def _value_problems(value: Any, spec: Value, path: str) -> Iterator[Problem]:
     types, words = KINDS[spec.kind]
     if spec.kind == 'count' and isinstance(value, float) and value.is_integer():
         value = int(value)  # such as 120000 / 2
-    is_bool = isinstance(value, bool) and spec.kind in ('count', 'number')
+    is_bool = isinstance(value, bool) and spec.kind in ('count', 'number', 'pixels')
     as_bool = spec.kind == 'switch' and type(value) is int and value in (0, 1)
     if (not isinstance(value, types) or is_bool) and not as_bool:
         yield Problem(path, f'{words} is expected, found {value!r:.80}')
@@ -192,6 +192,8 @@ def _value_problems(value: Any, spec: Value, path: str) -> Iterator[Problem]:
         known = [str(one) for one in spec.only]
         hint = did_you_mean(str(value), known)
         yield Problem(path, f'{" or ".join(known)} is expected, found {value!r:.80}.{hint}')
+    elif spec.kind == 'pixels' and (value < 0 or 0 < value < 1):  # below 1 it is a share
+        yield Problem(path, f'{words} is expected, found {value}')
     elif spec.least is not None and value < spec.least:
         yield Problem(path, f'a number from {spec.least:g} up is expected, found {value}')
 

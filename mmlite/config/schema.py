@@ -95,6 +95,7 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     'switch': ((bool,), 'True or False'),
     'count': ((int,), 'a whole number'),
     'number': ((int, float), 'a number'),
+    'pixels': ((int, float), 'a number of pixels, 0 or from 1 up,'),
     'text': ((str,), 'a text'),
     'path': ((str, os.PathLike), 'a path'),
     'list': ((list, tuple), 'a list'),
@@ -112,8 +113,8 @@ _DATASET = Part('DATASETS', 'the images, their boxes and the pipeline', inside=_
 FILTERS = Keys(
     {
         'filter_empty_gt': Value('switch', 'leave out images without boxes', True),
-        'min_size': Value('number', 'the shorter side of an image, in pixels', 0, least=0),
-        'bbox_min_size': Value('number', 'the shorter side of a box, in pixels', 0, least=0),
+        'min_size': Value('pixels', 'the shorter side of an image', 0),
+        'bbox_min_size': Value('pixels', 'the shorter side of a box', 0),
     },
     'which images and boxes are left out of a training',
     late=True,

@@ -58,9 +58,14 @@ def too_many(dataset: Any, bad: Iterable[str]) -> str | None:
     """
     bad = list(bad)
     allowed = sum(leaf.max_bad * leaf.num_listed for leaf in leaves(dataset))
-    if len(bad) <= allowed or not leaves(dataset):
-        return None
     listed = num_listed(dataset)
+    if not leaves(dataset) or not bad:
+        return None
+    if len(bad) >= listed:  # whatever max_bad says
+        reasons = first_reasons(bad, bad_items(dataset))
+        return f'none of its {listed} images can be used. The first: {reasons}'
+    if len(bad) <= allowed:
+        return None
     return (
         f'{len(bad)} of {listed} images cannot be used, and max_bad={allowed / listed:.4g} allows '
         f'{int(allowed)}. The first: {first_reasons(bad, bad_items(dataset))}. '

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+import cv2
 import numpy as np
 from mmengine.logging import print_log
 
@@ -16,11 +18,15 @@ from mmlite.config.schema import FILTERS
 from mmlite.datasets.annotations import FlatRecords, pack_records
 from mmlite.datasets.bad_items import check_max_bad, first_reasons, too_many
 from mmlite.datasets.class_names import check_metainfo, compare_classes, counts_text, near_names
-from mmlite.datasets.image_files import image_errors
+from mmlite.datasets.image_files import Heads, image_sizes, read_heads
 from mmlite.datasets.paths import check_inside, missing_data, resolve_data_root
+from mmlite.datasets.picture_sizes import compared_sizes, doubtful_sizes, loaded_sizes
 from mmlite.datasets.samples import SampleSource
 from mmlite.datasets.transforms import Compose, LoadImageFromFile
+from mmlite.datasets.values import SHARES_ADVICE, are_shares
 from mmlite.errors import ConfigError, DataError, did_you_mean
+
+_SHOWN = 10  # class names in a message
 
 
 class DetDataset(SampleSource):
@@ -35,7 +41,7 @@ class DetDataset(SampleSource):
         data_prefix: the folders inside `data_root`, as the subclass names them.
         filter_cfg: for training only. filter_empty_gt leaves out images without boxes, min_size
             (px) those with a shorter side below it; bbox_min_size (px) makes boxes with a side
-            below it ignored ones.
+            below it ignored ones. A number between 0 and 1 is refused: it would be a share.
         indices: only these of the images that are left: the first so many, or a list of indices and
             file names (without their folder), in this order.
         pipeline: transforms, or their dicts.
@@ -54,6 +60,7 @@ class DetDataset(SampleSource):
 
     METAINFO: ClassVar[dict] = {}
     HOW_TO_GET: ClassVar[str] = ''  # a hint for those who have no data yet
+    IGNORED_AS: ClassVar[str] = 'difficult'  # what annotations call a box that is to be ignored
 
     def __init__(
         self,
@@ -88,16 +95,19 @@ class DetDataset(SampleSource):
         self.pipeline = Compose(pipeline)
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
+        self.warnings: list[str] = []  # those of them that a user should not miss
         self.bad_items: dict[str, str] = {}  # image file -> why it cannot be used
         records = self.load_records()
         if not isinstance(records, FlatRecords):
             records = pack_records(records)
+        heads = self._read_heads(records)
+        records = self._with_picture_sizes(records, heads)
         # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
         self._truth, self._records = self._clean(records)
         if indices is not None:
             self._take(indices)
         self.num_listed = len(records) if indices is None else len(self)
-        self._find_bad_items()
+        self._find_bad_items(heads)
         self._log_summary()
 
     def load_records(self) -> list[dict] | FlatRecords:
@@ -129,6 +139,10 @@ class DetDataset(SampleSource):
                 raise DataError(f'{self.title}: no objects to find the classes in.')
             self.metainfo['classes'] = tuple(sorted(found))
         compare_classes(self.classes, found, self.title)
+        others = {name: n for name, n in found.items() if n and name not in self.classes}
+        text = counts_text(dict(sorted(others.items(), key=lambda item: -item[1])[:_SHOWN]))
+        more = f' and {len(others) - _SHOWN} more' if len(others) > _SHOWN else ''
+        self._note(sum(others.values()), f'objects of other classes left out ({text}{more})')
         return {name: label for label, name in enumerate(self.classes, 1)}
 
     @property
@@ -208,13 +222,45 @@ class DetDataset(SampleSource):
             ann=_split(self._records, i),
         )
 
-    def _find_bad_items(self) -> None:
+    def num_objects(self) -> int:
+        """Returns the number of boxes that are to be found, in images that can be used."""
+        asked = ~self._records.difficult
+        if self.bad_items:
+            usable = [name not in self.bad_items for name in self._records.all_filenames()]
+            asked = asked & np.array(usable, bool)[self._records.image_inds]
+        return int(asked.sum())
+
+    def _loading_step(self) -> LoadImageFromFile | None:
+        # not a subclass, which may read from elsewhere
+        steps = (step for step in self.pipeline.transforms if type(step) is LoadImageFromFile)
+        return next(steps, None)
+
+    def _read_heads(self, records: FlatRecords) -> Heads | None:
+        """Reads the heads of the pictures where the pipeline loads them."""
+        if self._loading_step() is None:
+            return None
+        return read_heads(records.all_filenames(), f'{self._path("")}\0{self.title}')
+
+    def _with_picture_sizes(self, records: FlatRecords, heads: Heads | None) -> FlatRecords:
+        """Returns the records with the sizes of the pictures, and says where they are others."""
+        names = records.all_filenames()
+        loaded = np.zeros_like(records.sizes)
+        if heads is not None:
+            unturned = bool(self._loading_step().flag & cv2.IMREAD_IGNORE_ORIENTATION)
+            loaded = loaded_sizes(heads, records.sizes, unturned)
+        errors = heads.errors if heads else {}
+        inds = [i for i in doubtful_sizes(records, loaded) if names[i] not in errors]
+        if inds:
+            loaded[inds] = image_sizes([names[i] for i in inds], f'doubtful\0{self.title}')
+        sizes, warning = compared_sizes(records.sizes, loaded, names)
+        if warning:
+            self._warn(warning)
+        return replace(records, sizes=sizes)
+
+    def _find_bad_items(self, heads: Heads | None) -> None:
         """Counts the items known to be bad before any is loaded; in training refuses too many."""
         names = self._records.all_filenames()
-        found = self.bad_items
-        # not a subclass, which may read from elsewhere
-        if any(type(step) is LoadImageFromFile for step in self.pipeline.transforms):
-            found = image_errors(names, f'{self._path("")}\0{self.title}') | found
+        found = (heads.errors if heads else {}) | self.bad_items
         self.bad_items = {name: found[name] for name in names if name in found}
         refusal = None if self.test_mode else too_many(self, self.bad_items)
         if refusal:
@@ -236,6 +282,10 @@ class DetDataset(SampleSource):
 
     def _clean(self, records: FlatRecords) -> tuple[FlatRecords, FlatRecords]:
         """Returns the records as annotated, and as the pipeline gets them, of the images kept."""
+        finite = np.isfinite(records.bboxes).all(axis=1)
+        self._note((~finite).sum(), 'boxes with a number that is not finite left out')
+        records = records.keep_boxes(finite)
+        self._refuse_shares(records.bboxes)
         inverted = (records.bboxes[:, 2:] < records.bboxes[:, :2]).any(axis=1)
         self._note(inverted.sum(), 'boxes with xmax < xmin or ymax < ymin left out')
         truth = records.keep_boxes(~inverted)
@@ -247,6 +297,18 @@ class DetDataset(SampleSource):
         if len(shown) == 0:
             raise DataError(self._empty_message(len(records)))
         return truth, shown
+
+    def _refuse_shares(self, bboxes: np.ndarray) -> None:
+        """Refuses boxes (g, 4) in pixels all of which lie within 0 to 1."""
+        shares = are_shares(bboxes)
+        if len(bboxes) and np.all((bboxes >= 0) & (bboxes <= 1)) and shares.any():
+            numbers = ', '.join(f'{number:g}' for number in bboxes[shares][0])
+            raise DataError(
+                f'{self.title}: all of its {len(bboxes)} boxes lie within 0 to 1, such as '
+                f'{numbers}: {SHARES_ADVICE}'
+            )
+        if shares.any():
+            self._warn(f'{shares.sum()} boxes within 0 to 1: shares of the image, not pixels?')
 
     def _clean_boxes(self, records: FlatRecords) -> FlatRecords:
         bboxes = clip_bboxes(records.bboxes, records.sizes[records.image_inds])
@@ -311,8 +373,15 @@ class DetDataset(SampleSource):
         if count:
             self.notes.append(f'{count} {what}')
 
+    def _warn(self, what: str) -> None:
+        self.notes.append(what)
+        self.warnings.append(what)
+
     def _log_summary(self) -> None:
         counts = self.category_counts()
+        self._note(self._truth.difficult.sum(), f'boxes ignored as {self.IGNORED_AS}')
+        if not self.num_objects():
+            self._warn(f'no object is left to {"find" if self.test_mode else "train on"}')
         absent = [name for name, count in counts.items() if not count]
         others = set(self.names_found) - set(counts)
         if absent:
@@ -324,6 +393,8 @@ class DetDataset(SampleSource):
             f'{"".join(f"; {note}" for note in self.notes)}'
         )
         print_log(self.summary, logger='current')
+        for text in self.warnings:
+            print_log(f'{self.title}: {text}', logger='current', level=logging.WARNING)
 
     def _empty_message(self, listed: int) -> str:
         return (

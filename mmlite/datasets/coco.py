@@ -33,9 +33,10 @@ class CocoDataset(DetDataset):
     """COCO, and any data set in its format.
 
     Categories are found by their names, wherever the file has them and whatever their ids are;
-    label c is `classes[c - 1]`. Crowds are neither to be found nor a mistake when found. Left out,
-    as mmdet does, are annotations marked `ignore`, without a pixel in the image, without an area,
-    or narrower or lower than a pixel; COCO's metric counts them all the same.
+    label c is `classes[c - 1]`. Ids that differ only in their type ("1" and 1) are the same. Crowds
+    are neither to be found nor a mistake when found. Left out, as mmdet does, are annotations
+    marked `ignore`, without a pixel in the image, without an area, or narrower or lower than a
+    pixel; COCO's metric counts them all the same.
 
     Args (others as of DetDataset):
         ann_file: JSON file, e.g. 'annotations/instances_val2017.json'.
@@ -44,6 +45,7 @@ class CocoDataset(DetDataset):
         metainfo: dict(classes='auto') takes all categories in the order of the file.
     """
 
+    IGNORED_AS: ClassVar[str] = 'iscrowd=1'
     METAINFO: ClassVar[dict] = dict(
         classes=(
             *('person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck'),
@@ -96,14 +98,30 @@ class CocoDataset(DetDataset):
             source['image_inds'], np.arange(len(source['image_ids'])), side='right'
         )
         self._category_of_label = {label: i for i, label in enumerate(labels.tolist()) if label}
-        self._note(int(source['unlisted']), 'annotations of images that are not listed left out')
-        self._note((self._labels == 0).sum(), 'annotations of other classes left out')
+        self._note(
+            int(source['unlisted']),
+            'annotations of images that are not listed left out (such as image_id '
+            f'{source["first_unlisted"].item()})',
+        )
+        for note in source['notes'].tolist():
+            self._warn(note)
         return self._make_records(source, paths)
 
     def _make_records(self, source: Arrays, paths: list[str]) -> FlatRecords:
-        usable = usable_annotations(source)
-        self._note((~usable & (self._labels > 0)).sum(), 'annotations without a usable box')
-        kept = usable & (self._labels > 0)
+        asked = self._labels > 0
+        self._refuse_shares(source['bboxes'])
+        faults = unusable_annotations(source)
+        usable = ~np.any(list(faults.values()), axis=0)
+        causes = ', '.join(
+            f'{count} {cause}' for cause, mask in faults.items() if (count := (mask & asked).sum())
+        )
+        self._note((~usable & asked).sum(), f'annotations without a usable box ({causes})')
+        self._note(
+            (misfit_areas(source) & asked).sum(),
+            "annotations whose 'area' does not fit their box; CocoMetric tells small, medium and "
+            'large by it',
+        )
+        kept = usable & asked
         xy, wh = np.split(source['bboxes'][kept], 2, axis=1)
         return flat_records(
             paths,
@@ -113,6 +131,12 @@ class CocoDataset(DetDataset):
             self._labels[kept],
             source['crowd'][kept],
         )
+
+    def _clean(self, records: FlatRecords) -> tuple[FlatRecords, FlatRecords]:
+        # known only now: by the sizes of the pictures, where the file has others
+        seen = overlaps_image(records.bboxes, records.sizes[records.image_inds])
+        self._note((~seen).sum(), 'boxes without a pixel in their image left out')
+        return super()._clean(records.keep_boxes(seen))
 
     def _rows(self, source_ind: int) -> slice:
         """Returns the annotations of an image, by its index in the file."""
@@ -154,12 +178,33 @@ class CocoIdsDataset(CocoDataset):
     METAINFO: ClassVar[dict] = dict(classes=_with_unused_ids(CocoDataset.METAINFO['classes']))
 
 
-def usable_annotations(source: Arrays) -> np.ndarray:
-    """Returns (G,) bool: the annotations that mmdet trains on and evaluates by VOC's metric."""
-    x, y, width, height = source['bboxes'].T
-    # an unknown size (0) sets no limit
-    sizes = np.where(source['sizes'] > 0, source['sizes'], np.inf)[source['image_inds']]
-    overlap_w = np.minimum(x + width, sizes[:, 0]) - np.maximum(x, 0)
-    overlap_h = np.minimum(y + height, sizes[:, 1]) - np.maximum(y, 0)
-    seen = (overlap_w > 0) & (overlap_h > 0)
-    return seen & (source['areas'] > 0) & (width >= 1) & (height >= 1) & ~source['ignore']
+def unusable_annotations(source: Arrays) -> dict[str, np.ndarray]:
+    """Returns (G,) bool by cause: annotations that mmdet neither trains on nor gives to VOC's
+    metric; each counts under its first cause."""
+    width, height = source['bboxes'].T[2:]
+    causes = {
+        "marked 'ignore'": source['ignore'],
+        'less than a pixel wide or high': (width < 1) | (height < 1),
+        'of an area of 0 or less': source['areas'] <= 0,
+    }
+    known = np.zeros(len(width), bool)
+    for cause, mask in causes.items():
+        causes[cause] = mask & ~known
+        known |= mask
+    return causes
+
+
+def misfit_areas(source: Arrays) -> np.ndarray:
+    """Returns (G,) bool: the area is larger than the box, or looks like a share of the image."""
+    width, height = source['bboxes'].T[2:]
+    areas = source['areas']
+    share = (areas > 0) & (areas <= 1) & (width * height > 100)
+    # a mask may reach half a pixel beyond the box on each side
+    return share | ((areas > (width + 1) * (height + 1)) & (width >= 1) & (height >= 1))
+
+
+def overlaps_image(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Returns (g,) bool: a box (g, 4) xyxy has a part in its image of sizes (g, 2), 0 unknown."""
+    limits = np.where(sizes > 0, sizes, np.inf)
+    shared = np.minimum(bboxes[:, 2:], limits) - np.maximum(bboxes[:, :2], 0)
+    return (shared > 0).all(axis=1)

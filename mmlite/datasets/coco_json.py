@@ -11,6 +11,7 @@ import numpy as np
 
 from mmlite.collector import collector_paused
 from mmlite.datasets.annotations import HUGE, Arrays, cached
+from mmlite.datasets.values import number_of, truth_value
 from mmlite.errors import DataError
 
 
@@ -23,7 +24,8 @@ def load_coco_json(path: str) -> Arrays:
         and within one as the file has them: image_inds (G,) and category_inds (G,) int64, bboxes
         (G, 4) float64 as x, y, w, h, areas (G,) float64 (w * h where the file has none), crowd
         (G,) bool, ignore (G,) bool. `unlisted` () is the number of annotations left out since the
-        file does not list their image.
+        file does not list their image, `first_unlisted` () the image_id of the first one as text;
+        `notes` (k,) are texts for the log, about what was read although it is unusual.
 
     Raises:
         DataError: the file is not such a file; the message says which entry.
@@ -79,18 +81,20 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
             f'{path}: categories have the name {sorted(twice)[0]!r} more than once, and classes '
             'are told apart by their names'
         )
-    listed = [entry for entry in annotations if _id(entry, 'image_id') in image_ids]
+    image_of = _References(image_ids, 'image_id', 'images')
+    category_of = _References(category_ids, 'category_id', 'categories')
+    places = [image_of.find(entry.get('image_id')) for entry in annotations]
+    listed = [e for e, place in zip(annotations, places, strict=True) if place is not None]
+    unlisted = [e for e, place in zip(annotations, places, strict=True) if place is None]
     _unique_ids(listed, 'annotations', path)
     bboxes = _bboxes(listed, path)
     of_objects = dict(
-        image_inds=np.array([image_ids[entry['image_id']] for entry in listed], np.int64),
-        category_inds=np.array(
-            [_category(entry, category_ids, path) for entry in listed], np.int64
-        ),
+        image_inds=np.array([place for place in places if place is not None], np.int64),
+        category_inds=np.array([_category(entry, category_of, path) for entry in listed], np.int64),
         bboxes=bboxes,
         areas=_areas(listed, bboxes, path),
-        crowd=np.array([bool(entry.get('iscrowd')) for entry in listed], bool),
-        ignore=np.array([bool(entry.get('ignore')) for entry in listed], bool),
+        crowd=_flags(listed, 'iscrowd', path),
+        ignore=_flags(listed, 'ignore', path),
     )
     # sorted now, since the entries are read fastest in the order in which they lie in memory
     order = np.argsort(of_objects['image_inds'], kind='stable')
@@ -102,7 +106,9 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
         ).reshape(-1, 2),
         category_ids=_json_texts(category_ids),
         category_names=np.array(names, str),
-        unlisted=np.array(len(annotations) - len(listed)),
+        unlisted=np.array(len(unlisted)),
+        first_unlisted=np.array(repr(unlisted[0].get('image_id'))[:50] if unlisted else ''),
+        notes=np.array([*image_of.notes(), *category_of.notes()], str),
         **{name: array[order] for name, array in of_objects.items()},
     )
 
@@ -128,16 +134,67 @@ def _unique_ids(entries: list[dict], what: str, path: str) -> dict[Any, int]:
     inds: dict[Any, int] = {}
     for i, entry in enumerate(entries):
         key = entry.get('id')
-        if not isinstance(key, (int, str)) or isinstance(key, bool):
+        if not _is_id(key):
             raise DataError(f'{path}: {what}[{i}]: a number or text is expected as id: {key!r}')
         if inds.setdefault(key, i) != i:
             raise DataError(f'{path}: {what}[{inds[key]}] and {what}[{i}] share the id {key!r}')
     return inds
 
 
-def _id(entry: dict, key: str) -> Any:
-    """Returns an id that an entry refers to; None for what can be no id, such as a list."""
-    return entry.get(key) if isinstance(entry.get(key), (int, str)) else None
+def _is_id(key: Any) -> bool:
+    """Whole numbers, also as 1.0, and texts; a list or True is none."""
+    kind = type(key)
+    return kind is int or kind is str or (kind is float and key.is_integer())
+
+
+class _References:
+    """Finds entries by an id that other entries give, also where only its type is another.
+
+    Some tools write "1" or "0001" for an id that is 1 elsewhere in the file. Where two ids would
+    then be the same, only the exact one is found.
+    """
+
+    def __init__(self, inds: dict[Any, int], key: str, what: str) -> None:
+        self.inds = inds
+        self.key, self.what = key, what
+        self.alike: dict[int, Any] = {}
+        for given in inds:
+            number = _whole_number(given)
+            if number is not None:
+                self.alike[number] = None if number in self.alike else given
+        self.count = 0
+        self.first: tuple[Any, Any] | None = None
+
+    def find(self, key: Any) -> int | None:
+        """Returns the index of the entry; None where there is none of this id."""
+        if not _is_id(key):
+            return None
+        place = self.inds.get(key)
+        if place is not None:
+            return place
+        same = self.alike.get(_whole_number(key))
+        if same is None:
+            return None
+        self.count += 1
+        self.first = self.first or (key, same)
+        return self.inds[same]
+
+    def notes(self) -> list[str]:
+        """Returns what the log says about ids that were matched in spite of their type."""
+        if self.first is None:
+            return []
+        found, same = self.first
+        return [
+            f'{self.count} annotations whose {self.key} has another type than the id in '
+            f'{self.what}, such as {found!r} for {same!r}: matched'
+        ]
+
+
+def _whole_number(key: Any) -> int | None:
+    number = number_of(key)
+    if number is None or not number.is_integer() or abs(number) >= 2**53:
+        return None
+    return int(number)
 
 
 def _text(entry: dict, key: str, what: str, path: str) -> str:
@@ -152,54 +209,67 @@ def _text(entry: dict, key: str, what: str, path: str) -> str:
 
 
 def _side(value: Any) -> int:
-    return int(value) if isinstance(value, (int, float)) and 0 < value < HUGE else 0
+    side = number_of(value)
+    return int(side) if side is not None and 0 < side < HUGE else 0
 
 
-def _category(entry: dict, category_ids: dict, path: str) -> int:
+def _category(entry: dict, category_of: _References, path: str) -> int:
     key = entry.get('category_id')
-    if _id(entry, 'category_id') not in category_ids:
+    place = category_of.find(key)
+    if place is None:
         raise DataError(
             f'{path}: annotation {entry["id"]!r} has the category_id {key!r}, which categories do '
-            f'not list; they have {", ".join(map(repr, list(category_ids)[:20]))}'
+            f'not list; they have {", ".join(map(repr, list(category_of.inds)[:20]))}'
         )
-    return category_ids[key]
+    return place
+
+
+def _flags(entries: list[dict], key: str, path: str) -> np.ndarray:
+    """Returns (G,) bool of a key that is 0 or 1, as a rule."""
+    found = [truth_value(entry.get(key)) for entry in entries]
+    if None in found:
+        entry = entries[found.index(None)]
+        raise DataError(
+            f'{path}: annotation {entry["id"]!r}: {key} is 0 or 1, found {entry[key]!r:.100}'
+        )
+    return np.array(found, bool)
 
 
 def _bboxes(entries: list[dict], path: str) -> np.ndarray:
     bboxes = [entry.get('bbox') for entry in entries]
     try:
+        # texts of numbers become numbers here
         array = np.array(bboxes, np.float64).reshape(-1, 4)
         if len(array) == len(entries) and (np.abs(array) < HUGE).all():
             return array
     except (TypeError, ValueError, OverflowError):
         pass
     for entry, bbox in zip(entries, bboxes, strict=True):
-        if not _are_numbers(bbox, 4):
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_coordinate, bbox)):
             raise DataError(
                 f'{path}: annotation {entry["id"]!r}: bbox is four numbers x, y, w, h; found '
                 f'{bbox!r:.100}'
             )
-    raise AssertionError('one of the boxes must have been wrong')
+    return np.array([[number_of(value) for value in bbox] for bbox in bboxes], np.float64)
 
 
 def _areas(entries: list[dict], bboxes: np.ndarray, path: str) -> np.ndarray:
     areas = bboxes[:, 2] * bboxes[:, 3]
     for i, entry in enumerate(entries):
-        if 'area' in entry:
-            if not _are_numbers([entry['area']], 1):
+        if entry.get('area') is not None:
+            area = number_of(entry['area'])
+            if area is None or abs(area) >= HUGE**2:
                 raise DataError(
-                    f'{path}: annotation {entry["id"]!r}: area is a number, found {entry["area"]!r}'
+                    f'{path}: annotation {entry["id"]!r}: area is a number, found '
+                    f'{entry["area"]!r:.100}'
                 )
-            areas[i] = entry['area']
+            areas[i] = area
     return areas
 
 
-def _are_numbers(values: Any, count: int) -> bool:
-    return (
-        isinstance(values, list)
-        and len(values) == count
-        and all(isinstance(value, (int, float)) and abs(value) < HUGE**2 for value in values)
-    )
+def _is_coordinate(value: Any) -> bool:
+    number = number_of(value)
+    return number is not None and abs(number) < HUGE
 
 
 def _json_texts(values: Iterable) -> np.ndarray:

@@ -50,8 +50,6 @@ class CsvDataset(DetDataset):
         objects = read_table(table)
         counts = Counter(name for rows in objects.values() for name, *_ in rows if name)
         labels = self.settle_classes(dict(counts))
-        others = sum(count for name, count in counts.items() if name not in labels)
-        self._note(others, 'objects of other classes left out')
         paths = [os.path.join(folder, name) for name in objects]
         self._check_inside(paths, table, folder)
         sizes = self._sizes(objects, paths, table)

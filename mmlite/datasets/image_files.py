@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from mmlite.datasets.annotations import cached
 from mmlite.datasets.encoded_image import ImageError, check_pixels, read_image, unreadable
-from mmlite.datasets.image_header import max_pixels, read_header
+from mmlite.datasets.image_header import Header, max_pixels, read_header
 
 # what OpenCV reads; where several files differ only in the ending, the first of these is taken
 IMAGE_ENDINGS = (
@@ -47,8 +48,22 @@ def read_size(path: str) -> tuple[int, int]:
     return width, height
 
 
-def image_errors(paths: Sequence[str], cache_as: str) -> dict[str, str]:
-    """Returns what is wrong with the images whose head says so, by path; no image is decoded.
+class Heads(NamedTuple):
+    """What the heads of n image files say.
+
+    Attributes:
+        errors: what is wrong with those that cannot be used, by path.
+        sizes: (n, 2) int32, (w, h) as stored; 0 where the head does not say it.
+        turned: (n,) bool: EXIF swaps the two.
+    """
+
+    errors: dict[str, str]
+    sizes: np.ndarray
+    turned: np.ndarray
+
+
+def read_heads(paths: Sequence[str], cache_as: str) -> Heads:
+    """Reads the heads of image files; no image is decoded.
 
     Those found good are not opened again until a file changes.
     """
@@ -58,18 +73,29 @@ def image_errors(paths: Sequence[str], cache_as: str) -> dict[str, str]:
         stats=np.array([file_stat(path) for path in paths]).reshape(-1, 2),
         limit=np.array(max_pixels()),
     )
-    bad = cached(
-        f'heads\0{cache_as}',
-        fingerprint,
-        lambda: dict(bad=np.array([image_error(path) is not None for path in paths], bool)),
-    )['bad']
-    # asked anew: a change of permissions alone leaves size and time of a file as they are
-    errors = {paths[i]: image_error(paths[i]) for i in np.flatnonzero(bad)}
-    return {path: error for path, error in errors.items() if error}
+
+    def read() -> dict[str, np.ndarray]:
+        heads = [read_head(path) for path in paths]
+        return dict(
+            bad=np.array([error is not None for error, _ in heads], bool),
+            sizes=np.array([head.size if head else (0, 0) for _, head in heads], np.int32).reshape(
+                -1, 2
+            ),
+            turned=np.array([bool(head and head.turned) for _, head in heads], bool),
+        )
+
+    found = cached(f'heads\0{cache_as}', fingerprint, read)
+    # asked again: a change of permissions only leaves size and time of a file as they are
+    errors = {paths[i]: read_head(paths[i])[0] for i in np.flatnonzero(found['bad'])}
+    kept = {path: error for path, error in errors.items() if error}
+    return Heads(kept, found['sizes'], found['turned'])
 
 
-def image_error(path: str) -> str | None:
-    """Returns why an image cannot be read, as far as its head tells; None if it does not."""
+def read_head(path: str) -> tuple[str | None, Header | None]:
+    """Returns why an image cannot be read, as far as its head tells, and what the head says.
+
+    The first is None where the head tells nothing bad, the second where it is no head of Pillow's.
+    """
     try:
         with open(path, 'rb') as file:
             header = read_header(file)
@@ -79,12 +105,12 @@ def image_error(path: str) -> str | None:
         if header:
             check_pixels(path, header)
         elif not cv2.haveImageReader(path):
-            return f'{path}: no image that OpenCV knows; it starts with {start!r}'
+            return f'{path}: no image that OpenCV knows; it starts with {start!r}', None
     except ImageError as error:
-        return str(error)
+        return str(error), None
     except (OSError, ValueError) as error:
-        return str(unreadable(path, error))
-    return None
+        return str(unreadable(path, error)), None
+    return None, header
 
 
 def file_stat(path: str | os.DirEntry) -> tuple[int, int]:

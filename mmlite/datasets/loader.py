@@ -19,6 +19,7 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import LOADER, WORKER_OPTIONS
+from mmlite.datasets.usable import refuse_without_batches, refuse_without_objects
 from mmlite.datasets.workers import ShareBatch, Workers, init_worker
 from mmlite.errors import ConfigError
 from mmlite.parallel import collate
@@ -181,6 +182,7 @@ def build_dataloader(
 
     Raises:
         ConfigError: a key is unknown or missing, or a value cannot be used.
+        DataError: there is not a single batch; or in training not a single object.
     """
     given = {key: value for key, value in cfg.items() if key != '_scope_'}
     cfg = {**defaults_of(LOADER), 'batch_sampler': None, 'collate_fn': collate, **given}
@@ -190,11 +192,15 @@ def build_dataloader(
     dataset = cfg['dataset']
     if isinstance(dataset, dict):
         dataset = build_dataset(dataset, f'{at}.dataset')
+    batch_sampler = _build_batch_sampler(cfg, dataset, seed, at)
+    refuse_without_batches(batch_sampler, dataset, cfg, at)
+    if at == 'train_dataloader':
+        refuse_without_objects(dataset, f'{at}.dataset')
     # without workers torch refuses what only they could heed; mmdet's configs set it all the same
     worker_options = {key: cfg[key] for key in WORKER_OPTIONS if key in cfg and num_workers}
     return ReleasableLoader(
         dataset,
-        batch_sampler=SeededBatchSampler(_build_batch_sampler(cfg, dataset, seed, at), seed),
+        batch_sampler=SeededBatchSampler(batch_sampler, seed),
         num_workers=num_workers,
         collate_fn=ShareBatch(cfg['collate_fn']) if num_workers else cfg['collate_fn'],
         pin_memory=cfg['pin_memory'] and torch.cuda.is_available(),

@@ -11,8 +11,10 @@ from mmengine.config import Config
 from mmlite.config.nodes import walk
 from mmlite.config.schema import LOADERS
 from mmlite.datasets.bad_items import check_max_bad
-from mmlite.errors import ConfigError
+from mmlite.datasets.coco_json import load_coco_json
+from mmlite.errors import ConfigError, DataError
 
+_ASKED = 10  # listed images that are looked for in a folder
 DEMO_SIZE = dict(num_train=600, num_test=150, size=(320, 240), seed=0)
 
 
@@ -97,6 +99,9 @@ def use_demo_data(cfg: Config) -> Path | None:
     _check_drawn_layout(cfg)
     root = draw_demo_set(demo_root(classes, **DEMO_SIZE), classes, **DEMO_SIZE)
     relocate(cfg, root)
+    for _, dataset in dataset_dicts(cfg):  # names of the config's own folders, or ''
+        for key in ('img_subdir', 'ann_subdir'):
+            dataset.pop(key, None)
     return root
 
 
@@ -158,9 +163,25 @@ def _fit_coco(dataset: dict, root: str) -> None:
             break
     prefix = (dataset.get('data_prefix') or {}).get('img', '')
     for folder in (prefix, os.path.join('images', prefix), 'images', 'JPEGImages', ''):
-        if os.path.isdir(os.path.join(root, folder)):
+        if _holds_images(dataset, root, folder):
             dataset['data_prefix'] = dict(img=folder)
             break
+
+
+def _holds_images(dataset: dict, root: str, folder: str) -> bool:
+    """Whether one of the first images that the annotations list lies in this folder of `root`.
+
+    That a folder is there says little: '' is always there. Where the annotations cannot be read
+    it has to do.
+    """
+    if not os.path.isdir(os.path.join(root, folder)):
+        return False
+    try:
+        listed = load_coco_json(os.path.join(root, dataset.get('ann_file', '')))['file_names']
+    except (DataError, OSError):
+        return True
+    first = listed[:_ASKED].tolist()
+    return not first or any(os.path.isfile(os.path.join(root, folder, name)) for name in first)
 
 
 def _is_coco(dataset: dict) -> bool:

@@ -89,7 +89,8 @@ class SampleSource(SeededDataset):
         with tempfile.TemporaryDirectory() as folder:
             black = os.path.join(folder, 'black.png')
             cv2.imencode('.png', np.zeros((*size, 3), np.uint8))[1].tofile(black)
-            sample = self.pipeline({**info, 'filename': black, 'img_id': i + offset})
+            sizes = dict(zip(('height', 'width'), size, strict=True))
+            sample = self.pipeline({**info, **sizes, 'filename': black, 'img_id': i + offset})
         return _mark(sample, bad_image=True, filename=info['filename'], img_path=info['filename'])
 
     def _through_pipeline(self, i: int, offset: int) -> dict | None:

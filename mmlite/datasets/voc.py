@@ -11,7 +11,7 @@ import numpy as np
 
 from mmlite.datasets.annotations import Arrays
 from mmlite.datasets.base import DetDataset
-from mmlite.datasets.image_files import IMAGE_ENDINGS, image_sizes
+from mmlite.datasets.image_files import IMAGE_ENDINGS
 from mmlite.datasets.voc_xml import count_names, load_xml_files, scan
 from mmlite.errors import DataError
 from mmlite.registry import DATASETS
@@ -106,15 +106,11 @@ class VOCDataset(DetDataset):
         self._note(missing, 'images are not there')
         bad = zip(filenames, xml['errors'].tolist(), strict=True)
         self.bad_items |= {filename: error for filename, error in bad if error}
-        sizes = check_sizes(xml, filenames, cache_as=f'{img_dir}\0{list_file}')
-        return self._make_records(xml, labels_by_name, filenames, sizes)
+        return self._make_records(xml, labels_by_name, filenames)
 
     def _make_records(
-        self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str], sizes: np.ndarray
+        self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str]
     ) -> list[dict]:
-        others = {n: c for n, c in count_names(xml).items() if n not in labels_by_name}
-        text = ', '.join(f'{name} {count}' for name, count in sorted(others.items()))
-        self._note(sum(others.values()), f'objects of other classes left out ({text})')
         label_table = np.array([labels_by_name.get(n, 0) for n in xml['name_table']], np.int64)
         labels = label_table[xml['name_inds']]
         asked = labels > 0
@@ -122,7 +118,7 @@ class VOCDataset(DetDataset):
         ends = np.cumsum(np.bincount(xml['image_inds'][asked], minlength=len(filenames))).tolist()
         records = []
         for filename, (width, height), start, end in zip(
-            filenames, sizes.tolist(), [0, *ends[:-1]], ends, strict=True
+            filenames, xml['sizes'].tolist(), [0, *ends[:-1]], ends, strict=True
         ):
             rows = slice(start, end)
             ann = dict(bboxes=bboxes[rows], labels=labels[rows], difficult=difficult[rows])
@@ -194,20 +190,3 @@ def find_images(
             f"'{ids[0]}.jpg', or another ending that OpenCV reads."
         )
     return filenames, missing
-
-
-def check_sizes(xml: Arrays, filenames: list[str], cache_as: str) -> np.ndarray:
-    """Returns the image sizes (n, 2) int32, (w, h), read from the images where the XML is in doubt.
-
-    It is where it gives no size, or one that a box sticks out of (often width and height are
-    swapped). 0 stands where the image cannot be read either.
-    """
-    sizes = xml['sizes'].copy()
-    outside = (xml['bboxes'][:, 2:] > sizes[xml['image_inds']] - 1).any(axis=1)
-    doubtful = (sizes <= 0).any(axis=1)
-    doubtful[xml['image_inds'][outside]] = True
-    inds = np.flatnonzero(doubtful)
-    if inds.size:
-        read = image_sizes([filenames[i] for i in inds], cache_as)
-        sizes[inds] = np.where(read > 0, read, sizes[inds])
-    return sizes

@@ -12,6 +12,7 @@ from defusedxml.ElementTree import parse
 
 from mmlite.datasets.annotations import HUGE, Arrays, cached
 from mmlite.datasets.image_files import file_stat
+from mmlite.datasets.values import SHARES_ADVICE, are_shares, number_of, truth_value
 from mmlite.errors import DataError
 
 
@@ -55,26 +56,23 @@ def parse_xml(path: str) -> XmlFile:
 def _parse_object(path: str, number: int, obj: Element) -> tuple[str, bool, list[int]]:
     name = (obj.findtext('name') or '').strip()
     corners = [obj.findtext(f'bndbox/{key}') for key in ('xmin', 'ymin', 'xmax', 'ymax')]
-    difficult = (obj.findtext('difficult') or '').strip() or '0'
-    try:
-        # the devkit counts pixels from 1; fractions are cut off before, as mmdet does
-        bbox = [int(float(corner)) - 1 for corner in corners]
-        if name and max(map(abs, bbox)) < HUGE:
-            return name, int(difficult) != 0, bbox
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise DataError(
-        f'{path}: object {number} needs a name and a bndbox of four numbers; found name {name!r}, '
-        f'xmin, ymin, xmax, ymax {corners} and difficult {difficult!r}'
-    )
+    numbers = [number_of(corner) for corner in corners]
+    written = (obj.findtext('difficult') or '').strip()
+    difficult = truth_value(written)
+    if not name or difficult is None or not all(n is not None and abs(n) < HUGE for n in numbers):
+        raise DataError(
+            f'{path}: object {number} needs a name and a bndbox of four numbers; found name '
+            f'{name!r}, xmin, ymin, xmax, ymax {corners} and difficult {written!r}'
+        )
+    if are_shares(numbers).any():
+        raise DataError(f'{path}: object {number} has the corners {corners}: {SHARES_ADVICE}')
+    # the devkit counts pixels from 1; fractions are cut off before, as mmdet does
+    return name, difficult, [int(n) - 1 for n in numbers]
 
 
 def _parse_side(text: str | None) -> int:
-    try:
-        side = int(float(text))
-        return side if 0 < side < HUGE else 0
-    except (TypeError, ValueError, OverflowError):
-        return 0  # check_sizes looks into the image
+    side = number_of(text)  # where there is none, the data set asks the picture
+    return int(side) if side is not None and 0 < side < HUGE else 0
 
 
 def load_xml_files(ann_dir: str, ids: list[str], cache_as: str) -> Arrays:

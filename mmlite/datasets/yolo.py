@@ -12,8 +12,11 @@ import yaml
 from mmlite.datasets.annotations import Arrays, cached
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.image_files import IMAGE_ENDINGS, file_stat, image_sizes
+from mmlite.datasets.values import number_of
 from mmlite.errors import DataError
 from mmlite.registry import DATASETS
+
+_SHOWN = 3  # places in a message
 
 
 @DATASETS.register_module()
@@ -22,7 +25,8 @@ class YoloDataset(DetDataset):
 
     A row is `class cx cy w h` (Darknet, Ultralytics) or `class x1 y1 x2 y2 x3 y3 ...`, a polygon,
     of which the box around it is taken. Coordinates are shares of the image, classes count from 0.
-    An image without a text file has no objects.
+    An image without a text file has no objects; they are counted, and in training data that have
+    not one text file are refused.
 
     Args (others as of DetDataset):
         ann_file: list of image paths, relative to `data_root`; '' takes all images in the folder.
@@ -45,6 +49,7 @@ class YoloDataset(DetDataset):
         found = load_label_files(paths, cache_as)
         errors = found['errors'].tolist()
         self._refuse_none_usable(errors)
+        self._check_label_files(found['missing'], paths)
         self.bad_items |= {path: why for path, why in zip(paths, errors, strict=True) if why}
         _check_numbers(found, names, paths)
         counts = np.bincount(found['classes'], minlength=len(names)).tolist()
@@ -53,7 +58,6 @@ class YoloDataset(DetDataset):
         labels_by_name = self.settle_classes(dict(zip(names, counts, strict=True)))
         table = np.array([labels_by_name.get(name, 0) for name in names], np.int64)
         labels = table[found['classes']]
-        self._note((labels == 0).sum(), 'objects of other classes left out')
         sizes = image_sizes(paths, cache_as)
         bboxes = (found['bboxes'] * np.tile(sizes, 2)[found['image_inds']]).astype(np.float32)
         ends = np.searchsorted(found['image_inds'], np.arange(len(paths)), side='right').tolist()
@@ -67,6 +71,22 @@ class YoloDataset(DetDataset):
             )
             records.append(dict(filename=path, width=width, height=height, ann=ann))
         return records
+
+    def _check_label_files(self, missing: np.ndarray, paths: list[str]) -> None:
+        """Counts the images without a text file; in training refuses data that have not one."""
+        count, some = int(missing.sum()), [label_file(path) for path in paths[:_SHOWN]]
+        places = f'looked for: {", ".join(some)}'
+        if count == len(paths) and not self.test_mode:
+            raise DataError(
+                f'{self.title}: none of its {count} images has a label file; {places}. In the path '
+                "of an image 'labels' takes the place of the last folder named 'images', else the "
+                'text file lies beside the image. Where no image has an object, an empty text file '
+                'for one of them says that this is meant.'
+            )
+        if count == len(paths):
+            self._warn(f'none of its {count} images has a label file; {places}')
+        else:
+            self._note(count, f'of {len(paths)} images have no label file: without objects')
 
     def _image_paths(self) -> list[str]:
         if self.ann_file:
@@ -134,14 +154,16 @@ def load_label_files(paths: list[str], cache_as: str) -> Arrays:
     """Reads the text files of n images, or takes them from the cache if none of them changed.
 
     Returns:
-        errors (n,), why a file cannot be used, '' where it can; of the G objects image_inds (G,)
+        errors (n,), why a file cannot be used, '' where it can; missing (n,) bool, there is no
+        file; of the G objects image_inds (G,)
         and classes (G,) int64, lines (G,) int64, the line in the file, and bboxes (G, 4) float64
         xyxy in shares of the image.
     """
     files = [label_file(path) for path in paths]
     stats = np.array([file_stat(file) for file in files])
     fingerprint = dict(files=np.array(files, str), stats=stats)
-    return cached(f'yolo\0{cache_as}', fingerprint, lambda: _read_all(files))
+    found = cached(f'yolo\0{cache_as}', fingerprint, lambda: _read_all(files))
+    return found | dict(missing=np.array([not os.path.isfile(file) for file in files], bool))
 
 
 def label_file(image: str) -> str:
@@ -184,10 +206,12 @@ def parse_row(row: str, at: str) -> tuple[int, list[float]]:
         DataError: the row is something else.
     """
     words = row.split()
+    given = number_of(words[0])
+    number = int(given) if given is not None and given.is_integer() else -1
     try:
-        number, shares = int(float(words[0])), np.array(words[1:], np.float64)
-    except (ValueError, OverflowError):
-        number, shares = -1, np.zeros(0)
+        shares = np.array(words[1:], np.float64)
+    except ValueError:
+        shares = np.zeros(0)
     box = len(shares) == 4
     polygon = len(shares) >= 6 and len(shares) % 2 == 0
     # a border that is rounded outwards is a little beyond 1; pixels are far beyond

@@ -26,7 +26,7 @@ _MOST = 0.9  # of the tensors: below that, weights are hardly of the same networ
 def parts(context: Context) -> list[Finding]:
     """Builds everything; what refuses says why."""
     findings = []
-    for name in ('checked', 'detector', 'train', 'val', 'test'):
+    for name in ('checked', 'detector', 'train', 'trained', 'val', 'test'):
         findings += _refusals(partial(getattr, context, name))
     loaders = dict(train='train_dataloader', val='val_dataloader', test='test_dataloader')
     misfits = [

@@ -14,10 +14,11 @@ from torch import nn
 from mmlite.arrays import evenly_spread
 from mmlite.datasets import build_dataset
 from mmlite.datasets.loader import SeededIndex
+from mmlite.datasets.usable import refuse_without_objects
 from mmlite.engine.checkpoint import load_checkpoint
 from mmlite.engine.checks import check_config
 from mmlite.engine.random_state import seed_generators
-from mmlite.errors import ConfigError
+from mmlite.errors import ConfigError, DataError
 from mmlite.models import build_detector
 from mmlite.models.fit import check_parts_fit
 from mmlite.parallel import collate
@@ -99,6 +100,12 @@ class Context:
         return self._dataset('train_dataloader')
 
     @part
+    def trained(self) -> Any:
+        """The data set of the training, once it is known to have objects."""
+        refuse_without_objects(self.train, 'train_dataloader.dataset')
+        return self.train
+
+    @part
     def val(self) -> Any:
         """The data set of the validation, or where there is none of the test; None without both."""
         loader = 'val_dataloader' if self.cfg.get('val_dataloader') else 'test_dataloader'
@@ -115,14 +122,15 @@ class Context:
     def _dataset(self, loader: str) -> Any:
         if not (self.cfg.get(loader) or {}).get('dataset'):
             raise ConfigError(f"the config has no '{loader}' with a 'dataset'")
-        return build_dataset(self.cfg[loader].dataset, at=f'{loader}.dataset')
+        dataset = build_dataset(self.cfg[loader].dataset, at=f'{loader}.dataset')
+        if not len(dataset):
+            raise DataError(f'{loader}.dataset: it has no image')
+        return dataset
 
     @part
     def train_samples(self) -> list[dict]:
         """FEW samples of the training with at least one object, as the pipeline makes them."""
-        dataset = self.train
-        inds = (i for i in range(len(dataset)) if len(dataset.get_ann_info(i)['labels']))
-        return samples(dataset, [i for _, i in zip(range(FEW), inds, strict=False)])
+        return samples(self.trained, self.with_objects()[:FEW])
 
     @part
     def val_samples(self) -> list[dict]:
@@ -136,6 +144,11 @@ class Context:
     def val_batch(self) -> dict:
         """Returns a fresh batch of `val_samples`."""
         return collate(copy.deepcopy(self.val_samples))
+
+    def with_objects(self) -> list[int]:
+        """Returns the images of the training that have objects."""
+        dataset = self.trained
+        return [i for i in range(len(dataset)) if len(dataset.get_ann_info(i)['labels'])]
 
     def looked_at(self, dataset: Any) -> list[int]:
         """Returns the images whose annotations are looked at."""

@@ -112,6 +112,9 @@ def annotations(context: Context) -> list[Finding]:
     """Boxes of impossible form say that their four numbers mean something else."""
     findings, lines = [], []
     for name, dataset in splits_of(context).items():
+        for leaf in leaves(dataset):
+            change = 'the annotations, where this is not meant'
+            findings += [warning(f'{name}: {leaf.title}: {text}', change) for text in leaf.warnings]
         inds = context.looked_at(dataset)
         bboxes, _, sizes = truth(dataset, inds)
         inverted = sum(_inverted(leaf) for leaf in leaves(dataset))

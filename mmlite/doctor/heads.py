@@ -16,7 +16,7 @@ from torchvision.ops import box_iou
 
 from mmlite.arrays import evenly_spread
 from mmlite.doctor.context import Context, samples
-from mmlite.doctor.finding import Finding, error, ok, percent, warning
+from mmlite.doctor.finding import Finding, error, ok, percent, skipped, warning
 from mmlite.errors import ConfigError
 from mmlite.models.featmap_sizes import FeatmapSizes
 from mmlite.ops.assigners import MaxIoUAssigner, chunks
@@ -29,6 +29,12 @@ _ENOUGH = 10  # objects of a class that say something about it
 _EXACT = 1.0  # px; the legacy coder is half a pixel off to each side by design
 _KEPT, _SURELY_KEPT = 0.7, 0.9  # of the objects, by NMS: some that overlap are lost by design
 _IOU = 0.9  # from which a detection is the object itself
+
+
+_NOTHING_LEFT = skipped(
+    'no object of the images looked at comes through the pipeline and gets a prior',
+    'what the checks boxes and annotations say',
+)
 
 
 class Example(NamedTuple):
@@ -51,8 +57,9 @@ def examples(context: Context) -> Iterator[Example]:
     if head.assigner is None:
         raise ConfigError("model.train_cfg: training needs the key 'assigner'")
     divisor = getattr(context.detector.data_preprocessor, 'pad_size_divisor', 1)
-    count = len(context.train) if context.full else _IMAGES
-    for i in evenly_spread(len(context.train), count).tolist():
+    inds = context.with_objects()
+    count = len(inds) if context.full else _IMAGES
+    for i in (inds[place] for place in evenly_spread(len(inds), count)):
         (sample,) = samples(context.train, [i])  # all at once may be more than there is memory for
         bboxes, labels = (unwrapped(sample[key]) for key in ('gt_bboxes', 'gt_labels'))
         if not len(bboxes):
@@ -79,6 +86,8 @@ def priors(context: Context) -> list[Finding]:
         labels.append(example.gt_labels.numpy())
         sides.append(wh.clamp(min=0).prod(dim=1).sqrt().numpy())
         positives += int((example.assigned >= 0).sum())
+    if not covered:
+        return [_NOTHING_LEFT]
     covered, labels, sides = map(np.concatenate, (covered, labels, sides))
     what = f'an IoU of {assigner.pos_iou_thr:g}' if by_iou else 'a prior assigned to it'
     table, low = _coverage(covered, labels, sides, context.train.classes)
@@ -138,6 +147,8 @@ def coder(context: Context) -> list[Finding]:
         has_prior = example.assigned[pos].unique()
         wanted += len(has_prior)
         found += int(_detected(head, example, pos, deltas)[has_prior].sum())
+    if not wanted:
+        return [_NOTHING_LEFT]
     exact = f'decode(encode(gt)) is at most {worst:.2g} px off'
     if worst > _EXACT:
         change = 'encode and decode of model.bbox_head.bbox_coder: they are not inverse'

@@ -91,7 +91,7 @@ def _extent(difference: np.ndarray) -> Tensor:
 
 def boxes(context: Context) -> list[Finding]:
     """Boxes against pixels in training and testing, and the boxes of real samples."""
-    findings = [_probed('train', context.train, _box_of, _MOVE_ALONG)]
+    findings = [_probed('train', context.trained, _box_of, _MOVE_ALONG)]
     if context.val is not None:
         findings.append(_probed('val', context.val, _box_put_back, _PUT_BACK))
     return findings + _real_boxes(context)
@@ -191,20 +191,23 @@ def _real_boxes(context: Context) -> list[Finding]:
     inds = evenly_spread(len(context.train), _SAMPLES).tolist()
     made = samples(context.train, inds)
     before = sum(len(context.train.get_ann_info(i)['labels']) for i in inds)
-    after = outside = 0
+    after = outside = lost = 0
     for sample in made:
         if 'gt_bboxes' not in sample:
             return []  # the probes have said so
-        height, width = unwrapped(sample['img_metas'])['img_shape'][:2]
+        meta = unwrapped(sample['img_metas'])
+        height, width = meta['img_shape'][:2]
+        lost += meta.get('lost_boxes', 0)
         bboxes = unwrapped(sample['gt_bboxes'])
         limits = bboxes.new_tensor([width, height]) + 1
         bad = (bboxes[:, :2] < -1) | (bboxes[:, 2:] > limits) | (bboxes[:, 2:] <= bboxes[:, :2])
         after, outside = after + len(bboxes), outside + int(bad.any(dim=1).sum())
     found = f'{len(made)} images of training have {before} objects, {after} after the pipeline'
-    if outside:
+    if outside or lost:
         return [
             error(
-                f'{found}, of which {outside} are outside of their picture or have no area',
+                f'{found}; {outside} of these are outside of their picture, and {lost} were left '
+                'out at the end as they have no area',
                 'the step that moves boxes has to clip them and to drop what is left of none',
             )
         ]

@@ -148,6 +148,10 @@ def sampling(context: Context) -> list[Finding]:
             evidence = f'{name}.drop_last leaves images out, and metrics need each of them'
             findings.append(error(evidence, f'{name}.drop_last=False'))
     size = cfg.train_dataloader.get('batch_size', 1)
+    if cfg.train_dataloader.get('drop_last') and len(context.train) < size:
+        evidence = f'train_dataloader has {len(context.train)} images, batch_size={size} and '
+        evidence += 'drop_last=True: not a single batch'
+        findings.append(error(evidence, 'a smaller batch_size, or drop_last=False'))
     modules = context.detector.train().modules()  # what norm_eval keeps in eval mode stays there
     learning = [m for m in modules if isinstance(m, _BATCH_NORM) and m.training]
     if size == 1 and learning:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
+from mmlite.datasets.bad_items import bad_items
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.evaluation.coco import AREA_RANGES, IOU_THRS, MAX_DETS, CocoTables, coco_tables
 from mmlite.evaluation.detections import Detections
@@ -94,6 +95,7 @@ class CocoMetric(ResultsMetric):
 
         Raises:
             ConfigError: `ann_file` is another file than the data set's.
+            DataError: it has no object that counts, and figures are asked for.
         """
         super().set_dataset(dataset)
         own = getattr(dataset, 'ann_path', None)
@@ -102,6 +104,8 @@ class CocoMetric(ResultsMetric):
                 f"CocoMetric.ann_file: the data set reads '{own}', and the ground truth is its "
                 f"own; '{self.ann_file}' would not be read. Leave ann_file out."
             )
+        if not self.format_only and not _has_objects(dataset):
+            self.refuse_without_objects()
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns the figures, see the class."""
@@ -165,6 +169,13 @@ def _precisions(tables: CocoTables, ranges: list[str], label: int | None) -> dic
 
 def _has(tables: CocoTables, iou_thr: float) -> bool:
     return bool(np.isclose(tables.iou_thrs, iou_thr).any())
+
+
+def _has_objects(dataset: Any) -> bool:
+    """Whether there is an object for COCO's metric, which also counts some that are not trained."""
+    bad = bad_items(dataset)
+    good = (i for i in range(len(dataset)) if not bad or dataset.filename(i) not in bad)
+    return any((~_coco_info(dataset, i)['crowd']).any() for i in good)
 
 
 def _coco_info(dataset: Any, i: int) -> dict[str, np.ndarray]:

@@ -132,6 +132,8 @@ def _checked(results: Any, path: Path, num_images: int, num_classes: int) -> lis
             fits = numeric and len(shape) == 2 and shape[1] == 5
             found = f'{type(rows).__name__} {shape}'
             check(fits, f'image {i}, class {c}', 'an array of numbers (k, 5) is', found)
+            whole = bool(np.isfinite(rows).all())
+            check(whole, f'image {i}, class {c}', 'finite numbers are', 'NaN or infinity')
     size = sum(rows.nbytes for image in results for rows in image)
     most = path.stat().st_size
     check(size <= most, 'arrays', f'up to {most} bytes are', str(size))  # a file may ask for more

@@ -11,8 +11,9 @@ from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmlite.datasets.bad_items import bad_items
-from mmlite.errors import ConfigError
+from mmlite.datasets.bad_items import bad_items, leaves
+from mmlite.datasets.usable import num_objects
+from mmlite.errors import ConfigError, DataError
 from mmlite.evaluation.detections import Detections, GatheredResults, gather, ordered
 from mmlite.evaluation.results import check_results_path, labelled_rows, result2bbox, save_results
 from mmlite.parallel import unwrapped
@@ -42,6 +43,21 @@ class ResultsMetric(BaseMetric):
         if self.dataset is None:
             raise RuntimeError(f'{type(self).__name__}: set_dataset(dataset) comes first')
         return tuple(self.dataset.metainfo['classes'])
+
+    def refuse_without_objects(self) -> None:
+        """Refuses a data set without ground truth: each figure would be 0 or -1, and say nothing.
+
+        Raises:
+            DataError: it has no object to be found; what was left out is counted by cause.
+        """
+        if num_objects(self.dataset) != 0:
+            return
+        counted = ' | '.join(part.summary for part in leaves(self.dataset))
+        raise DataError(
+            f'{type(self).__name__}: there is no object to find, so no figure would mean anything. '
+            f"{counted}. To write detections only: CocoMetric(format_only=True, outfile_prefix='X')"
+            ' as the evaluator, or tools/predict.py'
+        )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keeps the detections of one batch.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmengine.logging import print_log
 
@@ -60,6 +61,15 @@ class VOCMetric(ResultsMetric):
                 f'VOCMetric.iou_thrs: numbers in (0, 1] are expected, found {iou_thrs!r}'
             )
         self.eval_mode = eval_mode
+
+    def set_dataset(self, dataset: Any) -> None:
+        """Takes the data set that is evaluated.
+
+        Raises:
+            DataError: it has no object that counts.
+        """
+        super().set_dataset(dataset)
+        self.refuse_without_objects()
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns `mAP` in [0, 1] and, rounded to 3 digits as in mmdet, `AP50` and so on.

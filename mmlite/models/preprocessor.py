@@ -43,9 +43,14 @@ class DetDataPreprocessor(nn.Module):
                 'model.data_preprocessor: mean and std are three numbers each, found '
                 f'mean={list(mean)}, std={list(std)}'
             )
+        if pad_size_divisor != int(pad_size_divisor) or pad_size_divisor < 1:
+            raise ConfigError(
+                'model.data_preprocessor.pad_size_divisor: a whole number from 1 up is expected, '
+                f'found {pad_size_divisor!r}'
+            )
         self.normalises = mean is not None
         self.bgr_to_rgb = bgr_to_rgb
-        self.pad_size_divisor = pad_size_divisor
+        self.pad_size_divisor = int(pad_size_divisor)
         self.pad_value = pad_value
         self.batch_augments = nn.ModuleList(map(TASK_UTILS.build, batch_augments or []))
         if mean is not None:
@@ -119,7 +124,11 @@ class BatchFixedSizePad(nn.Module):
 
     def __init__(self, size: Sequence[int], img_pad_value: float = 0) -> None:
         super().__init__()
-        self.size = tuple(size)
+        if len(size) != 2 or not all(side >= 1 for side in size):
+            raise ConfigError(
+                f'BatchFixedSizePad.size: (h, w) in pixels is expected, found {size!r}'
+            )
+        self.size = tuple(map(int, size))
         self.img_pad_value = img_pad_value
 
     def forward(self, img: Tensor, img_metas: list[dict]) -> Tensor:

@@ -106,3 +106,26 @@ def test_testing_refuses_what_is_not_allowed(trained, bad: Path, tmp_path: Path)
     assert 'metrics cover 18 of 20 images: left out as bad' in ended.out
     assert ended.out.splitlines()[-1].startswith('pascal_voc/mAP: ')
     assert len(list((tmp_path / 'shown').glob('0*.jpg'))) == 20
+
+
+def test_nothing_to_train_on_and_nothing_to_find(good: Path, tmp_path: Path) -> None:
+    for part, message in (
+        ('trainval', 'train_dataloader.dataset: no object is left to train on'),
+        ('test', 'VOCMetric: there is no object to find'),
+    ):
+        root = shutil.copytree(good, tmp_path / part)
+        for stem in (root / f'ImageSets/Main/{part}.txt').read_text().split():
+            path = root / f'Annotations/{stem}.xml'
+            text = re.sub('<difficult>.*?</difficult>', '', path.read_text())
+            path.write_text(text.replace('<bndbox>', '<difficult>true</difficult><bndbox>'))
+        ended = train(root, tmp_path / f'work_{part}')
+        assert ended.status == 2 and len(ended.err.splitlines()) == 1
+        assert message in ended.err and 'boxes ignored as difficult' in ended.err
+        assert not list((tmp_path / f'work_{part}').rglob('*.pth'))
+
+
+def test_not_a_single_batch(good: Path, tmp_path: Path) -> None:
+    options = 'train_dataloader.batch_size=61', '+train_dataloader.drop_last=True'
+    ended = train(good, tmp_path / 'work', options=options)
+    assert ended.status == 2
+    assert 'train_dataloader: not a single batch: 60 images, batch_size=61' in ended.err

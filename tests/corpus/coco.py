@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mmlite.datasets import build_dataloader
 from tests.corpus.case import Case
 from tests.corpus.good import coco as build
 from tests.corpus.good import first_image, good_copy, refused, skipped
@@ -101,6 +102,15 @@ def first(key: str, **changes: Any) -> Change:
     return lambda content: content[key][0].update(changes)
 
 
+def in_text(key: str) -> Change:
+    return lambda entry: entry.update({key: str(entry[key])})
+
+
+def in_shares(entry: dict) -> None:
+    x, y, width, height = entry['bbox']
+    entry['bbox'] = [x / 112, y / 112, width / 112, height / 112]
+
+
 def text_ids(content: dict) -> None:
     for image in content['images']:
         image['id'] = f'image {image["id"]}'
@@ -130,6 +140,8 @@ def no_annotations(folder: Path) -> None:
     root = rewritten(folder, lambda content: content.update(annotations=[]))
     dataset = build(root)
     assert len(dataset) == 8 and '8 images without boxes kept' in dataset.summary
+    loader = dict(dataset=dataset, sampler=dict(type='DefaultSampler', shuffle=True))
+    refused(lambda: build_dataloader(loader), 'no object is left to train on')
     refused(lambda: build(root, filter_cfg=dict(filter_empty_gt=True)), 'no image is left of 8')
 
 
@@ -180,7 +192,9 @@ CASES = [
     wrong('annotation without a category', added(category_id=None), 'category_id None, which'),
     wrong('unknown category', added(category_id=77), 'category_id 77, which', '1, 2, 3, 4, 5'),
     wrong('category is a list', added(category_id=[1]), 'category_id [1], which'),
-    wrong('category is the text of a number', added(category_id='1'), "category_id '1', which"),
+    wrong('iscrowd is a word', added(iscrowd='perhaps'), "iscrowd is 0 or 1, found 'perhaps'"),
+    wrong('boxes in shares of the image', of_all('annotations', in_shares), 'lie within 0 to 1',
+          'pixels are expected'),
     wrong('NaN in a box', added(bbox=[5, 6, NAN, 9]), BBOX, 'nan'),
     wrong('infinity in a box', added(bbox=[5, 6, float('inf'), 9]), BBOX),
     wrong('text in a box', added(bbox=[5, 6, 'wide', 9]), BBOX),
@@ -215,20 +229,34 @@ CASES = [
             of_all('annotations', lambda e: e.update(segmentation=[[1, 2, 3, 4, 5, 6]]))),
     unusual('sizes with fractions', of_all('images', lambda e: e.update(width=e['width'] + 0.0))),
     unusual('text ids', text_ids),
+    unusual('image_id as text', of_all('annotations', in_text('image_id'))),
+    unusual('category_id as text', of_all('annotations', in_text('category_id'))),
+    unusual('ids with fractions of 0', of_all('annotations', lambda e: e.update(
+        {key: float(e[key]) for key in ('id', 'image_id', 'category_id')}))),
+    unusual('flags as text', of_all('annotations', in_text('iscrowd'))),
+    unusual('flags as truth values',
+            of_all('annotations', lambda e: e.update(iscrowd=bool(e['iscrowd'])))),
+    unusual('area null', of_all('annotations', lambda e: e.update(area=None))),
+    unusual('numbers as text', of_all('annotations', lambda e: e.update(
+        bbox=list(map(str, e['bbox'])), area=str(e['area'])))),
+    unusual('sizes as text', of_all('images', in_text('width'))),
+    unusual('width and height swapped',
+            of_all('images', lambda e: e.update(width=e['height'], height=e['width']))),
     unusual('class order unlike the config', other_class_order),
     unusual('annotations in another order',
             lambda c: c['annotations'].sort(key=lambda e: (-e['image_id'], e['id']))),
     Case('coco', 'crowd as RLE counts', 'read',
          partial(crowd, dict(counts=[9, 9], size=[112, 96]))),
     Case('coco', 'crowd as compressed RLE', 'read', partial(crowd, dict(counts='aQ', size=[9, 9]))),
-    Case('coco', 'no annotation at all', 'read', no_annotations),
+    Case('coco', 'no annotation at all', 'refused', no_annotations),
     Case('coco', 'absolute path inside the data root', 'read', inside),
     left_out('annotation of an image not listed', added(image_id=4711), '1 annotations of images'),
     left_out('annotation of no image', added(image_id=None), '1 annotations of images'),
     left_out('image id is a list', added(image_id=[1]), '1 annotations of images'),
     left_out('box without width', added(bbox=[5, 6, 0, 30]), UNUSABLE),
     left_out('box of negative height', added(bbox=[5, 6, 20, -30]), UNUSABLE),
-    left_out('box outside the image', added(bbox=[900, 900, 20, 30]), UNUSABLE),
+    left_out('box outside the image', added(bbox=[900, 900, 20, 30]),
+             '1 boxes without a pixel in their image left out'),
     left_out('area zero', added(area=0), UNUSABLE),
     Case('coco', 'missing image', 'skipped',
          partial(bad_image, lambda p: p.unlink(), 'there is no such image file', True)),

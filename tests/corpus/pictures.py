@@ -13,7 +13,7 @@ from PIL import Image
 
 from mmlite.datasets import VOCDataset
 from mmlite.datasets.encoded_image import read_image
-from mmlite.datasets.image_files import image_error, read_size
+from mmlite.datasets.image_files import read_head, read_size
 from tests.corpus.case import Case
 from tests.corpus.good import FIRST, LOAD, RESIZE, first_image, first_xml, good_copy, voc
 
@@ -67,7 +67,7 @@ def box_fits(dataset: VOCDataset, grey: bool = False) -> None:
 
 
 def fits_in_training_and_testing(root: Path, grey: bool = False) -> None:
-    assert image_error(voc(root).filename(0)) is None
+    assert read_head(voc(root).filename(0))[0] is None
     for resize in ([], [dict(type='Resize', scale=(160, 120), keep_ratio=True)]):
         for test_mode in (False, True):
             box_fits(voc(root, pipeline=[*LOAD, *resize], test_mode=test_mode), grey)

@@ -202,8 +202,36 @@ def leaving_on_the_command_line(folder: Path) -> None:
     assert 'leaves the data root' in error and 'trainval.txt' in error
 
 
+def all_in_shares(folder: Path) -> None:
+    root = good_copy(folder)
+    for path in (root / 'Annotations').iterdir():
+        path.write_text(xml(cross(0.1, 0.2, 0.5, 0.75)))
+    for test_mode in (False, True):
+        parts = 'none of its 8 annotation files can be used', SHARES
+        refused(partial(build, root, test_mode=test_mode), *parts)
+
+
+def difficult_flags(folder: Path) -> None:
+    root = good_copy(folder)
+    for flag in ('1', '1.0', 'true', 'True', ' yes '):
+        check_flag(root, flag, 1)
+    for flag in ('0', '0.0', 'false', 'False', 'no', ''):
+        check_flag(root, flag, 0)
+
+
+def check_flag(root: Path, flag: str, ignored: int) -> None:
+    marked = GOOD.replace('<bndbox>', f'<difficult>{flag}</difficult><bndbox>')
+    first_xml(root).write_text(xml(GOOD, marked))
+    ann = build(root).get_data_info(0)['ann']
+    assert len(ann['labels_ignore']) == ignored and len(ann['labels']) == 2 - ignored, flag
+
+
 OBJECT = 'object 2 needs a name and a bndbox'
+SHARES = 'they are shares of the image, and pixels are expected'
 CASES = [
+    bad('shares of the image', xml(GOOD, cross(0.1, 0.2, 0.5, 0.75)), f'object 2.*{SHARES}'),
+    Case('voc', 'shares of the image in all files', 'refused', all_in_shares),
+    Case('voc', 'difficult as another truth value', 'read', difficult_flags),
     bad('malformed', '<annotation>\n<object>\n</annotation>', ':3: not well-formed XML'),
     bad('truncated', xml(GOOD)[:-30], ':1: not well-formed XML'),
     bad('empty', '', ':1: not well-formed XML: no element found'),
@@ -230,7 +258,7 @@ CASES = [
     bad('coordinate with a comma', xml(GOOD, cross(1, 1, '9,5', 9)), OBJECT),
     bad('coordinate of 1e300', xml(GOOD, cross(1, 1, '1e300', 9)), OBJECT),
     bad('difficult is text',
-        xml(GOOD, GOOD.replace('<bndbox>', '<difficult>yes</difficult><bndbox>')), OBJECT),
+        xml(GOOD, GOOD.replace('<bndbox>', '<difficult>maybe</difficult><bndbox>')), OBJECT),
     Case('voc', 'listed, but the XML is missing', 'skipped', missing_xml),
     Case('voc', 'listed, but the image is missing', 'skipped', missing_image),
     Case('voc', 'all XML files broken', 'refused', all_broken),

@@ -112,7 +112,14 @@ def no_text(folder: Path) -> None:
     first_text(root).unlink()
     dataset = yolo(root)
     assert len(dataset) == 8 and dataset.get_ann_info(0)['labels'].tolist() == []
+    assert '1 of 8 images have no label file' in dataset.summary
     assert 'skipped_files' not in dataset[0]['img_metas'].data
+
+
+def texts_elsewhere(folder: Path) -> None:
+    root = yolo_copy(folder)
+    (root / 'labels').rename(root / 'annotations')
+    refused(lambda: yolo(root), 'none of its 8 images has a label file', str(first_text(root)))
 
 
 def text_without_image(folder: Path) -> None:
@@ -224,6 +231,8 @@ CASES = [
     rows('class with a fraction of 0', GOOD_ROW.replace('2 ', '2.0 ', 1)),
     rows('polygon', '2 0.375 0.375 0.625 0.5 0.5 0.625'),
     Case('yolo', 'image without text file', 'read', no_text),
+    Case('yolo', 'text files elsewhere', 'refused', texts_elsewhere),
+    bad('class with a fraction', '1.5 0.5 0.5 0.2 0.2'),
     Case('yolo', 'text file without image', 'read', text_without_image),
     Case('yolo', 'box of zero size', 'skipped', partial(
         yolo_box, '2 0.5 0.5 0 0.5', '1 boxes of zero size left out', [[48, 28, 48, 84]], [])),
@@ -265,6 +274,8 @@ CASES = [
     table('size beyond all numbers', HEADER.replace('\n', ',width,height\n')
           + GOOD_LINE.replace('\n', ',1e300,-5\n')),
     table('blank lines', HEADER + '\n' + GOOD_LINE + '\n\n'),
+    wrong_csv('shares of the image', HEADER + f'{FIRST}.jpg,0.1,0.2,0.5,0.75,cross\n',
+              'lie within 0 to 1', 'pixels are expected'),
     wrong_csv('column missing', (HEADER + GOOD_LINE).replace(',class', ''), "no column 'class'"),
     wrong_csv('column misspelt', (HEADER + GOOD_LINE).replace('class', 'clas'),
               "no column 'class'", "Did you mean 'clas'?"),

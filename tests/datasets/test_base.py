@@ -282,3 +282,52 @@ def test_missing_data_names_what_is_near(tmp_path) -> None:
     text = str(missing_data('Toy()', path, 'Ask around.'))
     for part in (f"'{path}'", f"exists is '{tmp_path}'", "'VOCdevkit'?", 'Ask around.'):
         assert part in text
+
+
+def test_boxes_that_are_no_numbers_are_left_out_everywhere() -> None:
+    boxes = (BOXES[0], (10, 10, float('nan'), 30, 'dog', False), (5, 5, float('inf'), 9, 'dog', 0))
+    for test_mode in (False, True):
+        dataset = toy([(100, 50, boxes)], test_mode=test_mode)
+        assert dataset.get_ann_info(0)['bboxes'].tolist() == [[10, 10, 30, 30]]
+        assert '2 boxes with a number that is not finite left out' in dataset.summary
+
+
+def test_shares_of_the_image_are_no_pixels() -> None:
+    shares = (0.1, 0.2, 0.5, 0.75, 'cat', False)
+    for test_mode in (False, True):
+        with pytest.raises(DataError, match=r'all of its 2 boxes lie within 0 to 1, such as 0.1, '):
+            toy([(100, 50, (shares,))] * 2, test_mode=test_mode)
+    some = toy([(100, 50, (shares, BOXES[0]))])
+    assert some.warnings == ['1 boxes within 0 to 1: shares of the image, not pixels?']
+    # one pixel in the corner is a box
+    assert toy([(100, 50, ((0, 0, 1, 1, 'cat', False),))]).num_objects() == 1
+
+
+@pytest.mark.parametrize(
+    ('filters', 'message'),
+    [
+        (
+            dict(bbox_min_size=0.01),
+            'bbox_min_size: a number of pixels, 0 or from 1 up, is expected',
+        ),
+        (dict(min_size=0.5), 'min_size: a number of pixels'),
+        (dict(min_size='32'), "min_size: a number of pixels.*found '32'"),
+        (dict(min_size=-1), 'min_size: a number of pixels'),
+        (dict(bbox_min_size=True), 'bbox_min_size: a number of pixels'),
+        (dict(filter_empty_gt='False'), "filter_empty_gt: True or False is expected.*'False'"),
+    ],
+)
+def test_values_of_filters_that_mean_something_else(filters: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        toy([(100, 50, BOXES)], filter_cfg=filters)
+    assert len(toy([(100, 50, BOXES)], filter_cfg=dict(min_size=0, bbox_min_size=1.5))) == 1
+
+
+def test_ignored_boxes_are_counted_by_cause_and_nothing_left_is_a_warning() -> None:
+    dataset = toy([(100, 50, BOXES[5:])])
+    assert '1 boxes ignored as difficult' in dataset.summary
+    assert dataset.num_objects() == 0
+    assert dataset.warnings == ['no object is left to train on']
+    assert toy([(100, 50, ())], test_mode=True, metainfo=dict(classes=('cat',))).warnings == [
+        'no object is left to find'
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -82,7 +83,7 @@ def test_categories_are_found_by_name_in_the_order_of_the_config(build):
     assert truth(dataset, 0) == [('_ignore', 2, 0, 0, 20.5, 20)]
     assert truth(dataset, 1) == [('', 1, 1, 2, 11, 14), ('', 2, 5, 5, 11, 12)]
     assert truth(dataset, 2) == []
-    assert '1 annotations of other classes left out' in dataset.summary
+    assert '1 objects of other classes left out' in dataset.summary
     turned = build(metainfo=dict(classes=('owl', 'dog', 'cat')))
     assert truth(turned, 0) == [('', 1, 3, 3, 12, 12), ('_ignore', 2, 0, 0, 20.5, 20)]
     assert (turned.category_id(1), turned.category_id(3), turned.image_id(0)) == (7, 4, 30)
@@ -120,7 +121,11 @@ def test_what_is_left_out_of_training_still_counts_for_cocos_metric(build):
     ]
     dataset = build(data)
     assert truth(dataset, 2) == [('', 1, 35, 25, 45, 35)]
-    assert '4 annotations without a usable box' in dataset.summary
+    assert (
+        "3 annotations without a usable box (1 marked 'ignore', 1 less than a pixel wide or high, "
+        '1 of an area of 0 or less)'
+    ) in dataset.summary
+    assert '1 boxes without a pixel in their image left out' in dataset.summary
     assert len(dataset.get_coco_info(2)['labels']) == 5
     # in training it is clipped to the image
     assert build(data, test_mode=False).get_data_info(2)['ann']['bboxes'].tolist() == [
@@ -133,7 +138,7 @@ def test_missing_areas_and_sizes(build):
     del data['annotations'][0]['area'], data['images'][1]['width'], data['images'][1]['height']
     dataset = build(data)
     assert dataset.get_coco_info(1)['areas'].tolist() == [120, 42]
-    assert dataset.get_data_info(1)['width'] == 0 and len(truth(dataset, 1)) == 2
+    assert dataset.get_data_info(1)['width'] == 40 and len(truth(dataset, 1)) == 2  # the picture's
 
 
 def test_filters_and_indices(build):
@@ -266,3 +271,76 @@ def test_the_garbage_collector_is_left_as_it_was(tmp_path, text, collecting):
         left = gc.isenabled()
         gc.enable()
     assert left == collecting
+
+
+def of_all(data: dict, key: str, change) -> dict:
+    for entry in data['annotations']:
+        entry[key] = change(entry[key])
+    return data
+
+
+@pytest.mark.parametrize(
+    ('key', 'change', 'said'),
+    [
+        ('image_id', str, "4 annotations whose image_id has another type .* such as '10' for 10"),
+        ('image_id', lambda i: f'{i:06}', "such as '000010' for 10: matched"),
+        ('image_id', float, ''),
+        ('category_id', str, "4 annotations whose category_id .* in categories, such as '4' for 4"),
+        ('category_id', float, ''),
+        ('iscrowd', str, ''),
+        ('iscrowd', bool, ''),
+        ('iscrowd', float, ''),
+        ('iscrowd', lambda value: ('false', 'True')[value], ''),
+        ('area', str, ''),
+        ('bbox', lambda box: [str(number) for number in box], ''),
+        ('id', float, ''),
+        ('id', str, ''),
+    ],
+)
+def test_numbers_and_truth_values_in_other_types_are_read(build, key, change, said):
+    plain, changed = build(), build(of_all(content(), key, change))
+    for i in range(3):
+        assert truth(changed, i) == truth(plain, i)
+        assert changed.get_coco_info(i)['areas'].tolist() == (
+            plain.get_coco_info(i)['areas'].tolist()
+        )
+    assert re.search(said, changed.summary)
+    assert bool(changed.warnings) == bool(said)
+
+
+def test_ids_of_images_may_be_of_another_type(build):
+    data = content()
+    for image in data['images']:
+        image['id'] = f'{image["id"]:012}'
+    dataset = build(data)
+    assert truth(dataset, 1) == truth(build(), 1)
+    dataset = build(data)
+    assert dataset.image_id(1) == '000000000010'  # as the file has it
+
+
+def test_ids_that_would_be_the_same_are_not_guessed(build):
+    data = content()
+    data['images'][2]['id'] = '10'  # beside 10
+    assert truth(build(data), 1) == truth(build(), 1)
+    data['annotations'][0]['image_id'] = '010'
+    dataset = build(data)
+    assert len(truth(dataset, 1)) == 1 and len(truth(dataset, 2)) == 0
+    assert "1 annotations of images that are not listed left out (such as image_id '010')" in (
+        dataset.summary
+    )
+
+
+def test_areas_that_do_not_fit_are_counted(build):
+    data = content()
+    # boxes of 10 x 12 and 6 x 7: a share of the image, and ten times the box
+    data['annotations'][0]['area'], data['annotations'][2]['area'] = 0.1, 420
+    assert "2 annotations whose 'area' does not fit their box" in build(data).summary
+    data['annotations'][0]['area'], data['annotations'][2]['area'] = 99, 8 * 7
+    assert 'does not fit' not in build(data).summary  # (6 + 1) * (7 + 1): half a pixel on each side
+
+
+def test_a_flag_that_says_nothing_is_named(build):
+    data = content()
+    data['annotations'][2]['iscrowd'] = 'perhaps'
+    with pytest.raises(DataError, match="annotation 3: iscrowd is 0 or 1, found 'perhaps'"):
+        build(data)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mmlite.datasets import image_files
-from mmlite.datasets.image_files import image_errors, read_size
+from mmlite.datasets.image_files import read_heads, read_size
 from mmlite.datasets.image_header import max_pixels, read_header
 
 
@@ -54,15 +54,20 @@ def test_good_files_are_opened_once_and_bad_ones_at_each_start(
     good, bad = write(tmp_path / 'a.png'), str(tmp_path / 'b.png')
     Path(bad).write_text('no image', encoding='utf-8')
     opened = []
-    image_error = image_files.image_error
-    monkeypatch.setattr(image_files, 'image_error', lambda p: opened.append(p) or image_error(p))
-    assert list(image_errors([good, bad], 'x')) == [bad]
+    head = image_files.read_head
+    monkeypatch.setattr(image_files, 'read_head', lambda p: opened.append(p) or head(p))
+    heads = read_heads([good, bad], 'x')
+    assert list(heads.errors) == [bad]
+    # (w, h) of the good one; of the other nothing is known
+    assert heads.sizes.tolist() == [[30, 20], [0, 0]] and heads.turned.tolist() == [False, False]
     assert good in opened
     opened.clear()
-    assert list(image_errors([good, bad], 'x')) == [bad]
+    again = read_heads([good, bad], 'x')
+    assert list(again.errors) == [bad] and again.sizes.tolist() == heads.sizes.tolist()
     assert opened == [bad]
     write(Path(bad))
-    assert image_errors([good, bad], 'x') == {}
+    assert read_heads([good, bad], 'x').errors == {}
     Path(good).write_text('', encoding='utf-8')
-    assert image_errors([good, bad], 'x') == {good: f'{good}: the image file is empty (0 bytes)'}
-    assert image_errors([], 'y') == {}
+    expected = {good: f'{good}: the image file is empty (0 bytes)'}
+    assert read_heads([good, bad], 'x').errors == expected
+    assert read_heads([], 'y').errors == {}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -186,3 +187,44 @@ def test_demo_data_have_two_layouts() -> None:
     cfg = coco_config(type='YoloDataset', metainfo=dict(classes=('cat', 'dog')))
     with pytest.raises(ConfigError, match=r"VOC's and COCO's layout, .* is a YoloDataset"):
         use_demo_data(cfg)
+
+
+def empty_prefix(kind: str) -> Config:
+    names = dict(metainfo=dict(classes=('cat', 'dog')))
+    if kind == 'CocoDataset':
+        return coco_config(data_prefix=dict(img=''), **names)
+    dataset = dict(type=kind, data_root='x', ann_file='', data_prefix=dict(sub_data_root=''))
+    dataset |= dict(img_subdir='', ann_subdir='', test_mode=True, **names)
+    return Config(dict(test_dataloader=dict(dataset=dataset)))
+
+
+@pytest.mark.parametrize('kind', ['CocoDataset', 'VOCDataset'])
+def test_demo_data_for_images_beside_their_annotations(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('MMLITE_CACHE', str(tmp_path))
+    monkeypatch.setattr(relocate, 'DEMO_SIZE', SMALL)
+    cfg = empty_prefix(kind)
+    use_demo_data(cfg)
+    dataset = build_dataset(cfg.test_dataloader.dataset)
+    assert all(Path(dataset.filename(i)).is_file() for i in range(len(dataset)))
+
+
+@pytest.mark.parametrize(
+    ('listed', 'layout', 'img'),
+    [
+        ('a.jpg', ['a.jpg'], ''),
+        ('a.jpg', ['images/a.jpg'], 'images'),
+        ('images/a.jpg', ['images/a.jpg'], ''),  # the folder is a part of the name
+        ('val2017/a.jpg', ['images/val2017/a.jpg'], 'images'),
+    ],
+)
+def test_an_empty_prefix_is_no_folder_with_images(tmp_path: Path, listed, layout, img) -> None:
+    for name in layout:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    content = dict(images=[dict(id=1, file_name=listed)], annotations=[], categories=[])
+    (tmp_path / 'instances_val2017.json').write_text(json.dumps(content))
+    cfg = coco_config(data_prefix=dict(img=''))
+    relocate.relocate(cfg, tmp_path)
+    assert cfg.test_dataloader.dataset.data_prefix.img.rstrip('/') == img

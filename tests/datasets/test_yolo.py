@@ -116,3 +116,45 @@ def test_missing_and_empty_folders(root):
 def test_where_the_text_file_of_an_image_is():
     assert label_file('/images/set/images/train/a.jpg') == '/images/set/labels/train/a.txt'
     assert label_file('/flat/a.png') == '/flat/a.txt'
+
+
+def test_images_without_a_label_file_are_counted(root):
+    assert '1 of 2 images have no label file: without objects' in build(root).summary
+    (root / 'labels/train/b.txt').write_text('')
+    assert 'no label file' not in build(root).summary
+
+
+@pytest.mark.parametrize(
+    ('images', 'labels', 'looked'),
+    [
+        ('images', 'annotations', 'labels/a.txt'),
+        ('imgs/train', 'labels/train', 'imgs/train/a.txt'),
+        ('images', 'images', 'labels/a.txt'),
+    ],
+)
+def test_label_files_elsewhere_are_no_background(tmp_path, images, labels, looked):
+    for folder in (images, labels):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name in 'abcd':
+        cv2.imwrite(str(tmp_path / images / f'{name}.jpg'), np.zeros((20, 40, 3), np.uint8))
+        (tmp_path / labels / f'{name}.txt').write_text('0 0.5 0.5 0.5 0.5\n')
+    args = dict(data_prefix=dict(img=images), metainfo=dict(classes=('cat',)))
+    with pytest.raises(
+        DataError, match=r'none of its 4 images has a label file; looked for: '
+    ) as e:
+        build(tmp_path, test_mode=False, **args)
+    assert f'{tmp_path / looked}, ' in str(e.value) and "'labels' takes the place" in str(e.value)
+    tested = build(tmp_path, **args)  # pictures to predict may have none
+    assert tested.warnings[0].startswith('none of its 4 images has a label file; looked for')
+    # one empty file says that backgrounds are meant
+    target = tmp_path / looked
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text('')
+    backgrounds = build(tmp_path, test_mode=False, **args)
+    assert '3 of 4 images have no label file' in backgrounds.summary
+    assert backgrounds.warnings == ['no object is left to train on']
+
+
+def test_a_class_with_a_fraction_is_no_class():
+    with pytest.raises(DataError, match='class cx cy w h'):
+        parse_row('1.5 0.5 0.5 0.2 0.4', 'a.txt:1')

@@ -129,6 +129,7 @@ def test_tensors_are_explained(tmp_path):
         ([[np.zeros((1, 5))], [np.zeros((1, 4))]], r'image 1, class 0: .*ndarray \(1, 4\) found'),
         ([[np.zeros((1, 5))], [[1, 2]]], r'image 1, class 0: .*list \(\) found'),
         ([[np.zeros((1, 5))], [np.zeros((1, 5), 'U3')]], 'image 1, class 0: an array of numbers'),
+        ([[np.zeros((1, 5))], [np.full((1, 5), np.nan)]], 'image 1, class 0: finite numbers are'),
     ],
 )
 def test_another_shape_is_named(tmp_path, content, message):

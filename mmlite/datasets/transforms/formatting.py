@@ -17,7 +17,8 @@ from mmlite.registry import TRANSFORMS
 if TYPE_CHECKING:
     from torch import Tensor
 
-MARKS = ('skipped_files',)  # what a data set says about a sample, for the count of images
+# what a data set and this module say about a sample, for the count of images and boxes
+MARKS = ('skipped_files', 'lost_boxes')
 GT_KEYS = ('gt_bboxes', 'gt_labels', 'gt_bboxes_ignore')
 DEFAULT_META_KEYS = (
     'filename',
@@ -86,8 +87,8 @@ class DefaultFormatBundle:
 
     `img` (h, w, 3) becomes a (3, h, w) tensor of the same dtype, to be stacked and padded with
     0; `gt_bboxes`, `gt_labels` and `gt_bboxes_ignore`, where loaded, become tensors that stay a
-    list in the batch. The meta data that every model needs are filled in from the picture
-    where no step has set them.
+    list in the batch, without the boxes that have no size. The meta data that every model needs
+    are filled in from the picture where no step has set them.
     """
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -98,10 +99,47 @@ class DefaultFormatBundle:
             results.setdefault('scale_factor', np.ones(4, np.float32))
             tensor = to_tensor(image_to_chw(img), 'img')
             results['img'] = DataContainer(tensor, stack=True, padding_value=0)
+        drop_sizeless_boxes(results)
         for key in GT_KEYS:
             if key in results:
                 results[key] = DataContainer(to_tensor(results[key], key))
         return results
+
+
+def drop_sizeless_boxes(results: dict[str, Any]) -> None:
+    """Leaves out boxes without width or height, or with a number that is not finite.
+
+    Transforms make them by cutting and scaling, and no loss should see them. Their number is
+    written into `lost_boxes`, where there are any.
+
+    Raises:
+        ValueError: there is not one label for each box.
+    """
+    lost = 0
+    for key in ('gt_bboxes', 'gt_bboxes_ignore'):
+        if key not in results:
+            continue
+        bboxes = np.asarray(results[key], np.float32).reshape(-1, 4)
+        kept = has_size(bboxes)
+        if key == 'gt_bboxes' and 'gt_labels' in results:
+            labels = results['gt_labels']
+            if len(labels) != len(bboxes):
+                raise ValueError(
+                    f'{len(bboxes)} gt_bboxes and {len(labels)} gt_labels: a transform that drops '
+                    'boxes has to drop their labels'
+                )
+            results['gt_labels'] = labels if kept.all() else np.asarray(labels)[kept]
+        if not kept.all():
+            results[key] = bboxes[kept]
+            lost += int((~kept).sum())
+    if lost:
+        results['lost_boxes'] = results.get('lost_boxes', 0) + lost
+
+
+def has_size(bboxes: np.ndarray) -> np.ndarray:
+    """Returns (n,) bool: boxes (n, 4) xyxy of finite numbers, wider and higher than 0."""
+    finite = np.isfinite(bboxes).all(axis=1)
+    return finite & (bboxes[:, 2:] > bboxes[:, :2]).all(axis=1)
 
 
 @TRANSFORMS.register_module()

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmlite.datasets.encoded_image import EncodedImage, open_image
 from mmlite.datasets.image_cache import ImageCache
+from mmlite.datasets.picture_sizes import report_other_size
 from mmlite.datasets.transforms.geometry import Picture
 from mmlite.datasets.transforms.window import Window
 from mmlite.errors import ConfigError
@@ -87,6 +88,7 @@ class LoadImageFromFile:
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         key = _file_and_size(results)
         img = self.decoded.get(key, lambda: self._open(*key).decode())
+        report_other_size(results, img.shape)
         return set_loaded_image(results, img.astype(np.float32) if self.to_float32 else img)
 
     def open_window(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +96,7 @@ class LoadImageFromFile:
         image = self._open(*_file_and_size(results)) if self.reduced_decode else None
         if image is None or not image.is_reducible:
             return self(results)
+        report_other_size(results, image.shape)
         return set_loaded_image(results, Window.of(image))
 
     def _open(self, path: str, annotated_size: tuple[int, int]) -> EncodedImage:

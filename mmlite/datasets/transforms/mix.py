@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlite.datasets.transforms.arguments import fill_value, pixel_size
 from mmlite.datasets.transforms.geometry import (
     clip_bboxes,
     flip_bboxes,
@@ -35,7 +36,7 @@ class Mosaic:
         img_scale: (w, h) of a quarter of the canvas.
         center_ratio_range: the centre's x and y in quarters.
         bbox_clip_border: cut boxes at the border of the canvas.
-        pad_val: 0-255, of what no picture covers.
+        pad_val: of what no picture covers, as of Pad.
         prob: how likely it is done at all.
 
     Raises:
@@ -47,7 +48,7 @@ class Mosaic:
         img_scale: tuple[int, int] = (640, 640),
         center_ratio_range: tuple[float, float] = (0.5, 1.5),
         bbox_clip_border: bool = True,
-        pad_val: float = 114.0,
+        pad_val: float | Sequence[float] | dict = 114.0,
         prob: float = 1.0,
     ) -> None:
         if not 0 <= prob <= 1:
@@ -57,10 +58,10 @@ class Mosaic:
                 'Mosaic.center_ratio_range: (least, greatest) within 0 to 2 is expected, found '
                 f'{center_ratio_range!r}'
             )
-        self.img_scale = tuple(img_scale)
+        self.img_scale = _whole_size('Mosaic.img_scale', img_scale)
         self.center_ratio_range = center_ratio_range
         self.bbox_clip_border = bbox_clip_border
-        self.pad_val = pad_val
+        self.pad_val = fill_value('Mosaic.pad_val', pad_val)
         self.prob = prob
 
     def get_indexes(self, dataset: Any) -> list[int]:
@@ -106,7 +107,7 @@ class MixUp:
         img_scale: (w, h).
         ratio_range: (least, greatest) factor.
         flip_ratio: how likely the second is flipped.
-        pad_val: 0-255, beside the second picture.
+        pad_val: beside the second picture, as of Pad.
         max_iters: how many samples are tried until one has a box.
         bbox_clip_border: cut boxes at the border of the picture.
     """
@@ -116,14 +117,14 @@ class MixUp:
         img_scale: tuple[int, int] = (640, 640),
         ratio_range: tuple[float, float] = (0.5, 1.5),
         flip_ratio: float = 0.5,
-        pad_val: float = 114.0,
+        pad_val: float | Sequence[float] | dict = 114.0,
         max_iters: int = 15,
         bbox_clip_border: bool = True,
     ) -> None:
-        self.img_scale = tuple(img_scale)
+        self.img_scale = _whole_size('MixUp.img_scale', img_scale)
         self.ratio_range = ratio_range
         self.flip_ratio = flip_ratio
-        self.pad_val = pad_val
+        self.pad_val = fill_value('MixUp.pad_val', pad_val)
         self.max_iters = max_iters
         self.bbox_clip_border = bbox_clip_border
 
@@ -158,7 +159,7 @@ class MixUp:
             -np.random.randint(max(0, canvas.shape[1 - axis] - img.shape[1 - axis]) + 1)
             for axis in (0, 1)
         )
-        second = np.full_like(img, self.pad_val)
+        second = np.full(img.shape, self.pad_val, img.dtype)
         _paste(second, canvas, offset)
         boxes = {
             key: translate_bboxes(value, offset) if key in BOX_KEYS else value
@@ -167,6 +168,10 @@ class MixUp:
         own = {key: results[key] for key in (*BOX_KEYS, 'gt_labels') if key in results}
         mixed = ((img.astype(np.float32) + second) / 2).astype(img.dtype)
         return _merged(results, mixed, [own, boxes], self.bbox_clip_border)
+
+
+def _whole_size(at: str, value: tuple[int, int]) -> tuple[int, int]:
+    return tuple(map(int, pixel_size(at, value)))
 
 
 def _mixed(results: dict[str, Any], count: int, name: str) -> list[dict]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlite.datasets.transforms.arguments import pixel_size
 from mmlite.datasets.transforms.geometry import crop_bboxes, crop_image, overlaps_patch
 from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
 from mmlite.errors import ConfigError
@@ -52,6 +53,8 @@ class RandomCrop:
                 f"RandomCrop.crop_size: two numbers above 0 (for 'relative' up to 1) are expected, "
                 f'found {crop_size!r}'
             )
+        if largest > 1:
+            pixel_size('RandomCrop.crop_size', crop_size, "crop_type='relative'")
         self.crop_size = tuple(crop_size)
         self.crop_type = crop_type
         self.allow_negative_crop = allow_negative_crop

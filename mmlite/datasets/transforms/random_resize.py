@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlite.datasets.transforms.arguments import pixel_size
 from mmlite.datasets.transforms.resize_flip_pad import Resize
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
@@ -134,4 +135,5 @@ def _pairs(scales: Sequence, name: str) -> list[tuple[int, int]]:
     wrong = [scale for scale in scales if not isinstance(scale, (list, tuple)) or len(scale) != 2]
     if wrong or not scales:
         raise ConfigError(f'{name}: (w, h) pairs are expected, found {scales!r}')
-    return [tuple(map(int, scale)) for scale in scales]
+    instead = 'Resize(scale_factor=...), or RandomResize(ratio_range=...)'
+    return [tuple(map(int, pixel_size(name, scale, instead))) for scale in scales]

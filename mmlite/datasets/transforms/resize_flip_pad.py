@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlite.datasets.transforms.arguments import fill_value, pixel_size, whole_pixels
 from mmlite.datasets.transforms.geometry import (
     FLIP_CODES,
     INTERPOLATIONS,
@@ -75,9 +76,10 @@ class Resize:
                 f'Resize.interpolation: one of {", ".join(INTERPOLATIONS)} is expected, '
                 f'found {interpolation!r}'
             )
-        pair = _two_numbers('scale_factor' if scale_factor is not None else 'scale', given[0])
-        self.scale = None if scale_factor is not None else pair
-        self.scale_factor = pair if scale_factor is not None else None
+        is_factor = scale_factor is not None
+        pair = _one_pair('scale_factor' if is_factor else 'scale', given[0])
+        self.scale = None if is_factor else pixel_size('Resize.scale', pair, 'scale_factor=...')
+        self.scale_factor = pair if is_factor else None
         self.keep_ratio = img_scale is not None if keep_ratio is None else keep_ratio
         self.clip_object_border = clip_object_border
         self.interpolation = interpolation
@@ -175,7 +177,8 @@ class Pad:
         size: least (w, h). Mind that mmdet 2.x read (h, w) here.
         size_divisor: both edges become multiples of it.
         pad_to_square: both edges become the longer one, before `size_divisor` counts.
-        pad_val: a number, or three in BGR order, or dict(img=either).
+        pad_val: a number, or three in BGR order, or mmdet's dict(img=either, masks=..., seg=...),
+            of which only `img` means something here.
 
     Raises:
         ConfigError: nothing says how far to pad, or an unsupported value.
@@ -192,17 +195,11 @@ class Pad:
             raise ConfigError('Pad: size (w, h), size_divisor or pad_to_square=True is needed')
         if size is not None and pad_to_square:
             raise ConfigError('Pad: size and pad_to_square exclude each other')
-        self.size = (0, 0) if size is None else _two_numbers('size', size, name='Pad')
-        self.size_divisor = size_divisor or 1
+        self.size = (0, 0) if size is None else pixel_size('Pad.size', size)
+        given = 1 if size_divisor is None else size_divisor
+        self.size_divisor = whole_pixels('Pad.size_divisor', given)
         self.pad_to_square = pad_to_square
-        if isinstance(pad_val, dict):
-            if set(pad_val) != {'img'}:
-                raise ConfigError(
-                    f'Pad.pad_val: dict(img=...) is expected, as only pictures are padded here, '
-                    f'found {pad_val!r}'
-                )
-            pad_val = pad_val['img']
-        self.pad_val = (pad_val,) * 3 if isinstance(pad_val, (int, float)) else tuple(pad_val)
+        self.pad_val = fill_value('Pad.pad_val', pad_val)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         img = results['img']
@@ -218,19 +215,19 @@ class Pad:
         return tuple(-(-edge // self.size_divisor) * self.size_divisor for edge in edges)
 
 
-def _two_numbers(argument: str, value: Any, name: str = 'Resize') -> tuple[float, float]:
+def _one_pair(argument: str, value: Any) -> tuple[float, float]:
     """Returns (w, h) of a number or a pair, also of a list that holds nothing but one pair."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) == 1 and isinstance(value[0], Sequence):
             value = value[0]
         elif any(isinstance(item, Sequence) for item in value):
             raise ConfigError(
-                f'{name}.{argument}: several scales (multi-scale training) are not supported '
+                f'Resize.{argument}: several scales (multi-scale training) are not supported '
                 f'here; give one (w, h). Found {value!r}'
             )
     pair = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(pair) != 2 or not all(isinstance(n, (int, float)) and 0 < n < math.inf for n in pair):
         raise ConfigError(
-            f'{name}.{argument}: (w, h), two numbers above 0, is expected, found {value!r}'
+            f'Resize.{argument}: (w, h), two numbers above 0, is expected, found {value!r}'
         )
     return pair

@@ -40,9 +40,9 @@ class SmallObjectCrop:
         prob: float = 0.5,
         bbox_clip_border: bool = True,
     ) -> None:
-        if max_size <= 0:
+        if max_size < 1:
             raise ConfigError(
-                f'SmallObjectCrop.max_size: pixels above 0 are expected, found {max_size!r}'
+                f'SmallObjectCrop.max_size: pixels from 1 up are expected, found {max_size!r}'
             )
         if len(size_range) != 2 or not 0 < size_range[0] <= size_range[1] <= 1:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Bad images and annotations in a run: how many they are, and when it must stop."""
+"""Bad images and annotations in a run: how many they are, and when it must stop; lost boxes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ class SkippedImagesHook(Hook):
 
     In training others take their place; validation leaves them out, and never stops the run; in
     testing they are errors, unless the data set has `skip_bad_images`. Too many are more than the
-    share `max_bad` of the data set's images.
+    share `max_bad` of the data set's images. It also counts the boxes that have no size after the
+    transforms, which no loss sees.
     """
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()  # how often each was met in training
         self.left_out: set[str] = set()  # met in testing
+        self.lost_boxes = 0  # in this epoch
 
     def before_train(self, runner: Runner) -> None:
         for leaf in leaves(runner.val_loop.dataloader.dataset if runner.val_loop else None):
@@ -41,12 +43,19 @@ class SkippedImagesHook(Hook):
         known = len(self.skipped)
         for meta in unwrapped(data_batch['img_metas']):
             self.skipped.update(meta.get('skipped_files', ()))
+            self.lost_boxes += meta.get('lost_boxes', 0)
         if len(self.skipped) > known:
             dataset = runner.train_dataloader.dataset
             _stop_if_too_many(dataset, {**bad_items(dataset), **self.skipped}, 'training data')
 
     def after_train_epoch(self, runner: Runner) -> None:
         skipped = sum(all_gather_object(self.skipped), Counter())  # of all processes
+        lost, self.lost_boxes = sum(all_gather_object(self.lost_boxes)), 0
+        if lost:
+            runner.logger.warning(
+                f'{lost} boxes of this epoch had no width or no height after the transforms, or a '
+                'number that is not finite: they were left out'
+            )
         dataset = runner.train_dataloader.dataset
         bad = {**bad_items(dataset), **skipped}
         if bad:

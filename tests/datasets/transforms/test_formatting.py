@@ -142,3 +142,43 @@ def test_inverse_rounds_and_holds_to_0_255():
 def test_inverse_takes_one_picture_only():
     with pytest.raises(ValueError, match=r'\(1, 3, 4, 4\)'):
         inverse_transform(torch.zeros(1, 3, 4, 4))
+
+
+def with_boxes(*bboxes, ignored=()) -> dict:
+    labels = np.arange(1, len(bboxes) + 1)
+    ignored = np.array(ignored, np.float32).reshape(-1, 4)
+    boxes = np.array(bboxes, np.float32).reshape(-1, 4)
+    return {**sample(), 'gt_bboxes': boxes, 'gt_labels': labels, 'gt_bboxes_ignore': ignored}
+
+
+@pytest.mark.parametrize('pack', [PackDetInputs(), None])
+def test_no_loss_sees_a_box_without_size(pack):
+    results = with_boxes(
+        [1, 1, 4, 4], [2, 1, 2, 4], [1, 3, 4, 3], [4, 1, 1, 4], [1, 1, np.nan, 4],
+        [1, 1, np.inf, 4], [0, 0, 1, 1], ignored=[[1, 1, 1, 9], [1, 1, 2, 2]],
+    )  # fmt: skip
+    if pack is None:  # 2.x's steps
+        bundled = DefaultFormatBundle()(results)
+        packed = Collect(['img', 'gt_bboxes', 'gt_labels', 'gt_bboxes_ignore'])(bundled)
+    else:
+        packed = pack(results)
+    assert packed['gt_bboxes'].data.tolist() == [[1, 1, 4, 4], [0, 0, 1, 1]]
+    assert packed['gt_labels'].data.tolist() == [1, 7]
+    assert packed['gt_bboxes_ignore'].data.tolist() == [[1, 1, 2, 2]]
+    assert packed['img_metas'].data['lost_boxes'] == 6
+
+
+def test_boxes_with_a_size_stay_as_they_are():
+    results = with_boxes([1, 1, 4, 4], [0, 0, 1e-3, 1])
+    packed = PackDetInputs()(results)
+    assert len(packed['gt_bboxes'].data) == len(packed['gt_labels'].data) == 2
+    assert 'lost_boxes' not in packed['img_metas'].data
+    none = PackDetInputs()(with_boxes([1, 1, 1, 4]))
+    assert none['gt_bboxes'].data.shape == (0, 4) and none['gt_labels'].data.shape == (0,)
+
+
+def test_labels_have_to_go_with_their_boxes():
+    results = with_boxes([1, 1, 4, 4], [0, 0, 1, 1])
+    results['gt_bboxes'] = results['gt_bboxes'][:1]
+    with pytest.raises(ValueError, match='1 gt_bboxes and 2 gt_labels: a transform that drops'):
+        PackDetInputs()(results)

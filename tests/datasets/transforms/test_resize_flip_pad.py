@@ -160,7 +160,10 @@ def test_pad_value(pad_val):
     [
         (dict(), 'is needed'),
         (dict(size=(3, 3), pad_to_square=True), 'exclude'),
-        (dict(size_divisor=32, pad_val=dict(img=0, seg=255)), 'only pictures'),
+        (dict(size_divisor=32, pad_val=dict(image=0)), r"pad_val: there is no key 'image'.*'img'"),
+        (dict(size_divisor=32, pad_val=(1, 2)), 'Pad.pad_val: a number, three of them'),
+        (dict(size_divisor=0.5), 'Pad.size_divisor: a whole number from 1 up'),
+        (dict(size=(0.5, 0.5)), r'Pad.size: .*in pixels is expected, found \(0.5, 0.5\), shares'),
         (dict(size=(0, 3)), r'Pad.size: .*above 0'),
     ],
 )

@@ -106,7 +106,7 @@ def test_in_a_pipeline_the_object_grows():
 @pytest.mark.parametrize(
     ('args', 'message'),
     [
-        (dict(max_size=0), 'max_size: pixels above 0 are expected, found 0'),
+        (dict(max_size=0), 'max_size: pixels from 1 up are expected, found 0'),
         (dict(size_range=(0.8, 0.4)), r'size_range: .* found \(0.8, 0.4\)'),
         (dict(size_range=(0, 0.5)), 'size_range'),
         (dict(prob=2), 'prob: 0 to 1 is expected, found 2'),

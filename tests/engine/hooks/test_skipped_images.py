@@ -86,3 +86,15 @@ def test_testing_refuses_bad_items_unless_they_may_be_skipped() -> None:
     black['img_metas'][0]['filename'] = 'd.jpg'
     with pytest.raises(RunError, match='4 of 100'):
         hook.after_test_iter(runner, 1, black)
+
+
+def test_boxes_that_lost_their_size_are_counted_by_epoch() -> None:
+    hook, (runner, warnings) = SkippedImagesHook(), run_of(Data())
+    metas = [dict(lost_boxes=2), {}, dict(lost_boxes=1)]
+    hook.after_train_iter(runner, 0, dict(img_metas=metas))
+    hook.after_train_epoch(runner)
+    hook.after_train_epoch(runner)  # none in this one
+    assert warnings == [
+        '3 boxes of this epoch had no width or no height after the transforms, or a number that '
+        'is not finite: they were left out'
+    ]
