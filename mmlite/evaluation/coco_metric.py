@@ -99,10 +99,12 @@ class CocoMetric(ResultsMetric):
         """Takes the data set that is evaluated.
 
         Raises:
-            ConfigError: `ann_file` is another file than the data set's, or those of its parts; or
-                images could not be told apart in the results file.
+            ConfigError: `ann_file` is another file than the data set's, or those of its parts;
+                images could not be told apart in the results file; or `metric_items` has an
+                unknown name.
         """
         super().set_dataset(dataset)
+        self.figure_names()  # a misspelt one of metric_items is better known before the run
         for own in (getattr(part, 'ann_path', None) for part in leaves(dataset)):
             if self.ann_file and own and Path(self.ann_file).name != Path(own).name:
                 raise ConfigError(
@@ -111,6 +113,25 @@ class CocoMetric(ResultsMetric):
                 )
         if self.outfile_prefix:
             check_ids(dataset, 'CocoMetric.outfile_prefix')
+
+    def figure_names(self) -> list[str]:
+        """Returns the names of the figures, without the prefix, before anything is evaluated.
+
+        Raises:
+            ConfigError: one of `metric_items` is unknown.
+        """
+        if self.format_only:
+            return []
+        shape = len(self.area_ranges), len(self.proposal_nums)
+        tables = CocoTables(
+            np.zeros((len(self.iou_thrs), 1, 1, *shape)),
+            np.zeros((len(self.iou_thrs), 1, *shape)),
+            self.iou_thrs,
+            tuple(self.area_ranges),
+            self.proposal_nums,
+        )
+        names = [f'bbox_{name}' for name in self._figures(tables)]
+        return names + [f'{name}_precision' for name in self.classes if self.classwise]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns the figures, see the class."""
