@@ -163,7 +163,9 @@ class CocoDataset(DetDataset):
         return json.loads(self._source['image_ids'][self._truth.source_inds[i]])
 
     def category_id(self, label: int) -> Any:
-        """Returns the id that the file gives the class of a label 1..C."""
+        """Returns the id that the file gives the class of a label 1..C; None if it lacks it."""
+        if label not in self._category_of_label:
+            return None
         return json.loads(self._source['category_ids'][self._category_of_label[label]])
 
 

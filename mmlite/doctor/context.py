@@ -18,6 +18,7 @@ from mmlite.datasets.usable import refuse_without_objects
 from mmlite.engine.checkpoint import load_checkpoint
 from mmlite.engine.checks import check_config
 from mmlite.engine.random_state import seed_generators
+from mmlite.engine.vis_backends import check_vis_backends
 from mmlite.errors import ConfigError, DataError
 from mmlite.models import build_detector
 from mmlite.models.fit import check_parts_fit
@@ -75,6 +76,7 @@ class Context:
     def checked(self) -> Config:
         """The config, once it is known to have all that a training reads."""
         check_config(self.cfg, 'train')
+        check_vis_backends(self.cfg.get('visualizer'))
         return self.cfg
 
     @part

@@ -26,6 +26,7 @@ from mmlite.engine.random_state import seed_generators
 from mmlite.engine.resume import find_resumable
 from mmlite.engine.runner import Runner
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
+from mmlite.engine.vis_backends import check_vis_backends
 from mmlite.engine.work_dir import WorkDirLock, make_work_dir
 from mmlite.models import build_detector
 from mmlite.models.fit import check_parts_fit
@@ -62,6 +63,7 @@ def build_runner(
     join_processes(cfg.get('launcher', 'none'), env_cfg.get('dist_cfg'))
     check_gpu_ids(cfg.get('gpu_ids'), cfg.get('launcher', 'none'))
     check_config(cfg, task)
+    check_vis_backends(cfg.get('visualizer'))
     cfg = copy.deepcopy(cfg)
     merging = use_tta(cfg) if tta else None
     load_from, resumed = _resolved_checkpoint(cfg, task, trust_checkpoint)

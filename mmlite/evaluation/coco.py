@@ -81,6 +81,7 @@ def coco_tables(
     iou_thrs: Sequence[float] = IOU_THRS,
     area_ranges: Mapping[str, tuple[float, float]] = AREA_RANGES,
     max_dets: Sequence[int] = MAX_DETS,
+    image_ranks: Sequence[int] | None = None,
 ) -> CocoTables:
     """Matches detections with the ground truth.
 
@@ -90,11 +91,14 @@ def coco_tables(
         iou_thrs: T thresholds.
         area_ranges: (least, greatest) area in square pixels by name.
         max_dets: M numbers of detections, ascending.
+        image_ranks: (n_imgs,) place of each image in the order of the ids, by which COCO's code
+            ranks equal scores; None for the order in which they are given.
     """
     dets = flatten(results)
+    ranks = np.arange(len(truths)) if image_ranks is None else np.asarray(image_ranks, np.int64)
     with collector_paused():
-        dataset = _dataset(truths, dets.num_classes)
-        truth, found = COCO(dataset), COCO(_detected(dets, dataset))
+        dataset = _dataset(truths, ranks, dets.num_classes)
+        truth, found = COCO(dataset), COCO(_detected(dets, ranks, dataset))
     evaluation = COCOeval_faster(truth, found, iouType='bbox')
     evaluation.params.iouThrs = np.array(iou_thrs)
     evaluation.params.areaRng = [list(limits) for limits in area_ranges.values()]
@@ -111,9 +115,9 @@ def coco_tables(
     )
 
 
-def _dataset(truths: Sequence[dict[str, np.ndarray]], num_classes: int) -> dict:
+def _dataset(truths: Sequence[dict[str, np.ndarray]], ranks: np.ndarray, num_classes: int) -> dict:
     annotations = []
-    for image, truth in enumerate(truths):
+    for image, truth in zip(ranks.tolist(), truths, strict=True):
         rows = zip(
             truth['xywh'].tolist(), truth['labels'].tolist(), truth['areas'].tolist(),
             truth['crowd'].tolist(), strict=True,
@@ -130,19 +134,19 @@ def _dataset(truths: Sequence[dict[str, np.ndarray]], num_classes: int) -> dict:
                 )
             )
     return dict(
-        images=[dict(id=image) for image in range(len(truths))],
+        images=[dict(id=image) for image in ranks.tolist()],
         annotations=annotations,
         categories=[dict(id=label, name=str(label)) for label in range(1, num_classes + 1)],
     )
 
 
-def _detected(dets: Detections, dataset: dict) -> dict:
+def _detected(dets: Detections, ranks: np.ndarray, dataset: dict) -> dict:
     """Returns what `COCO.loadRes` makes of the detections, without what only masks need."""
     xywh = dets.rows[:, :4].astype(np.float64)
     xywh[:, 2:] -= xywh[:, :2]
     rows = zip(
-        dets.image.tolist(), dets.label.tolist(), xywh.tolist(), xywh[:, 2:].prod(axis=1).tolist(),
-        dets.rows[:, 4].tolist(), strict=True,
+        ranks[dets.image].tolist(), dets.label.tolist(), xywh.tolist(),
+        xywh[:, 2:].prod(axis=1).tolist(), dets.rows[:, 4].tolist(), strict=True,
     )  # fmt: skip
     annotations = [
         dict(id=number, image_id=image, category_id=label, bbox=bbox, area=area, score=score)

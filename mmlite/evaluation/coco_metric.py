@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,15 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from mmlite.datasets.bad_items import bad_items
+from mmlite.datasets.bad_items import bad_items, leaves
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.evaluation.coco import AREA_RANGES, IOU_THRS, MAX_DETS, CocoTables, coco_tables
-from mmlite.evaluation.detections import Detections
+from mmlite.evaluation.coco_ids import check_ids, image_ranks, write_coco_results
 from mmlite.evaluation.report import coco_class_table, coco_table
 from mmlite.evaluation.results_metric import ResultsMetric
-from mmlite.files import write_text
 from mmlite.registry import METRICS
 
-AP_DETS = 100  # detections of an image that count for the average precision, as COCO has it
+AP_DETS = 100  # detections of a class in an image that count for mAP, whatever proposal_nums says
 
 
 @METRICS.register_module()
@@ -32,18 +30,25 @@ class CocoMetric(ResultsMetric):
 
     Figures, -1 where there is nothing to find: bbox_mAP, bbox_mAP_50, bbox_mAP_75, and for each
     area range bbox_mAP_s, _m, _l, bbox_mAP_50_s, ...; bbox_AR@1, @10, @100, bbox_AR_s@100, ...
+    They equal what `summarize` of pycocotools gives for the same maxDets (`proposal_nums`): mAP
+    is taken at 100 detections, and is -1 where 100 is not among the three; all other precisions,
+    and the recall by areas, are taken at the largest.
 
     Args:
         ann_file: None; mmdet's configs name the data set's own file, which is fine.
         metric: 'bbox'; masks and proposals are not supported.
-        classwise: a table of the classes too, and their AP as `CLASS_precision`.
-        proposal_nums: numbers of detections that the recall is taken at.
+        classwise: a table of the classes too, and their AP as `CLASS_precision`, at the largest of
+            `proposal_nums`.
+        proposal_nums: three numbers of detections of a class in an image, ascending, that the
+            figures are taken at; COCO's are (1, 10, 100), mmdet's (100, 300, 1000).
         iou_thrs: IoU thresholds that AP is the mean over; None for 0.50, 0.55, ..., 0.95.
         area_ranges: names and (least, greatest) area in square pixels of the original image, in
             place of s (to 32^2), m (to 96^2) and l.
         metric_items: only these of the figures, without `bbox_`, such as ['mAP', 'mAP_50'].
         format_only: write the detections only, evaluate nothing; needs `outfile_prefix`.
-        outfile_prefix: writes `PREFIX.bbox.json` in COCO's results format.
+        outfile_prefix: writes `PREFIX.bbox.json` in COCO's results format, with the ids of the
+            annotation files, through wrappers too; of other data sets the index of the image and
+            the label.
         collect_device: 'cpu' or 'gpu': how distributed processes send their results.
         prefix: before the figures' names.
         backend_args: None; remote storage is not supported.
@@ -84,7 +89,7 @@ class CocoMetric(ResultsMetric):
             )
         self.ann_file = ann_file
         self.classwise = classwise
-        self.proposal_nums = tuple(proposal_nums)
+        self.proposal_nums = _check_proposal_nums(proposal_nums)
         self.area_ranges = _check_ranges(area_ranges)
         self.metric_items = metric_items
         self.format_only = format_only
@@ -94,18 +99,42 @@ class CocoMetric(ResultsMetric):
         """Takes the data set that is evaluated.
 
         Raises:
-            ConfigError: `ann_file` is another file than the data set's.
-            DataError: it has no object that counts, and figures are asked for.
+            ConfigError: `ann_file` is another file than the data set's, or those of its parts;
+                images could not be told apart in the results file; or `metric_items` has an
+                unknown name.
+            DataError: the data set has no object that counts, and figures are asked for.
         """
         super().set_dataset(dataset)
-        own = getattr(dataset, 'ann_path', None)
-        if self.ann_file and own and Path(self.ann_file).name != Path(own).name:
-            raise ConfigError(
-                f"CocoMetric.ann_file: the data set reads '{own}', and the ground truth is its "
-                f"own; '{self.ann_file}' would not be read. Leave ann_file out."
-            )
+        self.figure_names()  # a misspelt one of metric_items is better known before the run
+        for own in (getattr(part, 'ann_path', None) for part in leaves(dataset)):
+            if self.ann_file and own and Path(self.ann_file).name != Path(own).name:
+                raise ConfigError(
+                    f"CocoMetric.ann_file: the data set reads '{own}', and the ground truth is its "
+                    f"own; '{self.ann_file}' would not be read. Leave ann_file out."
+                )
+        if self.outfile_prefix:
+            check_ids(dataset, 'CocoMetric.outfile_prefix')
         if not self.format_only and not _has_objects(dataset):
             self.refuse_without_objects()
+
+    def figure_names(self) -> list[str]:
+        """Returns the names of the figures, without the prefix, before anything is evaluated.
+
+        Raises:
+            ConfigError: one of `metric_items` is unknown.
+        """
+        if self.format_only:
+            return []
+        shape = len(self.area_ranges), len(self.proposal_nums)
+        tables = CocoTables(
+            np.zeros((len(self.iou_thrs), 1, 1, *shape)),
+            np.zeros((len(self.iou_thrs), 1, *shape)),
+            self.iou_thrs,
+            tuple(self.area_ranges),
+            self.proposal_nums,
+        )
+        names = [f'bbox_{name}' for name in self._figures(tables)]
+        return names + [f'{name}_precision' for name in self.classes if self.classwise]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns the figures, see the class."""
@@ -117,12 +146,14 @@ class CocoMetric(ResultsMetric):
         if self.format_only:
             return {}
         covered = self.covered(results)
+        ranks = image_ranks(self.dataset)
         tables = coco_tables(
             ordered.of_images(covered),
             [_coco_info(self.dataset, i) for i in covered],
             self.iou_thrs,
             self.area_ranges,
-            sorted({AP_DETS, *self.proposal_nums}),
+            self.proposal_nums,
+            [ranks[i] for i in covered],
         )
         figures = self._figures(tables)
         print_log(f'\n{coco_table(figures)}', logger='current')
@@ -135,9 +166,12 @@ class CocoMetric(ResultsMetric):
 
     def _figures(self, tables: CocoTables) -> dict[str, float]:
         ranges = [name for name in self.area_ranges if name != 'all']
-        most = max(self.proposal_nums)
+        most = self.proposal_nums[-1]
         figures = _precisions(tables, ranges, label=None)
-        figures |= {f'mAP_50_{name}': tables.ap(0.5, name) for name in ranges if _has(tables, 0.5)}
+        has_100 = AP_DETS in self.proposal_nums
+        figures['mAP'] = tables.ap(max_dets=AP_DETS) if has_100 else -1.0
+        if _has(tables, 0.5):
+            figures |= {f'mAP_50_{name}': tables.ap(0.5, name, max_dets=most) for name in ranges}
         figures |= {f'AR@{num}': tables.ar(max_dets=num) for num in self.proposal_nums}
         figures |= {f'AR_{name}@{most}': tables.ar(name, max_dets=most) for name in ranges}
         if self.metric_items is None:
@@ -158,13 +192,15 @@ class CocoMetric(ResultsMetric):
 
 
 def _precisions(tables: CocoTables, ranges: list[str], label: int | None) -> dict[str, float]:
-    figures = {'mAP': tables.ap(label=label)}
+    most = tables.max_dets[-1]
+    figures = {'mAP': tables.ap(label=label, max_dets=most)}
     figures |= {
-        f'mAP_{round(100 * thr)}': tables.ap(thr, label=label)
+        f'mAP_{round(100 * thr)}': tables.ap(thr, label=label, max_dets=most)
         for thr in (0.5, 0.75)
         if _has(tables, thr)
     }
-    return figures | {f'mAP_{name}': tables.ap(area=name, label=label) for name in ranges}
+    by_area = {name: tables.ap(area=name, label=label, max_dets=most) for name in ranges}
+    return figures | {f'mAP_{name}': figure for name, figure in by_area.items()}
 
 
 def _has(tables: CocoTables, iou_thr: float) -> bool:
@@ -192,27 +228,23 @@ def _coco_info(dataset: Any, i: int) -> dict[str, np.ndarray]:
     )
 
 
-def write_coco_results(found: Detections, dataset: Any, path: str) -> None:
-    """Writes detections in COCO's results format.
-
-    Image and category ids are those of a CocoDataset's file; of other data sets the index of the
-    image and the label.
-    """
-    image_id = getattr(dataset, 'image_id', lambda i: i)
-    category_id = getattr(dataset, 'category_id', lambda label: label)
-    rows = [
-        dict(
-            image_id=image_id(i),
-            category_id=category_id(label),
-            bbox=[x1, y1, x2 - x1, y2 - y1],
-            score=score,
+def _check_proposal_nums(proposal_nums: Any) -> tuple[int, ...]:
+    numbers = tuple(proposal_nums) if isinstance(proposal_nums, (list, tuple)) else ()
+    whole = all(type(number) is int and number > 0 for number in numbers)
+    if len(numbers) != 3 or not whole or not numbers[0] < numbers[1] < numbers[2]:
+        raise ConfigError(
+            'CocoMetric.proposal_nums: three whole numbers of detections, ascending, are expected, '
+            f'as (1, 10, 100); found {proposal_nums!r}'
         )
-        for i, label, (x1, y1, x2, y2, score) in zip(
-            found.image.tolist(), found.label.tolist(), found.rows.tolist(), strict=True
+    if AP_DETS not in numbers:
+        print_log(
+            f'CocoMetric.proposal_nums: {AP_DETS} is not among {numbers}, so bbox_mAP is -1: COCO '
+            f'takes it at {AP_DETS} detections and nothing else. The other figures are taken at '
+            f'{numbers[-1]} detections.',
+            logger='current',
+            level=logging.WARNING,
         )
-    ]
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    write_text(path, json.dumps(rows))
+    return numbers
 
 
 def _check_ranges(area_ranges: Mapping | None) -> dict[str, tuple[float, float]]:

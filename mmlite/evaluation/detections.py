@@ -57,6 +57,12 @@ class Detections(Sequence):
         )
 
 
+def kept_precision(*dtypes: np.dtype) -> type[np.floating]:
+    """Returns float32 where it holds all numbers of these kinds, else float64."""
+    exact = all(np.can_cast(dtype, np.float32, 'safe') for dtype in dtypes)
+    return np.float32 if exact else np.float64
+
+
 def flatten(det_results: Sequence[Sequence[np.ndarray]]) -> Detections:
     """Puts results in the (n_imgs)(n_class)(k, 5) form into flat arrays.
 
@@ -98,7 +104,8 @@ class GatheredResults:
     Attributes:
         images: (n,) index of each image in the data set.
         lengths: (n,) number of its detections, -1 for an image that was skipped as bad.
-        rows: (D, 6) float32 x1, y1, x2, y2, score, label, the images one after another.
+        rows: (D, 6) x1, y1, x2, y2, score, label, the images one after another; float32, or
+            float64 where detections came in it.
     """
 
     images: np.ndarray

@@ -1,7 +1,8 @@
 """Results in the (n_imgs)(n_class)(k, 5) form, and the files that hold them.
 
-`results[i][c]` holds the detections of image i with label c + 1 as (k, 5) float32 rows: x1, y1,
-x2, y2 in pixels of the original image, score.
+`results[i][c]` holds the detections of image i with label c + 1 as (k, 5) rows: x1, y1, x2, y2 in
+pixels of the original image, score. `bbox2result` makes them float32, as networks give them; files
+of float64 are kept as they are, since a comparison with a threshold may notice the difference.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from mmlite.errors import ConfigError, DataError
+from mmlite.evaluation.detections import kept_precision
 from mmlite.files import whole_file
 
 SUFFIXES = ('.pkl', '.pickle')
@@ -37,13 +39,14 @@ def bbox2result(det: Mapping[str, Any], num_classes: int) -> list[np.ndarray]:
     """
     rows = labelled_rows(det, num_classes)
     edges = np.searchsorted(rows[:, 5], np.arange(1, num_classes + 2))
-    return [rows[a:b, :5].copy() for a, b in pairwise(edges)]
+    return [rows[a:b, :5].astype(np.float32) for a, b in pairwise(edges)]
 
 
 def labelled_rows(det: Mapping[str, Any], num_classes: int) -> np.ndarray:
-    """Returns one image's detections as (n, 6) float32 rows: x1, y1, x2, y2, score, label.
+    """Returns one image's detections as (n, 6) rows: x1, y1, x2, y2, score, label.
 
-    Labels ascend, and within one the order is that of `det`; float32 holds a label exactly.
+    Labels ascend, and within one the order is that of `det`. Rows are float32, which holds a label
+    exactly, or float64 where boxes or scores are.
     Arguments and errors as of `bbox2result`.
     """
     bboxes, scores, labels = (_to_numpy(det[key]) for key in ('bboxes', 'scores', 'labels'))
@@ -56,7 +59,8 @@ def labelled_rows(det: Mapping[str, Any], num_classes: int) -> np.ndarray:
             f'labels 1..{num_classes} are expected (0 is background), found '
             f'{labels.min()}..{labels.max()}'
         )
-    rows = np.empty((len(labels), 6), np.float32)
+    dtype = kept_precision(bboxes.dtype, scores.dtype) if len(labels) else np.float32
+    rows = np.empty((len(labels), 6), dtype)
     order = np.argsort(labels, kind='stable')
     rows[:, :4] = bboxes.reshape(-1, 4)[order]
     rows[:, 4], rows[:, 5] = scores.reshape(-1)[order], labels[order]
@@ -137,7 +141,7 @@ def _checked(results: Any, path: Path, num_images: int, num_classes: int) -> lis
     size = sum(rows.nbytes for image in results for rows in image)
     most = path.stat().st_size
     check(size <= most, 'arrays', f'up to {most} bytes are', str(size))  # a file may ask for more
-    return [[rows.astype(np.float32) for rows in image] for image in results]
+    return [[rows.astype(kept_precision(rows.dtype)) for rows in image] for image in results]
 
 
 def _is_list(value: Any, length: int) -> bool:

@@ -71,6 +71,10 @@ class VOCMetric(ResultsMetric):
         super().set_dataset(dataset)
         self.refuse_without_objects()
 
+    def figure_names(self) -> list[str]:
+        """Returns the names of the figures, without the prefix, before anything is evaluated."""
+        return ['mAP', *(f'AP{round(100 * thr):02d}' for thr in self.iou_thrs)]
+
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns `mAP` in [0, 1] and, rounded to 3 digits as in mmdet, `AP50` and so on.
 

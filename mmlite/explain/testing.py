@@ -137,6 +137,9 @@ class _Part:
     def __len__(self) -> int:
         return len(self._indices)
 
+    def locate(self, i: int) -> tuple[Any, int]:
+        return self._dataset, self._indices[i]
+
     def filename(self, i: int) -> str:
         return self._dataset.filename(self._indices[i])
 

@@ -37,7 +37,7 @@ def twelve(tables) -> list[float]:
     ]
 
 
-def pycocotools_twelve(dataset: dict, rows: list[dict]) -> np.ndarray:
+def pycocotools_twelve(dataset: dict, rows: list[dict], max_dets=(1, 10, 100)) -> np.ndarray:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -46,6 +46,7 @@ def pycocotools_twelve(dataset: dict, rows: list[dict]) -> np.ndarray:
         truth.dataset = dataset
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(rows), 'bbox')
+        evaluation.params.maxDets = list(max_dets)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -214,7 +215,7 @@ def test_metric_on_any_data_set(caplog):
 
 def test_metric_with_choices_of_ones_own():
     metric = CocoMetric(
-        iou_thrs=[0.5], proposal_nums=(1, 300), area_ranges=dict(tiny=(0, 200)),
+        iou_thrs=[0.5], proposal_nums=(1, 100, 300), area_ranges=dict(tiny=(0, 200)),
         metric_items=['mAP', 'mAP_50_tiny', 'AR@300'], prefix='mine',
     )  # fmt: skip
     figures = evaluate_results(RESULTS, TwoImages(), [metric])
@@ -230,6 +231,14 @@ def test_metric_with_choices_of_ones_own():
         (dict(iou_thrs=[50]), r'numbers in \(0, 1\]'),
         (dict(area_ranges=dict(a=(5, 3))), r"\(least, greatest\) is expected for 'a'"),
         (dict(format_only=True), 'needs outfile_prefix'),
+        (
+            dict(proposal_nums=(1, 300)),
+            r'proposal_nums: three .*, ascending.*\(1, 300\)',
+        ),
+        (dict(proposal_nums=(100, 10, 1)), 'CocoMetric.proposal_nums: three'),
+        (dict(proposal_nums=(1, 10, 100.0)), 'whole numbers'),
+        (dict(proposal_nums=100), 'found 100'),
+        (dict(proposal_nums=(1, 10, 10)), 'ascending'),
     ],
 )
 def test_arguments_that_do_not_fit(args, message):

@@ -9,6 +9,7 @@ import torch
 
 from mmlite.errors import ConfigError, DataError
 from mmlite.evaluation import bbox2result, load_results, result2bbox, save_results
+from mmlite.evaluation.results import labelled_rows
 
 DET = dict(
     bboxes=np.array([[0, 0, 9, 9], [1, 1, 5, 5], [2, 2, 8, 8]], np.float64),
@@ -145,3 +146,23 @@ def test_no_file_and_broken_file(tmp_path):
     (tmp_path / 'r.pkl').write_bytes(pickle.dumps(results())[:40])
     with pytest.raises(DataError, match=r'r\.pkl: not a file of results'):
         load_results(tmp_path / 'r.pkl', 2, 3)
+
+
+@pytest.mark.parametrize(
+    ('given', 'kept'), [('f8', 'f8'), ('f4', 'f4'), ('f2', 'f4'), ('i8', 'f8')]
+)
+def test_a_file_keeps_the_precision_that_it_has(given, kept, tmp_path):
+    rows = np.array([[1, 2, 3, 16777217, 1]], given if given != 'f2' else 'f4')  # 2^24 + 1
+    rows = np.clip(rows, 0, 60000).astype(given) if given == 'f2' else rows
+    save_results([[rows]], tmp_path / 'a.pkl')
+    read = load_results(tmp_path / 'a.pkl', 1, 1)[0][0]
+    assert read.dtype == kept and (read == rows).all()
+
+
+def test_detections_of_float64_stay_so():
+    det = dict(
+        bboxes=np.array([[0, 0, 1, 1 + 2.0**-40]]), scores=np.ones(1), labels=np.ones(1, int)
+    )
+    assert labelled_rows(det, 1)[0, 3] == 1 + 2.0**-40
+    low = {key: value.astype(np.float32) for key, value in det.items()}
+    assert labelled_rows(low, 1).dtype == np.float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmlite.engine.metric_names import check_metric_name
 from mmlite.engine.stop_signals import StoppedBySignal, StopSignals
 from mmlite.errors import ConfigError, RunError, did_you_mean
 from mmlite.files import remove_unfinished, write_text
@@ -37,14 +39,16 @@ class CheckpointHook(Hook):
         save_best: metrics whose best checkpoint is kept: a name, a list, or 'auto' for the first
             there is.
         rule: 'greater' or 'less' is better, for all metrics or for each; None goes by the name.
-        greater_keys, less_keys: parts of names of which more or less is better.
-        filename_tmpl: in place of `epoch_{}.pth` or `iter_{}.pth`.
-        save_begin: no checkpoint before so many epochs or iterations.
+        greater_keys, less_keys: parts of names of which more or less is better; None for those of
+            mmengine. A whole name counts before a part of one.
+        filename_tmpl: in place of `epoch_{}.pth` or `iter_{}.pth`, with one {} in it.
+        save_begin: no checkpoint before so many epochs or iterations; intervals count from there.
         snapshot_interval: iterations between two snapshots `iter_N.pth` for a run that may be
             killed; the last two are kept, until the training has come to its end. None for none.
 
     Raises:
-        ConfigError: a rule is unknown, or there are not as many as metrics.
+        ConfigError: a rule is unknown, or there are not as many as metrics; a metric is named
+            twice; before the training: no metric of the config has that name.
     """
 
     priority = 'VERY_LOW'
@@ -60,8 +64,8 @@ class CheckpointHook(Hook):
         save_last: bool = True,
         save_best: str | Sequence[str] | None = None,
         rule: str | Sequence[str] | None = None,
-        greater_keys: str | Sequence[str] = _GREATER,
-        less_keys: str | Sequence[str] = _LESS,
+        greater_keys: str | Sequence[str] | None = None,
+        less_keys: str | Sequence[str] | None = None,
         filename_tmpl: str | None = None,
         save_begin: int = 0,
         snapshot_interval: int | None = None,
@@ -72,15 +76,27 @@ class CheckpointHook(Hook):
         self.out_dir = out_dir
         self.max_keep_ckpts = max_keep_ckpts
         self.save_last = save_last
-        self.save_best = _as_list(save_best)
-        self.rules = _rules(self.save_best, rule, _as_list(greater_keys), _as_list(less_keys))
+        self.save_best = _distinct(_as_list(save_best))
+        self.keys = _as_list(greater_keys) or list(_GREATER), _as_list(less_keys) or list(_LESS)
+        self.rules = _rules(self.save_best, rule, *self.keys)
         self.filename_tmpl = filename_tmpl or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
+        if self.filename_tmpl.count('{}') != 1:
+            raise ConfigError(
+                'CheckpointHook.filename_tmpl: a name with one {} for the number is expected, as '
+                f"'epoch_{{}}.pth'; found {filename_tmpl!r}"
+            )
         self.save_begin = save_begin
         self.snapshot_interval = snapshot_interval
         self._signals = StopSignals()
         self._saved: tuple[int, str] = (-1, '')  # after which iteration, and under which name
 
     # ---- when -----------------------------------------------------------------------------
+
+    def before_run(self, runner: Runner) -> None:
+        """Refuses a metric that no validation will give."""
+        for metric in self.save_best:
+            if metric != 'auto':
+                check_metric_name(runner, metric, 'CheckpointHook.save_best')
 
     def before_train(self, runner: Runner) -> None:
         folder = Path(runner.work_dir)
@@ -175,7 +191,8 @@ class CheckpointHook(Hook):
     def _is_due(self, done: int, last: int) -> bool:
         if done == last and self.save_last:
             return True
-        return self.interval > 0 and done >= self.save_begin and done % self.interval == 0
+        since = done - self.save_begin
+        return self.interval > 0 and since >= 0 and since % self.interval == 0
 
     # ---- how ------------------------------------------------------------------------------
 
@@ -217,14 +234,14 @@ class CheckpointHook(Hook):
         if self.save_best == ['auto']:
             first = next(iter(metrics))
             self.save_best = [first]
-            self.rules = _rules([first], self.rules[0], _GREATER, _LESS)
+            self.rules = _rules([first], self.rules[0], *self.keys)
         surpassed = []
         unit, step = ('epoch', runner.epoch) if self.by_epoch else ('iter', runner.iter)
         for metric, rule in zip(self.save_best, self.rules, strict=True):
             score = _score(metrics, metric)
             suffix = f'_{metric}' if len(self.save_best) > 1 else ''
             best = self._info(runner, f'best_score{suffix}', None)
-            if score is None or (best is not None and not _is_better(score, best, rule)):
+            if score is None or not _is_better(score, best, rule):
                 continue
             name = f'best_{metric}_{self.filename_tmpl.format(step)}'.replace('/', '_')
             old = self._info(runner, f'best_ckpt{suffix}', None)
@@ -248,6 +265,16 @@ class CheckpointHook(Hook):
     @staticmethod
     def _info(runner: Runner, key: str, default: object) -> object:
         return runner.message_hub.runtime_info.get(key, default)
+
+
+def _distinct(metrics: list[str]) -> list[str]:
+    twice = len(set(metrics)) < len(metrics)
+    if twice or ('auto' in metrics and len(metrics) > 1):
+        raise ConfigError(
+            "CheckpointHook.save_best: different metrics are expected, or 'auto' and no other; "
+            f'found {metrics!r}'
+        )
+    return metrics
 
 
 def _as_list(value: str | Sequence[str] | None) -> list[str]:
@@ -281,7 +308,11 @@ def _rules(
 
 
 def _rule_of(metric: str, greater_keys: Sequence[str], less_keys: Sequence[str]) -> str:
-    for rule, keys in (('greater', greater_keys), ('less', less_keys)):
+    by_rule = (('greater', greater_keys), ('less', less_keys))
+    for rule, keys in by_rule:
+        if metric.lower() in (key.lower() for key in keys):
+            return rule
+    for rule, keys in by_rule:
         if any(key.lower() in metric.lower() for key in keys):
             return rule
     raise ConfigError(
@@ -299,5 +330,8 @@ def _score(metrics: dict[str, float], metric: str) -> float | None:
     return metrics[metric]
 
 
-def _is_better(score: float, best: float, rule: str) -> bool:
-    return score > best if rule == 'greater' else score < best
+def _is_better(score: float, best: float | None, rule: str) -> bool:
+    """NaN is never the best, as in mmengine: nothing would be better than it afterwards."""
+    if rule == 'greater':
+        return score > (-math.inf if best is None else best)
+    return score < (math.inf if best is None else best)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmengine import hooks
 from mmengine.runner import Runner
 
+from mmlite.engine.metric_names import check_metric_name
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.registry import HOOKS
 
@@ -27,8 +28,8 @@ class EarlyStoppingHook(hooks.EarlyStoppingHook):
         stopping_threshold: stop as soon as the metric is better than that.
 
     Raises:
-        ConfigError: the rule is unknown or cannot be told by the name; at the first validation:
-            there is no such metric.
+        ConfigError: the rule is unknown or cannot be told by the name; before the training, or
+            at the first validation where metrics of a plugin are measured: there is no such metric.
     """
 
     priority = 'LOW'  # CheckpointHook is VERY_LOW and saves what this validation has changed
@@ -55,7 +56,8 @@ class EarlyStoppingHook(hooks.EarlyStoppingHook):
             raise ConfigError(f'EarlyStoppingHook.rule: {error}') from error
 
     def before_run(self, runner: Runner) -> None:
-        """Does nothing; mmengine's refuses to test."""
+        """Refuses a metric that no validation will give; mmengine's refuses to test."""
+        check_metric_name(runner, self.monitor, 'EarlyStoppingHook.monitor')
 
     def before_train(self, runner: Runner) -> None:
         threshold = self.stopping_threshold

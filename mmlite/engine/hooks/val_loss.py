@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmengine.dist import get_world_size
@@ -33,6 +33,7 @@ class ValLossHook(Hook):
         ConfigError: processes may have different numbers of batches, and would wait for each other.
     """
 
+    metric_names: ClassVar = ('val_loss',)  # and those of its terms, which the model knows
     priority = 'HIGHEST'  # mmengine's RuntimeInfoHook, which hands the metrics on, is VERY_HIGH
 
     def __init__(self, interval: int = 1) -> None:

@@ -177,6 +177,28 @@ def test_a_metric_that_is_not_there(trained: Runner) -> None:
         best_of(trained, hook, 0.1)
 
 
+def test_nan_is_never_the_best(trained: Runner) -> None:
+    hook = hook_with(trained, save_best='auto')
+    assert best_of(trained, hook, float('nan'), 0.1) == ['best_a_mAP_epoch_2.pth']
+
+
+def test_how_a_name_tells_the_rule() -> None:
+    keys = dict(greater_keys=None, less_keys=None)  # as mmengine has them where none are given
+    assert CheckpointHook(save_best=['mAP', 'loss'], **keys).rules == ['greater', 'less']
+    # a whole name counts before 'acc', which is a part of it
+    assert CheckpointHook(save_best='acc_speed', less_keys='acc_speed').rules == ['less']
+
+
+def test_auto_goes_by_the_keys_given(trained: Runner) -> None:
+    hook = hook_with(trained, save_best='auto', greater_keys=['none'], less_keys='a/map')
+    assert best_of(trained, hook, 0.3, 0.1, 0.2) == ['best_a_mAP_epoch_2.pth']
+
+
+def test_intervals_count_from_save_begin() -> None:
+    hook = CheckpointHook(interval=2, save_begin=3, save_last=False)
+    assert [done for done in range(1, 9) if hook._is_due(done, 8)] == [3, 5, 7]  # as mmengine
+
+
 def test_without_metrics_there_is_no_best(trained: Runner) -> None:
     hook_with(trained, save_best='auto').after_val_epoch(trained, {})
 
@@ -187,6 +209,9 @@ def test_without_metrics_there_is_no_best(trained: Runner) -> None:
         (dict(save_best='speed'), "more or less of 'speed' is better cannot be told"),
         (dict(save_best='mAP', rule='more'), "'greater' or 'less' is expected, found 'more'"),
         (dict(save_best=['mAP', 'loss'], rule=['less'] * 3), '3 rules for the metrics'),
+        (dict(save_best=['mAP', 'mAP']), 'different metrics are expected'),
+        (dict(save_best=['auto', 'mAP']), "'auto' and no other"),
+        (dict(filename_tmpl='model.pth'), "one {} for the number .* 'model.pth'"),
     ],
 )
 def test_mistakes(arguments: dict, message: str) -> None:
