@@ -25,7 +25,8 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.runner import LogProcessor
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -52,17 +53,15 @@ from mmlite.engine.prepare_model import (
     prepared_optim_wrapper,
 )
 from mmlite.engine.random_state import seed_generators, set_random_state
-from mmlite.engine.resume import check_can_be_resumed, resumed_position
-from mmlite.engine.run_state import (
-    message_hub_state,
-    plain_message_hub,
-    process_state,
-    put_gradients_back,
-    put_optimisation_back,
-)
+from mmlite.engine.resume import check_can_be_resumed, resume_training
+from mmlite.engine.resumed_config import changes_since, concern
+from mmlite.engine.resumed_optimiser import parameter_names
+from mmlite.engine.run_state import message_hub_state, plain_message_hub, process_state
+from mmlite.engine.schedules import build_scheduler, schedule_state
+from mmlite.engine.units import counts_epochs
 from mmlite.evaluation import build_metrics
 from mmlite.models.layers import prepare_for_inference
-from mmlite.registry import HOOKS, LOOPS, VISUALIZERS
+from mmlite.registry import HOOKS, LOG_PROCESSORS, LOOPS, VISUALIZERS
 from mmlite.version import __version__
 
 STAGES = ('train', 'val', 'test')
@@ -259,6 +258,32 @@ class Runner(mmengine.runner.Runner):
             optim_wrapper = prepared_optim_wrapper(optim_wrapper)
         return super().build_optim_wrapper(optim_wrapper)
 
+    def _build_param_scheduler(
+        self, scheduler: _ParamScheduler | dict | list, optim_wrapper: OptimWrapper
+    ) -> list[_ParamScheduler]:
+        """Builds the schedules of a config, which count as the training does."""
+        listed = isinstance(scheduler, (list, tuple))
+        return [
+            part
+            if isinstance(part, _ParamScheduler)
+            else build_scheduler(
+                part,
+                optim_wrapper,
+                self.train_loop,
+                not counts_epochs(self),
+                f'param_scheduler[{i}]' if listed else 'param_scheduler',
+                self.logger,
+            )
+            for i, part in enumerate(scheduler if listed else [scheduler])
+        ]
+
+    def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
+        """Builds mmlite's log processor, which counts as the training does."""
+        if not isinstance(log_processor, dict):
+            return log_processor
+        part = {'type': 'LogProcessor', **log_processor}
+        return LOG_PROCESSORS.build(part, at='log_processor')
+
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
         """Compares the batch with the one that the learning rate is meant for."""
         batch_size = self.train_dataloader.batch_sampler.batch_size
@@ -337,7 +362,8 @@ class Runner(mmengine.runner.Runner):
 
         The keys are mmengine's: meta, state_dict, message_hub, optimizer, param_schedulers. One
         that can be resumed also has `process_states`: of each process the random state, and the
-        gradients that the optimiser has not used yet. The arguments are mmengine's.
+        gradients that the optimiser has not used yet; and `optimizer_params`, the names of the
+        optimiser's parameters. The arguments are mmengine's.
 
         Args:
             meta: where the run stands, from `position` of the training loop. Left out, the epoch
@@ -369,8 +395,11 @@ class Runner(mmengine.runner.Runner):
         if states is not None:
             checkpoint['process_states'] = states
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
+            checkpoint['optimizer_params'] = parameter_names(
+                _unwrapped(self.model), self.optim_wrapper.optimizer
+            )
         if save_param_scheduler and self.param_schedulers is not None:
-            checkpoint['param_schedulers'] = [s.state_dict() for s in self.param_schedulers]
+            checkpoint['param_schedulers'] = [schedule_state(s) for s in self.param_schedulers]
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         write_checkpoint(checkpoint, Path(out_dir) / filename)
 
@@ -380,18 +409,16 @@ class Runner(mmengine.runner.Runner):
         return self.world_size * self.train_dataloader.batch_sampler.batch_size
 
     def resume(self, filename: str) -> None:
-        """Puts everything into the state that a checkpoint holds; `train` calls this."""
+        """Puts everything into the state that a checkpoint holds; `train` calls this.
+
+        What the config says otherwise than that of the checkpoint is said, and counts.
+        """
         checkpoint = self.load_checkpoint(filename)
-        by_epoch = isinstance(self.train_loop, mmengine.runner.EpochBasedTrainLoop)
-        per_epoch = len(self.train_dataloader) if by_epoch else None
-        position = resumed_position(checkpoint['meta'], self.total_batch_size, per_epoch)
-        self.train_loop.resume(position)
-        self.message_hub.load_state_dict(checkpoint['message_hub'])
-        put_optimisation_back(self.optim_wrapper, self.param_schedulers or [], checkpoint, filename)
+        changes = changes_since(checkpoint['meta'], self.cfg, filename)
+        resume_training(self, checkpoint, filename, changes)
         states = checkpoint.get('process_states', [])
-        if self.rank < len(states):
+        if self.rank < len(states) and not concern(changes or [], 'randomness.seed'):
             self._own_state = states[self.rank]
-            put_gradients_back(_unwrapped(self.model), self._own_state['gradients'])
         self.resumed_from = Path(filename)
         self.logger.info(
             f'resumed epoch: {self.epoch}, iter: {self.iter}, '

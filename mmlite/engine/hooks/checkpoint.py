@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmlite.engine.stop_signals import StoppedBySignal, StopSignals
+from mmlite.engine.units import counts_epochs, iterations_per_epoch
 from mmlite.errors import ConfigError, RunError, did_you_mean
 from mmlite.files import remove_unfinished, write_text
 from mmlite.registry import HOOKS
@@ -29,7 +30,8 @@ class CheckpointHook(Hook):
 
     Args:
         interval: epochs (or iterations) between two checkpoints; -1 for none but the last.
-        by_epoch: count epochs: `epoch_N.pth`; else iterations: `iter_N.pth`.
+        by_epoch: whether `interval` and `save_begin` count epochs; left out, they do. In a training
+            by iterations an epoch is one pass through the data.
         save_optimizer, save_param_scheduler: without them a run cannot be resumed.
         out_dir: a folder beside the work dir, in which a folder of the work dir's name is made.
         max_keep_ckpts: older checkpoints than the last so many are removed; -1 keeps all.
@@ -38,13 +40,16 @@ class CheckpointHook(Hook):
             there is.
         rule: 'greater' or 'less' is better, for all metrics or for each; None goes by the name.
         greater_keys, less_keys: parts of names of which more or less is better.
-        filename_tmpl: in place of `epoch_{}.pth` or `iter_{}.pth`.
+        filename_tmpl: in place of `epoch_{}.pth`, or of `iter_{}.pth` where the training or
+            `by_epoch` counts iterations.
         save_begin: no checkpoint before so many epochs or iterations.
         snapshot_interval: iterations between two snapshots `iter_N.pth` for a run that may be
             killed; the last two are kept, until the training has come to its end. None for none.
 
     Raises:
-        ConfigError: a rule is unknown, or there are not as many as metrics.
+        ConfigError: a rule is unknown, or there are not as many as metrics; when the training
+            begins: it counts iterations, and an interval that does not say what it counts would
+            come after the end.
     """
 
     priority = 'VERY_LOW'
@@ -52,7 +57,7 @@ class CheckpointHook(Hook):
     def __init__(
         self,
         interval: int = -1,
-        by_epoch: bool = True,
+        by_epoch: bool | None = None,
         save_optimizer: bool = True,
         save_param_scheduler: bool = True,
         out_dir: str | None = None,
@@ -67,14 +72,15 @@ class CheckpointHook(Hook):
         snapshot_interval: int | None = None,
     ) -> None:
         self.interval = interval
-        self.by_epoch = by_epoch
+        self.by_epoch = by_epoch in (None, True)
+        self.says_unit = by_epoch is not None
         self.parts = dict(save_optimizer=save_optimizer, save_param_scheduler=save_param_scheduler)
         self.out_dir = out_dir
         self.max_keep_ckpts = max_keep_ckpts
         self.save_last = save_last
         self.save_best = _as_list(save_best)
         self.rules = _rules(self.save_best, rule, _as_list(greater_keys), _as_list(less_keys))
-        self.filename_tmpl = filename_tmpl or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
+        self.filename_tmpl = filename_tmpl
         self.save_begin = save_begin
         self.snapshot_interval = snapshot_interval
         self._signals = StopSignals()
@@ -83,6 +89,7 @@ class CheckpointHook(Hook):
     # ---- when -----------------------------------------------------------------------------
 
     def before_train(self, runner: Runner) -> None:
+        self._count_as(runner)
         folder = Path(runner.work_dir)
         if self.out_dir is not None:
             folder = Path(self.out_dir) / folder.resolve().name
@@ -176,6 +183,22 @@ class CheckpointHook(Hook):
         if done == last and self.save_last:
             return True
         return self.interval > 0 and done >= self.save_begin and done % self.interval == 0
+
+    def _count_as(self, runner: Runner) -> None:
+        """Turns epochs into iterations where those are what the training counts."""
+        if self.by_epoch and not counts_epochs(runner):
+            if self.interval > runner.max_epochs and not self.says_unit:
+                raise ConfigError(
+                    f'CheckpointHook.interval: {self.interval} counts epochs where by_epoch is not '
+                    f'set, and the training has {runner.max_epochs}. It counts iterations: '
+                    'set by_epoch=False, or by_epoch=True to keep epochs'
+                )
+            per_epoch = iterations_per_epoch(runner.train_dataloader)
+            self.by_epoch = False
+            self.interval *= per_epoch
+            self.save_begin *= per_epoch
+        if self.filename_tmpl is None:
+            self.filename_tmpl = 'epoch_{}.pth' if self.by_epoch else 'iter_{}.pth'
 
     # ---- how ------------------------------------------------------------------------------
 
