@@ -22,7 +22,7 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.dist import all_gather_object, broadcast, is_main_process
 from mmengine.evaluator import BaseMetric, Evaluator
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, _ParamScheduler
@@ -39,12 +39,14 @@ from mmlite.datasets.workers import WorkerError
 from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
-    load_weights,
+    in_own_layout,
+    load_own_weights,
     read_checkpoint,
     write_checkpoint,
 )
 from mmlite.engine.checks import check_checkpoint_classes, typed_loop
 from mmlite.engine.hooks.checkpoint import CheckpointHook
+from mmlite.engine.hooks.ema import put_training_weights_back
 from mmlite.engine.learning_rate import fit_to_batch
 from mmlite.engine.prepare_model import (
     compile_parts,
@@ -438,23 +440,30 @@ class Runner(mmengine.runner.Runner):
         strict: bool = False,
         revise_keys: list | None = None,
     ) -> dict:
-        """Loads the weights and returns the checkpoint; `resume` calls this too."""
+        """Loads the weights and returns the checkpoint; `resume` calls this too.
+
+        Hooks see it before, with weights of the names and channels that the model has.
+        """
         checkpoint, self._resumed = self._resumed, None  # its memory is needed only once
         if checkpoint is None:
             checkpoint = read_checkpoint(filename, self._trust_checkpoint)
         if self._resume:
             check_can_be_resumed(checkpoint, filename)
+        model = _unwrapped(self.model)
+        own, layout = in_own_layout(model, checkpoint, filename, self._checkpoint_layout)
+        is_known = bool(own['state_dict'].keys() & model.state_dict().keys())
+        if is_known:
+            checkpoint = own
+        if self._resume and not any(isinstance(hook, EMAHook) for hook in self.hooks):
+            put_training_weights_back(checkpoint, self.logger)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        if not is_known:  # a hook may have given the weights the model's names
+            checkpoint, layout = in_own_layout(model, checkpoint, filename, self._checkpoint_layout)
         testing = isinstance(self._test_loop, mmengine.runner.BaseLoop)
         min_share = 1.0 if testing or self._resume else FINE_TUNING_SHARE
-        report = load_weights(
-            _unwrapped(self.model),
-            checkpoint,
-            filename,
-            strict,
-            self._checkpoint_layout,
-            0 if self._allow_partial else min_share,
-        )
+        if self._allow_partial:
+            min_share = 0
+        report = load_own_weights(model, checkpoint, filename, layout, strict, min_share)
         self.logger.info(str(report))
         if testing:
             check_checkpoint_classes(
