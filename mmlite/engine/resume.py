@@ -155,6 +155,12 @@ def resume_training(
     said = [f'{key}: {old} -> {new}' for key, old, new in changes or []]
     for text in said + ([] if is_told else found):
         runner.logger.warning(f'Changed since {path}: {text}')
+    was, now = (
+        groups[0]['lr']
+        for groups in (checkpoint['optimizer']['param_groups'], runner.optim_wrapper.param_groups)
+    )
+    if was != now:
+        runner.logger.info(f'At iteration {loop.iter} the learning rate is {now:g}, it was {was:g}')
     states = checkpoint.get('process_states', [])
     gradients = states[runner.rank]['gradients'] if runner.rank < len(states) else {}
     other_step = concern(changes or [], 'optim_wrapper.accumulative_counts')

@@ -46,7 +46,8 @@ def put_optimisation_back(
     Args:
         detector: without its wrapper; the optimiser has its parameters.
         optim_wrapper, schedulers: just built from the config; no step is made yet.
-        checkpoint: with `optimizer`, `param_schedulers` and, of this program, `optimizer_params`.
+        checkpoint: with `optimizer`, `param_schedulers` and, in `meta`, `optimizer_params`, which
+            mmengine's do not have.
         path: of the file.
         position: where the training goes on: `epoch`, `iter` and `done_in_epoch`.
         per_epoch: iterations in an epoch.
@@ -68,7 +69,7 @@ def put_optimisation_back(
     states = checkpoint.get('param_schedulers') or []
     same = go_on(schedulers, states, position)
     if not same:
-        _check_can_be_computed(schedulers, path)
+        _check_can_be_computed(schedulers, states, path)
     optim_wrapper.load_state_dict(saved)
     scheduled = _scheduled(schedulers)
     chosen = set(parameters_of(type(optimizer)) or of_config[0]) if changed else set()
@@ -112,7 +113,7 @@ def _arranged(
     saved = dict(checkpoint['optimizer'])
     optimizer = optim_wrapper.optimizer
     own = parameter_names(detector, optimizer)
-    names = checkpoint.get('optimizer_params')
+    names = (checkpoint.get('meta') or {}).get('optimizer_params')
     sizes, own_sizes = (
         [len(group['params']) for group in groups]
         for groups in (saved['param_groups'], optimizer.param_groups)
@@ -197,15 +198,17 @@ def _check_is_usable(optimizer: Optimizer, state: Mapping[int, Values], path: st
         ) from error
 
 
-def _check_can_be_computed(schedulers: Sequence[_ParamScheduler], path: str) -> None:
+def _check_can_be_computed(
+    schedulers: Sequence[_ParamScheduler], states: Sequence[Mapping[str, Any]], path: str
+) -> None:
+    followed = any('num_bad_epochs' in state for state in states)
     for i, scheduler in enumerate(schedulers):
-        if follows_metrics(scheduler):
+        if follows_metrics(scheduler) and followed:
             raise ConfigError(
                 f'param_scheduler[{i}] ({type(scheduler).__name__}) has followed the metrics of '
                 f'the training in {path}, which are not there to compute its rate again: the '
-                'learning rate, the other schedules and the length of the training that they '
-                'depend on cannot be changed. To start a training from its weights: '
-                f'--cfg-options load_from={path}'
+                'learning rate and the other schedules cannot be changed. To start a training '
+                f'from its weights: --cfg-options load_from={path}'
             )
 
 

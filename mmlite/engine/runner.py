@@ -364,8 +364,8 @@ class Runner(mmengine.runner.Runner):
 
         The keys are mmengine's: meta, state_dict, message_hub, optimizer, param_schedulers. One
         that can be resumed also has `process_states`: of each process the random state, and the
-        gradients that the optimiser has not used yet; and `optimizer_params`, the names of the
-        optimiser's parameters. The arguments are mmengine's.
+        gradients that the optimiser has not used yet; its `meta` has `optimizer_params`, the names
+        of the optimiser's parameters. The arguments are mmengine's.
 
         Args:
             meta: where the run stands, from `position` of the training loop. Left out, the epoch
@@ -397,9 +397,8 @@ class Runner(mmengine.runner.Runner):
         if states is not None:
             checkpoint['process_states'] = states
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
-            checkpoint['optimizer_params'] = parameter_names(
-                _unwrapped(self.model), self.optim_wrapper.optimizer
-            )
+            names = parameter_names(_unwrapped(self.model), self.optim_wrapper.optimizer)
+            checkpoint['meta']['optimizer_params'] = names
         if save_param_scheduler and self.param_schedulers is not None:
             checkpoint['param_schedulers'] = [schedule_state(s) for s in self.param_schedulers]
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)

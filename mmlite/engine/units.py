@@ -24,7 +24,7 @@ def counts_epochs(runner: Runner) -> bool:
     Files, pictures and the metrics in the log carry the number of the epoch then, and else that of
     the iteration.
     """
-    loop = runner._train_loop
+    loop = getattr(runner, '_train_loop', None)
     if isinstance(loop, Mapping):
         return loop_counts_epochs(loop)
     return not isinstance(loop, IterBasedTrainLoop)

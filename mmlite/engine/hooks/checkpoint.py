@@ -246,11 +246,14 @@ class CheckpointHook(Hook):
         for metric, rule in zip(self.save_best, self.rules, strict=True):
             score = _score(metrics, metric)
             suffix = f'_{metric}' if len(self.save_best) > 1 else ''
-            best = self._info(runner, f'best_score{suffix}', None)
+            start = f'best_{metric}_'.replace('/', '_')
+            old = self._info(runner, f'best_ckpt{suffix}', None)
+            if old is not None and not Path(old).name.startswith(start):
+                old = None  # of another metric, before the config has changed
+            best = None if old is None else self._info(runner, f'best_score{suffix}', None)
             if score is None or (best is not None and not _is_better(score, best, rule)):
                 continue
-            name = f'best_{metric}_{self.filename_tmpl.format(step)}'.replace('/', '_')
-            old = self._info(runner, f'best_ckpt{suffix}', None)
+            name = start + self.filename_tmpl.format(step).replace('/', '_')
             if old is not None and Path(old).name != name:
                 surpassed.append(Path(old).name)
             runner.message_hub.update_info(f'best_score{suffix}', score)
