@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -195,7 +196,14 @@ class CheckpointHook(Hook):
                 )
             per_epoch = iterations_per_epoch(runner.train_dataloader)
             self.by_epoch = False
-            self.interval *= per_epoch
+            if self.interval > 0:
+                self.interval *= per_epoch
+                runner.logger.log(
+                    logging.INFO if self.says_unit else logging.WARNING,
+                    'CheckpointHook.interval counts epochs'
+                    f'{"" if self.says_unit else ", as by_epoch is not set"}; the training counts '
+                    f'iterations: an epoch is one pass through the data, {per_epoch} iterations',
+                )
             self.save_begin *= per_epoch
         if self.filename_tmpl is None:
             self.filename_tmpl = 'epoch_{}.pth' if self.by_epoch else 'iter_{}.pth'
