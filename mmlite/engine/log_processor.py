@@ -48,7 +48,11 @@ class LogProcessor(mmengine.runner.LogProcessor):
         self._follow(runner)
         if mode == 'train':  # a training by iterations hands in their number
             batch_idx = getattr(runner.train_loop, 'done_in_epoch', batch_idx)
-        return super().get_log_after_iter(runner, batch_idx, mode)
+        numbers, line = super().get_log_after_iter(runner, batch_idx, mode)
+        numbers.pop('epoch', None)
+        if counts_epochs(runner):  # so who reads them knows at what metrics are written
+            numbers['epoch'] = runner.epoch + (mode == 'train')
+        return numbers, line
 
     def get_log_after_epoch(
         self, runner: Runner, batch_idx: int, mode: str, with_non_scalar: bool = False

@@ -148,6 +148,33 @@ def test_what_cannot_take_effect_is_refused_by_its_name(
         build_runner(tiny(tmp_path, **SHORT, **given, **overrides)).train()
 
 
+def as_mmengine_writes_it(first: Path, folder: Path) -> Path:
+    """Of a file of mmengine's Runner: no position in an epoch, no config that can be read."""
+    checkpoint = read_checkpoint(first / 'epoch_1.pth')
+    del checkpoint['process_states']
+    meta = checkpoint['meta']
+    checkpoint['meta'] = {name: meta[name] for name in ('epoch', 'iter', 'seed', 'dataset_meta')}
+    checkpoint['meta'] |= dict(cfg='model = build()', mmengine_version='0.10.7')
+    folder.mkdir()
+    write_checkpoint(checkpoint, folder / 'epoch_1.pth')
+    return folder
+
+
+def test_a_file_of_mmengines_is_compared_by_its_state(first: Path, tmp_path: Path) -> None:
+    folder = as_mmengine_writes_it(first, tmp_path / 'file')
+    start = resumed(folder, tmp_path / 'same')
+    assert start.groups[0]['lr'] == pytest.approx(0.001)
+    assert changed(tmp_path / 'same') == []
+    new = dict(type='SGD', lr=0.05, momentum=0.5, weight_decay=5e-4)
+    start = resumed(folder, tmp_path / 'new', optim_wrapper__optimizer=new)
+    assert start.groups[0]['lr'] == pytest.approx(0.005)
+    assert sorted(changed(tmp_path / 'new')) == ['lr: 0.01 -> 0.05', 'momentum: 0.9 -> 0.5']
+    adam = dict(type='AdamW', lr=1e-3)
+    given = dict(resume=True, load_from=str(folder / 'epoch_1.pth'), optim_wrapper__optimizer=adam)
+    with pytest.raises(ConfigError, match='AdamW cannot go on with the state of another optimiser'):
+        build_runner(tiny(tmp_path / 'adam', **SHORT, **given)).train()
+
+
 def test_fewer_epochs_than_are_done_are_refused(first: Path, tmp_path: Path) -> None:
     work_dir = shutil.copytree(first, tmp_path / 'w')
     build_runner(tiny(work_dir, **SHORT, resume=True)).train()  # to its second epoch
