@@ -88,7 +88,7 @@ def resumed_position(
     if old_size != batch_size:
         done = round(done * old_size / batch_size)
         reason = _sizes(batch_size, old_size)
-    elif position['iter'] == epoch * batches_per_epoch + done:
+    elif done <= batches_per_epoch and position['iter'] == epoch * batches_per_epoch + done:
         return position
     else:
         if epoch == 0 or 'done_in_epoch' not in position:  # mmengine's, between or without epochs
