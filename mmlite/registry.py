@@ -339,7 +339,7 @@ OPTIM_WRAPPERS = _view(roots.OPTIM_WRAPPERS, 'mmengine.optim', 'mmlite.engine.am
 OPTIMIZERS = _view(roots.OPTIMIZERS, 'mmengine.optim')
 PARAM_SCHEDULERS = _view(roots.PARAM_SCHEDULERS, 'mmengine.optim')
 LOOPS = _view(roots.LOOPS, 'mmengine.runner', 'mmlite.engine.loops')
-LOG_PROCESSORS = _view(roots.LOG_PROCESSORS, 'mmengine.runner')
+LOG_PROCESSORS = _view(roots.LOG_PROCESSORS, 'mmengine.runner', 'mmlite.engine.log_processor')
 VISUALIZERS = _view(roots.VISUALIZERS, 'mmlite.visualization.local_visualizer')
 VISBACKENDS = _view(roots.VISBACKENDS, 'mmengine.visualization')
 

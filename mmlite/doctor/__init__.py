@@ -12,6 +12,7 @@ QUESTIONS = dict(
     normalisation='do mean, std and channel order fit each other and the origin of the weights?',
     frozen='is a part frozen that has no weights?',
     learning_rate='does the learning rate fit the batch?',
+    units='do schedules, log and checkpoints count what the training counts?',
     schedule='do warm-up and decay fit the length of the training?',
     sampling='are images drawn as training and testing need it?',
     input='does the network see pictures of the usual mean and spread, in training and testing?',

@@ -16,6 +16,7 @@ from mmlite.doctor.normalisation import network_input, normalisation
 from mmlite.doctor.pipeline import boxes
 from mmlite.doctor.running import evaluation, ground_truth, overfit, step
 from mmlite.doctor.training import frozen, learning_rate, sampling, schedule
+from mmlite.doctor.units import units
 from mmlite.errors import ExpectedError
 
 Check = Callable[[Context], list[Finding]]
@@ -29,6 +30,7 @@ CHECKS: dict[str, Check] = dict(
     normalisation=normalisation,
     frozen=frozen,
     learning_rate=learning_rate,
+    units=units,
     schedule=schedule,
     sampling=sampling,
     input=network_input,

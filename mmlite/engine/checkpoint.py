@@ -140,19 +140,66 @@ def load_weights(
     Raises:
         DataError: nothing fits, less than `min_share`, or with `strict` not all.
     """
+    own, found = in_own_layout(model, checkpoint, path, layout)
+    return load_own_weights(model, own, path, found, strict, min_share)
+
+
+def in_own_layout(
+    model: nn.Module, checkpoint: Mapping, path: str, layout: str | None = None
+) -> tuple[dict, str]:
+    """Gives the weights of a checkpoint the names and the order of channels that the model has.
+
+    Args:
+        model: a detector, not its wrapper.
+        checkpoint: what `read_checkpoint` returned; it is not changed.
+        path: of its file, for errors.
+        layout: '1.x' or '3.x', where an SSD file does not say which mmdet wrote it.
+
+    Returns:
+        the checkpoint with `state_dict`, and `ema_state_dict` where it has one, in the model's
+        layout; and the layout that they had, see `mmlite.engine.layouts.recognise`.
+
+    Raises:
+        DataError: it holds no weights, or does not say enough about them.
+    """
     weights = _without_prefix(_state_dict_of(checkpoint, path), 'module.')
-    in_file = weights
     meta = checkpoint.get('meta')
-    layout = recognise(weights, meta if isinstance(meta, Mapping) else {}, model, path, layout)
-    weights = to_own(weights, layout, model)
+    found = recognise(weights, meta if isinstance(meta, Mapping) else {}, model, path, layout)
+    own = dict(checkpoint) if 'state_dict' in checkpoint else {}
+    own['state_dict'] = to_own(weights, found, model)
+    average = checkpoint.get('ema_state_dict')
+    if average is not None:
+        within = {k: v for k, v in average.items() if k.startswith('module.')}
+        converted = to_own(_without_prefix(within, 'module.'), found, model)
+        own['ema_state_dict'] = {
+            **{key: value for key, value in average.items() if key not in within},
+            **{f'module.{key}': value for key, value in converted.items()},
+        }
+    return own, found
+
+
+def load_own_weights(
+    model: nn.Module,
+    checkpoint: Mapping,
+    path: str,
+    layout: str,
+    strict: bool = False,
+    min_share: float = 0,
+) -> LoadReport:
+    """Loads what `in_own_layout` returned; `layout` is what the file had. The rest: load_weights.
+
+    Raises:
+        DataError: as `load_weights`.
+    """
+    weights = checkpoint['state_dict']
     own = model.state_dict()
     if layout == 'backbone' and min_share < 1:
         own = {key: value for key, value in own.items() if key.startswith('backbone.')}
     report = _compared(own, weights, path, layout)
     if not report.loaded:
         raise DataError(
-            f'{path}: none of its {len(in_file)} tensors fits the model. The file has '
-            f'{_some(in_file)}; the model has {_some(own)}'
+            f'{path}: none of its {len(weights)} tensors fits the model. The file has '
+            f'{_some(weights)}; the model has {_some(own)}'
         )
     if strict and (report.missing or report.unexpected or report.wrong_shape):
         raise DataError(str(report))

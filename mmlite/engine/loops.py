@@ -6,6 +6,7 @@ done, and at which iteration the last validation ended. A checkpoint holds them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlite.datasets.loader import skip_batches
+from mmlite.engine.units import iterations_per_epoch
 from mmlite.registry import LOOPS
 
 
@@ -97,7 +99,8 @@ class EpochBasedTrainLoop(_Resumable, mmengine.runner.EpochBasedTrainLoop):
 class IterBasedTrainLoop(_Resumable, mmengine.runner.IterBasedTrainLoop):
     """Trains for `max_iters`; the arguments are those of mmengine's loop of this name.
 
-    To hooks the whole training is one epoch. A sampler that ends starts again with a new order.
+    An epoch is one pass through the data, for hooks as for `epoch` and `max_epochs`; mmengine's
+    whole training is one. A sampler that ends starts again with a new order.
     """
 
     def __init__(
@@ -111,22 +114,49 @@ class IterBasedTrainLoop(_Resumable, mmengine.runner.IterBasedTrainLoop):
     ) -> None:
         super().__init__(runner, dataloader, max_iters, val_begin, val_interval, dynamic_intervals)
         del self.dataloader_iterator  # mmengine's begins at the first batch, whatever is done
+        self._per_epoch = iterations_per_epoch(self.dataloader)
+        self._max_epochs = math.ceil(self._max_iters / self._per_epoch)  # the last may be a part
+
+    def resume(self, position: Mapping[str, int]) -> None:
+        """Continues after the same number of iterations, whatever a pass through the data was."""
+        super().resume(position)
+        if self._iter != self._epoch * self._per_epoch + self.done_in_epoch or (
+            self.done_in_epoch > self._per_epoch
+        ):
+            self._epoch, self.done_in_epoch = divmod(self._iter, self._per_epoch)
 
     def run(self) -> nn.Module:
         """Trains, and validates every `val_interval` iterations."""
         self.runner.call_hook('before_train')
-        self.runner.call_hook('before_train_epoch')
-        self.runner.restore_random_state()
-        if self._iter > 0:  # the run that is resumed may have ended before this
-            self._validate_if_due(self._iter, self._max_iters)
+        if self.done_in_epoch == 0 or not self._goes_on():
+            self.runner.restore_random_state()
+            if self._iter > 0:  # the run that is resumed may have ended before this
+                self._validate_if_due(self._iter, self._max_iters)
         batches = endless_batches(self.dataloader, self._iter)
-        while self._iter < self._max_iters and not self.stop_training:
-            self.runner.model.train()
-            self._train_on(next(batches), self._iter)
-            self._validate_if_due(self._iter, self._max_iters)
-        self.runner.call_hook('after_train_epoch')
+        while self._goes_on():
+            self.run_epoch(batches)
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def run_epoch(self, batches: Iterator[Mapping[str, Any]]) -> None:
+        """Trains on what is left of a pass through the data, or of `max_iters`."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.restore_random_state()
+        if 0 < self.done_in_epoch < self._per_epoch:
+            self._validate_if_due(self._iter, self._max_iters)
+        while self.done_in_epoch < self._per_epoch and self._goes_on():
+            self.runner.model.train()
+            self._train_on(next(batches), self._iter)
+            if self.done_in_epoch < self._per_epoch:
+                self._validate_if_due(self._iter, self._max_iters)
+        self.runner.call_hook('after_train_epoch')
+        if self.done_in_epoch == self._per_epoch:
+            self._epoch += 1
+            self.done_in_epoch = 0
+            self._validate_if_due(self._iter, self._max_iters)
+
+    def _goes_on(self) -> bool:
+        return self._iter < self._max_iters and not self.stop_training
 
 
 def endless_batches(dataloader: DataLoader, done: int) -> Iterator[Mapping[str, Any]]:
@@ -135,7 +165,7 @@ def endless_batches(dataloader: DataLoader, done: int) -> Iterator[Mapping[str, 
     if isinstance(batch_sampler.sampler, InfiniteSampler):
         epoch, in_epoch = 0, done
     else:
-        epoch, in_epoch = divmod(done, len(dataloader))
+        epoch, in_epoch = divmod(done, iterations_per_epoch(dataloader))
     while True:
         if hasattr(batch_sampler.sampler, 'set_epoch'):
             batch_sampler.sampler.set_epoch(epoch)

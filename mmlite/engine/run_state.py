@@ -12,7 +12,6 @@ from torch import nn
 
 from mmlite.engine.checkpoint_file import plain
 from mmlite.engine.random_state import random_state
-from mmlite.errors import DataError
 
 
 def process_state(detector: nn.Module, optim_wrapper: OptimWrapper) -> dict[str, Any]:
@@ -33,30 +32,6 @@ def put_gradients_back(detector: nn.Module, gradients: Mapping[str, torch.Tensor
     parameters = dict(detector.named_parameters())
     for name, gradient in gradients.items():
         parameters[name].grad = gradient.to(parameters[name])
-
-
-def put_optimisation_back(
-    optim_wrapper: OptimWrapper, schedulers: list, checkpoint: Mapping, path: str
-) -> None:
-    """Loads the optimiser's and the schedulers' state.
-
-    Raises:
-        DataError: they are of another config.
-    """
-    try:
-        optim_wrapper.load_state_dict(checkpoint['optimizer'])
-    except (ValueError, KeyError) as error:
-        raise DataError(
-            f'{path} cannot be resumed: the config has another optimiser ({error})'
-        ) from error
-    states = checkpoint.get('param_schedulers', [])
-    if len(states) != len(schedulers):
-        raise DataError(
-            f'{path} cannot be resumed: it has {len(states)} parameter schedulers, the config '
-            f'{len(schedulers)}'
-        )
-    for scheduler, state in zip(schedulers, states, strict=True):
-        scheduler.load_state_dict(state)
 
 
 def plain_message_hub(state: Mapping) -> dict[str, Any]:

@@ -22,10 +22,11 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.dist import all_gather_object, broadcast, is_main_process
 from mmengine.evaluator import BaseMetric, Evaluator
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.runner import LogProcessor
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -39,12 +40,14 @@ from mmlite.datasets.workers import WorkerError
 from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checkpoint import (
     FINE_TUNING_SHARE,
-    load_weights,
+    in_own_layout,
+    load_own_weights,
     read_checkpoint,
     write_checkpoint,
 )
 from mmlite.engine.checks import check_checkpoint_classes, typed_loop
 from mmlite.engine.hooks.checkpoint import CheckpointHook
+from mmlite.engine.hooks.ema import put_training_weights_back
 from mmlite.engine.learning_rate import fit_to_batch
 from mmlite.engine.prepare_model import (
     compile_parts,
@@ -53,17 +56,15 @@ from mmlite.engine.prepare_model import (
     prepared_optim_wrapper,
 )
 from mmlite.engine.random_state import seed_generators, set_random_state
-from mmlite.engine.resume import check_can_be_resumed, resumed_position
-from mmlite.engine.run_state import (
-    message_hub_state,
-    plain_message_hub,
-    process_state,
-    put_gradients_back,
-    put_optimisation_back,
-)
+from mmlite.engine.resume import check_can_be_resumed, resume_training
+from mmlite.engine.resumed_config import changes_since, concern
+from mmlite.engine.resumed_optimiser import parameter_names
+from mmlite.engine.run_state import message_hub_state, plain_message_hub, process_state
+from mmlite.engine.schedules import build_scheduler, schedule_state
+from mmlite.engine.units import counts_epochs
 from mmlite.evaluation import build_metrics
 from mmlite.models.layers import prepare_for_inference
-from mmlite.registry import HOOKS, LOOPS, VISUALIZERS
+from mmlite.registry import HOOKS, LOG_PROCESSORS, LOOPS, VISUALIZERS
 from mmlite.version import __version__
 
 STAGES = ('train', 'val', 'test')
@@ -250,6 +251,32 @@ class Runner(mmengine.runner.Runner):
             optim_wrapper = prepared_optim_wrapper(optim_wrapper)
         return super().build_optim_wrapper(optim_wrapper)
 
+    def _build_param_scheduler(
+        self, scheduler: _ParamScheduler | dict | list, optim_wrapper: OptimWrapper
+    ) -> list[_ParamScheduler]:
+        """Builds the schedules of a config, which count as the training does."""
+        listed = isinstance(scheduler, (list, tuple))
+        return [
+            part
+            if isinstance(part, _ParamScheduler)
+            else build_scheduler(
+                part,
+                optim_wrapper,
+                self.train_loop,
+                not counts_epochs(self),
+                f'param_scheduler[{i}]' if listed else 'param_scheduler',
+                self.logger,
+            )
+            for i, part in enumerate(scheduler if listed else [scheduler])
+        ]
+
+    def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
+        """Builds mmlite's log processor, which counts as the training does."""
+        if not isinstance(log_processor, dict):
+            return log_processor
+        part = {'type': 'LogProcessor', **log_processor}
+        return LOG_PROCESSORS.build(part, at='log_processor')
+
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
         """Compares the batch with the one that the learning rate is meant for."""
         batch_size = self.train_dataloader.batch_sampler.batch_size
@@ -328,7 +355,8 @@ class Runner(mmengine.runner.Runner):
 
         The keys are mmengine's: meta, state_dict, message_hub, optimizer, param_schedulers. One
         that can be resumed also has `process_states`: of each process the random state, and the
-        gradients that the optimiser has not used yet. The arguments are mmengine's.
+        gradients that the optimiser has not used yet; its `meta` has `optimizer_params`, the names
+        of the optimiser's parameters. The arguments are mmengine's.
 
         Args:
             meta: where the run stands, from `position` of the training loop. Left out, the epoch
@@ -360,8 +388,10 @@ class Runner(mmengine.runner.Runner):
         if states is not None:
             checkpoint['process_states'] = states
             checkpoint['optimizer'] = self.optim_wrapper.state_dict()
+            names = parameter_names(_unwrapped(self.model), self.optim_wrapper.optimizer)
+            checkpoint['meta']['optimizer_params'] = names
         if save_param_scheduler and self.param_schedulers is not None:
-            checkpoint['param_schedulers'] = [s.state_dict() for s in self.param_schedulers]
+            checkpoint['param_schedulers'] = [schedule_state(s) for s in self.param_schedulers]
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         write_checkpoint(checkpoint, Path(out_dir) / filename)
 
@@ -371,18 +401,16 @@ class Runner(mmengine.runner.Runner):
         return self.world_size * self.train_dataloader.batch_sampler.batch_size
 
     def resume(self, filename: str) -> None:
-        """Puts everything into the state that a checkpoint holds; `train` calls this."""
+        """Puts everything into the state that a checkpoint holds; `train` calls this.
+
+        What the config says otherwise than that of the checkpoint is said, and counts.
+        """
         checkpoint = self.load_checkpoint(filename)
-        by_epoch = isinstance(self.train_loop, mmengine.runner.EpochBasedTrainLoop)
-        per_epoch = len(self.train_dataloader) if by_epoch else None
-        position = resumed_position(checkpoint['meta'], self.total_batch_size, per_epoch)
-        self.train_loop.resume(position)
-        self.message_hub.load_state_dict(checkpoint['message_hub'])
-        put_optimisation_back(self.optim_wrapper, self.param_schedulers or [], checkpoint, filename)
+        changes = changes_since(checkpoint['meta'], self.cfg, filename)
+        resume_training(self, checkpoint, filename, changes)
         states = checkpoint.get('process_states', [])
-        if self.rank < len(states):
+        if self.rank < len(states) and not concern(changes or [], 'randomness.seed'):
             self._own_state = states[self.rank]
-            put_gradients_back(_unwrapped(self.model), self._own_state['gradients'])
         self.resumed_from = Path(filename)
         self.logger.info(
             f'resumed epoch: {self.epoch}, iter: {self.iter}, '
@@ -402,23 +430,30 @@ class Runner(mmengine.runner.Runner):
         strict: bool = False,
         revise_keys: list | None = None,
     ) -> dict:
-        """Loads the weights and returns the checkpoint; `resume` calls this too."""
+        """Loads the weights and returns the checkpoint; `resume` calls this too.
+
+        Hooks see it before, with weights of the names and channels that the model has.
+        """
         checkpoint, self._resumed = self._resumed, None  # its memory is needed only once
         if checkpoint is None:
             checkpoint = read_checkpoint(filename, self._trust_checkpoint)
         if self._resume:
             check_can_be_resumed(checkpoint, filename)
+        model = _unwrapped(self.model)
+        own, layout = in_own_layout(model, checkpoint, filename, self._checkpoint_layout)
+        is_known = bool(own['state_dict'].keys() & model.state_dict().keys())
+        if is_known:
+            checkpoint = own
+        if self._resume and not any(isinstance(hook, EMAHook) for hook in self.hooks):
+            put_training_weights_back(checkpoint, self.logger)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        if not is_known:  # a hook may have given the weights the model's names
+            checkpoint, layout = in_own_layout(model, checkpoint, filename, self._checkpoint_layout)
         testing = isinstance(self._test_loop, mmengine.runner.BaseLoop)
         min_share = 1.0 if testing or self._resume else FINE_TUNING_SHARE
-        report = load_weights(
-            _unwrapped(self.model),
-            checkpoint,
-            filename,
-            strict,
-            self._checkpoint_layout,
-            0 if self._allow_partial else min_share,
-        )
+        if self._allow_partial:
+            min_share = 0
+        report = load_own_weights(model, checkpoint, filename, layout, strict, min_share)
         self.logger.info(str(report))
         if testing:
             check_checkpoint_classes(

@@ -175,6 +175,45 @@ def endless_warm_up(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.param_scheduler[0].end = 500
 
 
+def by_iteration(cfg: Config) -> None:
+    """400 iterations; three are a pass through the data."""
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=400, val_interval=100)
+
+
+def milestones_in_iterations(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[300, 350])]
+
+
+def schedule_without_unit(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[80, 90])]
+
+
+def milestones_after_the_end(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[8, 11])]
+
+
+def checkpoints_in_iterations(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=200)
+
+
+def metrics_by_epoch(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.default_hooks.logger = dict(type='LoggerHook', log_metric_by_epoch=True)
+
+
+def average_after_the_end(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.custom_hooks = [dict(type='EMAHook', begin_epoch=3)]
+
+
+def validation_all_the_time(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.train_dataloader.dataset.num_train = 120  # 30 iterations
+    cfg.train_cfg.val_interval = 1
+
+
 def no_shuffling(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.train_dataloader.sampler.shuffle = False
 
@@ -247,6 +286,13 @@ MISTAKES = (
     Mistake('learning rate x 10', 'learning_rate', rate_ten_times_too_high),
     Mistake('learning rate of another batch', 'learning_rate', rate_for_another_batch, 'warning'),
     Mistake('warm-up without end', 'schedule', endless_warm_up),
+    Mistake('milestones in iterations', 'units', milestones_in_iterations),
+    Mistake('schedule without unit', 'units', schedule_without_unit, 'warning'),
+    Mistake('milestones after the end', 'units', milestones_after_the_end, 'warning'),
+    Mistake('checkpoints in iterations', 'units', checkpoints_in_iterations),
+    Mistake('metrics by epoch', 'units', metrics_by_epoch),
+    Mistake('average after the end', 'units', average_after_the_end),
+    Mistake('validation all the time', 'units', validation_all_the_time, 'warning'),
     Mistake('no shuffling', 'sampling', no_shuffling, 'warning'),
     Mistake('last batch not tested', 'sampling', last_batch_not_tested),
     Mistake('anchors far too large', 'priors', anchors_too_large),

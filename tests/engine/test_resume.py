@@ -17,7 +17,6 @@ from mmlite.engine.loops import endless_batches
 from mmlite.engine.resume import find_resumable, resumed_position
 from mmlite.engine.runner import Runner
 from mmlite.engine.stop_signals import StoppedBySignal
-from mmlite.errors import DataError
 from mmlite.registry import HEADS
 from tests.runs import equal, log, scalars, tiny, weights
 
@@ -272,23 +271,18 @@ def test_a_file_of_mmengines_says_less() -> None:
     assert resumed_position(dict(epoch=1, iter=3), 4, 3) == dict(epoch=1, iter=3)
 
 
-# ---- another config -----------------------------------------------------------------------------
+def test_a_file_of_mmengines_in_the_middle_of_an_epoch_goes_on_there() -> None:
+    position = resumed_position(dict(epoch=1, iter=5), batch_size=4, batches_per_epoch=3)
+    assert position == dict(epoch=1, iter=5, done_in_epoch=2, last_val_iter=5)
 
 
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        (dict(param_scheduler=None), 'it has 2 parameter schedulers, the config 0'),
-        (
-            dict(optim_wrapper__paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))),
-            'the config has another optimiser',
-        ),
-    ],
-)
-def test_what_was_saved_must_fit_the_config(
-    work_dir: Path, tmp_path: Path, change: dict, message: str
-) -> None:
-    path = str(work_dir / 'epoch_1.pth')
-    runner = build_runner(tiny(tmp_path / 'w', **{**HARD, **change}, resume=True, load_from=path))
-    with pytest.raises(DataError, match=message):
-        runner.train()
+def test_who_counted_iterations_goes_on_by_epochs() -> None:
+    meta = dict(epoch=0, iter=25, done_in_epoch=25, last_val_iter=20, total_batch_size=4)
+    expected = dict(epoch=2, iter=25, done_in_epoch=5, last_val_iter=-1)
+    assert resumed_position(meta, batch_size=4, batches_per_epoch=10) == expected
+
+
+def test_more_images_leave_the_epochs_done() -> None:
+    """The epoch has 12 batches now, and had 10."""
+    expected = dict(epoch=2, iter=29, done_in_epoch=5, last_val_iter=-1)
+    assert resumed_position(META, batch_size=8, batches_per_epoch=12) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from mmengine.runner import Runner
 
 from mmlite.engine.metric_names import check_metric_name
 from mmlite.engine.stop_signals import StoppedBySignal, StopSignals
+from mmlite.engine.units import counts_epochs, iterations_per_epoch
 from mmlite.errors import ConfigError, RunError, did_you_mean
 from mmlite.files import remove_unfinished, write_text
 from mmlite.registry import HOOKS
@@ -31,7 +33,8 @@ class CheckpointHook(Hook):
 
     Args:
         interval: epochs (or iterations) between two checkpoints; -1 for none but the last.
-        by_epoch: count epochs: `epoch_N.pth`; else iterations: `iter_N.pth`.
+        by_epoch: whether `interval` and `save_begin` count epochs; left out, they do. In a training
+            by iterations an epoch is one pass through the data.
         save_optimizer, save_param_scheduler: without them a run cannot be resumed.
         out_dir: a folder beside the work dir, in which a folder of the work dir's name is made.
         max_keep_ckpts: older checkpoints than the last so many are removed; -1 keeps all.
@@ -41,14 +44,16 @@ class CheckpointHook(Hook):
         rule: 'greater' or 'less' is better, for all metrics or for each; None goes by the name.
         greater_keys, less_keys: parts of names of which more or less is better; None for those of
             mmengine. A whole name counts before a part of one.
-        filename_tmpl: in place of `epoch_{}.pth` or `iter_{}.pth`, with one {} in it.
+        filename_tmpl: in place of `epoch_{}.pth`, or of `iter_{}.pth` where the training or
+            `by_epoch` counts iterations; with one {} in it.
         save_begin: no checkpoint before so many epochs or iterations; intervals count from there.
         snapshot_interval: iterations between two snapshots `iter_N.pth` for a run that may be
             killed; the last two are kept, until the training has come to its end. None for none.
 
     Raises:
         ConfigError: a rule is unknown, or there are not as many as metrics; a metric is named
-            twice; before the training: no metric of the config has that name.
+            twice; before the training: no metric of the config has that name; it counts
+            iterations, and an interval that does not say what it counts would come after the end.
     """
 
     priority = 'VERY_LOW'
@@ -56,7 +61,7 @@ class CheckpointHook(Hook):
     def __init__(
         self,
         interval: int = -1,
-        by_epoch: bool = True,
+        by_epoch: bool | None = None,
         save_optimizer: bool = True,
         save_param_scheduler: bool = True,
         out_dir: str | None = None,
@@ -71,7 +76,8 @@ class CheckpointHook(Hook):
         snapshot_interval: int | None = None,
     ) -> None:
         self.interval = interval
-        self.by_epoch = by_epoch
+        self.by_epoch = by_epoch in (None, True)
+        self.says_unit = by_epoch is not None
         self.parts = dict(save_optimizer=save_optimizer, save_param_scheduler=save_param_scheduler)
         self.out_dir = out_dir
         self.max_keep_ckpts = max_keep_ckpts
@@ -79,8 +85,8 @@ class CheckpointHook(Hook):
         self.save_best = _distinct(_as_list(save_best))
         self.keys = _as_list(greater_keys) or list(_GREATER), _as_list(less_keys) or list(_LESS)
         self.rules = _rules(self.save_best, rule, *self.keys)
-        self.filename_tmpl = filename_tmpl or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
-        if self.filename_tmpl.count('{}') != 1:
+        self.filename_tmpl = filename_tmpl
+        if filename_tmpl is not None and filename_tmpl.count('{}') != 1:
             raise ConfigError(
                 'CheckpointHook.filename_tmpl: a name with one {} for the number is expected, as '
                 f"'epoch_{{}}.pth'; found {filename_tmpl!r}"
@@ -99,6 +105,7 @@ class CheckpointHook(Hook):
                 check_metric_name(runner, metric, 'CheckpointHook.save_best')
 
     def before_train(self, runner: Runner) -> None:
+        self._count_as(runner)
         folder = Path(runner.work_dir)
         if self.out_dir is not None:
             folder = Path(self.out_dir) / folder.resolve().name
@@ -194,6 +201,29 @@ class CheckpointHook(Hook):
         since = done - self.save_begin
         return self.interval > 0 and since >= 0 and since % self.interval == 0
 
+    def _count_as(self, runner: Runner) -> None:
+        """Turns epochs into iterations where those are what the training counts."""
+        if self.by_epoch and not counts_epochs(runner):
+            if self.interval > runner.max_epochs and not self.says_unit:
+                raise ConfigError(
+                    f'CheckpointHook.interval: {self.interval} counts epochs where by_epoch is not '
+                    f'set, and the training has {runner.max_epochs}. It counts iterations: '
+                    'set by_epoch=False, or by_epoch=True to keep epochs'
+                )
+            per_epoch = iterations_per_epoch(runner.train_dataloader)
+            self.by_epoch = False
+            if self.interval > 0:
+                self.interval *= per_epoch
+                runner.logger.log(
+                    logging.INFO if self.says_unit else logging.WARNING,
+                    'CheckpointHook.interval counts epochs'
+                    f'{"" if self.says_unit else ", as by_epoch is not set"}; the training counts '
+                    f'iterations: an epoch is one pass through the data, {per_epoch} iterations',
+                )
+            self.save_begin *= per_epoch
+        if self.filename_tmpl is None:
+            self.filename_tmpl = 'epoch_{}.pth' if self.by_epoch else 'iter_{}.pth'
+
     # ---- how ------------------------------------------------------------------------------
 
     def _save(self, runner: Runner, name: str, position: dict[str, int]) -> None:
@@ -240,11 +270,14 @@ class CheckpointHook(Hook):
         for metric, rule in zip(self.save_best, self.rules, strict=True):
             score = _score(metrics, metric)
             suffix = f'_{metric}' if len(self.save_best) > 1 else ''
-            best = self._info(runner, f'best_score{suffix}', None)
+            start = f'best_{metric}_'.replace('/', '_')
+            old = self._info(runner, f'best_ckpt{suffix}', None)
+            if old is not None and not Path(old).name.startswith(start):
+                old = None  # of another metric, before the config has changed
+            best = None if old is None else self._info(runner, f'best_score{suffix}', None)
             if score is None or not _is_better(score, best, rule):
                 continue
-            name = f'best_{metric}_{self.filename_tmpl.format(step)}'.replace('/', '_')
-            old = self._info(runner, f'best_ckpt{suffix}', None)
+            name = start + self.filename_tmpl.format(step).replace('/', '_')
             if old is not None and Path(old).name != name:
                 surpassed.append(Path(old).name)
             runner.message_hub.update_info(f'best_score{suffix}', score)

@@ -79,11 +79,22 @@ class EarlyStoppingHook(hooks.EarlyStoppingHook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['early_stopping'] = dict(best_score=self.best_score, wait_count=self.wait_count)
+        checkpoint.get('meta', {})['monitored'] = [self.monitor, self.rule]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if runner._resume and 'early_stopping' in checkpoint:  # not where another run begins
-            self.best_score = checkpoint['early_stopping']['best_score']
-            self.wait_count = checkpoint['early_stopping']['wait_count']
+        state = checkpoint.get('early_stopping')
+        if not runner._resume or state is None:  # another run begins
+            return
+        own = [self.monitor, self.rule]
+        before = checkpoint.get('meta', {}).get('monitored', own)
+        if before != own:
+            runner.logger.warning(
+                f'EarlyStoppingHook counts from 0: it monitors {self.monitor} ({self.rule}), and '
+                f'monitored {before[0]} ({before[1]}) in the run that is resumed'
+            )
+            return
+        self.best_score = state['best_score']
+        self.wait_count = state['wait_count']
 
     def _stop(self, runner: Runner, reason: str) -> None:
         runner.train_loop.stop_training = True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mmengine import hooks
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch import Tensor
 
-from mmlite.errors import ConfigError
+from mmlite.errors import ConfigError, DataError
 from mmlite.registry import HOOKS
 
 
@@ -25,7 +27,8 @@ class EMAHook(hooks.EMAHook):
         strict_load: a checkpoint must hold every averaged tensor.
 
     Raises:
-        ConfigError: both begin_iter and begin_epoch are set.
+        ConfigError: both begin_iter and begin_epoch are set; when the training begins: it ends
+            before.
     """
 
     def __init__(
@@ -52,6 +55,29 @@ class EMAHook(hooks.EMAHook):
             **own,
         )
         self._in_model = False  # whether the model holds the average just now
+        self._saved: dict[str, Tensor] = {}  # the average in the file that is resumed
+        self._begun = False
+
+    def before_train(self, runner: Runner) -> None:
+        begin, length = (
+            (self.begin_epoch, runner.max_epochs)
+            if self.enabled_by_epoch
+            else (self.begin_iter, runner.max_iters)
+        )
+        if begin > length:
+            unit = 'epoch' if self.enabled_by_epoch else 'iter'
+            raise ConfigError(
+                f'EMAHook.begin_{unit}: {begin} comes after the end of the training, {length}'
+            )
+        self._begin()
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self._begin()
+        super().before_val_epoch(runner)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        self._begin()
+        super().before_test_epoch(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Puts the average into `state_dict`, and the weights in training beside it.
@@ -62,6 +88,73 @@ class EMAHook(hooks.EMAHook):
         if not self._in_model:
             self._swap_ema_state_dict(checkpoint)
 
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Takes the average of a run that is resumed; without one it begins at the weights.
+
+        The model does not have its weights yet: `_begin` does the rest.
+
+        Raises:
+            DataError: with `strict_load`, a tensor is missing.
+        """
+        if not runner._resume:
+            pass
+        elif 'ema_state_dict' in checkpoint:
+            average = training_weights_back(checkpoint)
+            own = self.ema_model.state_dict()
+            self._saved = {
+                key: value
+                for key, value in average.items()
+                if key in own and own[key].shape == value.shape
+            }
+        else:
+            runner.logger.warning(
+                'The checkpoint has no ema_state_dict: the average begins at its weights'
+            )
+        missing = self.ema_model.module.state_dict().keys() - checkpoint['state_dict'].keys()
+        if self.strict_load and missing:
+            raise DataError(
+                f'EMAHook.strict_load: the checkpoint has no {", ".join(sorted(missing)[:3])}'
+            )
+
+    def _begin(self) -> None:
+        """Makes the average that of the file, and the model's own weights where it has none."""
+        if self._begun:
+            return
+        self._begun = True
+        self.ema_model.module.load_state_dict(self.src_model.state_dict())
+        self.ema_model.load_state_dict(self._saved, strict=False)
+        self._saved = {}
+
     def _swap_ema_parameters(self) -> None:
         super()._swap_ema_parameters()
         self._in_model = not self._in_model
+
+
+def training_weights_back(checkpoint: dict) -> dict[str, Tensor]:
+    """Exchanges average and weights in training, as they are in the run; returns the average.
+
+    In a file `state_dict` is the average, and `ema_state_dict` the weights in training.
+
+    Args:
+        checkpoint: its `state_dict` changes.
+
+    Returns:
+        the state of an averaged model: its count `steps`, and `module.NAME` for each weight.
+    """
+    saved, weights = checkpoint['ema_state_dict'], checkpoint['state_dict']
+    average = dict(saved)
+    for key, value in saved.items():
+        name = key.removeprefix('module.')
+        if name != key and name in weights:
+            average[key], weights[name] = weights[name], value
+    return average
+
+
+def put_training_weights_back(checkpoint: dict, logger: MMLogger) -> None:
+    """Has a run without an EMAHook go on from the weights in training of one that had it."""
+    if 'ema_state_dict' in checkpoint:
+        training_weights_back(checkpoint)
+        logger.warning(
+            'The checkpoint has averaged weights, and the config no EMAHook: the training goes on '
+            'from the weights beside them, and the average is lost'
+        )

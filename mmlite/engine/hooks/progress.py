@@ -9,15 +9,19 @@ import sys
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mmlite.engine.units import counts_epochs
 from mmlite.registry import HOOKS
 
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Shows one bar for the epoch, the validation or the test that is running."""
+    """Shows one bar for the epoch, the validation or the test that is running.
+
+    A training by iterations has one for all of them.
+    """
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty() and is_main_process()
@@ -26,12 +30,12 @@ class ProgressHook(Hook):
         atexit.register(self._stop)  # a run that fails would leave the cursor hidden
 
     def before_train_epoch(self, runner: Runner) -> None:
-        if isinstance(runner.train_loop, IterBasedTrainLoop):  # all its iterations are one epoch
-            self._start('training', runner.max_iters - runner.iter)
-        else:
+        if counts_epochs(runner):
             title = f'epoch {runner.epoch + 1}/{runner.max_epochs}'
             done = runner.train_loop.done_in_epoch  # by the run that is resumed
             self._start(title, len(runner.train_dataloader) - done)
+        else:
+            self._start_iterations(runner)
 
     def before_val_epoch(self, runner: Runner) -> None:
         self._start('validation', len(runner.val_dataloader))
@@ -39,7 +43,7 @@ class ProgressHook(Hook):
     def before_test_epoch(self, runner: Runner) -> None:
         self._start('test', len(runner.test_dataloader))
 
-    def after_iter(
+    def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
@@ -50,13 +54,18 @@ class ProgressHook(Hook):
         if self._progress is not None:
             self._progress.advance(self._task)
 
-    def after_epoch(self, runner: Runner, mode: str = 'train') -> None:
+    def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
         self._stop()
+        if mode == 'val' and not counts_epochs(runner):  # it came in the middle of the training
+            self._start_iterations(runner)
 
     def after_run(self, runner: Runner) -> None:
         self._stop()
 
-    def _start(self, title: str, total: int) -> None:
+    def _start_iterations(self, runner: Runner) -> None:
+        self._start('training', runner.max_iters, runner.iter)
+
+    def _start(self, title: str, total: int, done: int = 0) -> None:
         if not self._shown:
             return
         self._stop()
@@ -67,7 +76,7 @@ class ProgressHook(Hook):
             TimeRemainingColumn(),
             transient=True,
         )
-        self._task = self._progress.add_task(title, total=total)
+        self._task = self._progress.add_task(title, total=total, completed=done)
         self._progress.start()
         self._lead_log_past_the_bar()
 

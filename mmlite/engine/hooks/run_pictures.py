@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
+from mmlite.engine.units import counts_epochs
 from mmlite.evaluation import KeptResults, ResultsMetric, save_results
 from mmlite.evaluation.detections import Detections
 from mmlite.registry import HOOKS
@@ -61,8 +62,7 @@ class RunPicturesHook(Hook):
         if found is None:
             return
         self._kept.kept = None  # until the next one nobody needs it
-        by_epoch = hasattr(runner.train_loop, 'run_epoch')
-        step = f'epoch_{runner.epoch}' if by_epoch else f'iter_{runner.iter}'
+        step = f'epoch_{runner.epoch}' if counts_epochs(runner) else f'iter_{runner.iter}'
         _write_predictions(runner, f'predictions_{step}.jpg', found, self._kept.dataset)
         score = _score(metrics or {})
         if score >= self._best_score:

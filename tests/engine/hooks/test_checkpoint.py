@@ -228,3 +228,12 @@ def test_a_checkpoint_holds_the_validation_that_followed_it(tmp_path: Path) -> N
     assert info['best_ckpt'] == 'best_pascal_voc_mAP_epoch_1.pth'  # relative: the folder may move
     moved = shutil.move(tmp_path, tmp_path.with_name('moved'))
     assert last_checkpoint(moved) == f'{moved}/epoch_1.pth'
+
+
+def test_the_best_of_another_metric_is_no_measure(trained: Runner) -> None:
+    """A run that is resumed with another `save_best` has the score of the one before."""
+    first = best_of(trained, hook_with(trained, save_best='a/mAP'), 0.9)
+    assert first == ['best_a_mAP_epoch_1.pth']
+    found = best_of(trained, hook_with(trained, save_best='b/mAP'), 0.2, key='b/mAP')
+    assert found == ['best_a_mAP_epoch_1.pth', 'best_b_mAP_epoch_1.pth']
+    assert trained.message_hub.get_info('best_score') == 0.2

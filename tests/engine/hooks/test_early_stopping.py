@@ -99,6 +99,18 @@ def test_the_state_is_plain_data_and_goes_on_in_a_resumed_run_only() -> None:
     stopping().after_load_checkpoint(SimpleNamespace(_resume=True), {})  # of a run without it
 
 
+def test_another_metric_begins_anew() -> None:
+    hook, checkpoint, said = stopping(patience=3), dict(meta={}), []
+    validated(hook, [0.5, 0.7, 0.6, 0.6])
+    hook.before_save_checkpoint(None, checkpoint)
+    assert checkpoint['meta'] == dict(monitored=[hook.monitor, hook.rule])
+    other = EarlyStoppingHook(monitor='val_loss', patience=3)
+    runner = SimpleNamespace(_resume=True, logger=SimpleNamespace(warning=said.append))
+    other.after_load_checkpoint(runner, checkpoint)
+    assert (other.wait_count, other.rule) == (0, 'less')
+    assert said[0].startswith('EarlyStoppingHook counts from 0: it monitors val_loss (less), and ')
+
+
 def run(work_dir: Path, **overrides: object) -> Runner:
     stopping = dict(type='EarlyStoppingHook', monitor='score', rule='greater', patience=2)
     hooks = [dict(type='SaysScores'), stopping]

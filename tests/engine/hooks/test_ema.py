@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from torch import nn
 
 from mmlite.config import load_config
+from mmlite.engine.build import build_runner
+from mmlite.engine.checkpoint_file import read_checkpoint
 from mmlite.engine.hooks import EMAHook
-from mmlite.errors import ConfigError
+from mmlite.engine.layouts import from_own
+from mmlite.engine.runner import Runner
+from mmlite.errors import ConfigError, DataError
 from mmlite.models import build_detector
-from tests.runs import TINY
+from tests.runs import CHECKOUT, CLASSES, TINY, equal, tiny
 
 HEAD = 'bbox_head.cls_convs.0.0.weight'
 
@@ -71,3 +78,122 @@ def test_each_kind_gets_only_what_it_takes() -> None:
         hook = EMAHook(ema_type=kind, interval=2)
         hook.before_run(SimpleNamespace(model=model))
         assert type(hook.ema_model).__name__ == kind
+
+
+# ---- files ------------------------------------------------------------------------------------
+
+EMA = dict(custom_hooks=[dict(type='EMAHook', momentum=0.5)])
+
+
+class Tested(Hook):
+    """Keeps the weights that are tested, and what a user's hook sees of the file."""
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        self.seen = checkpoint['state_dict'].keys()
+
+    def before_test_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        self.weights = copy.deepcopy(runner.model.module.state_dict())
+        raise KeyboardInterrupt
+
+
+def start_of_test(
+    path: Path, work_dir: Path, hook: Hook | None = None, **overrides: object
+) -> Tested:
+    cfg = tiny(work_dir, **{**EMA, **overrides}, load_from=str(path))
+    partial = 'model__bbox_head__num_classes' in overrides
+    runner = build_runner(cfg, 'test', allow_partial=partial)
+    watch = Tested()
+    for one in (hook, watch):
+        if one is not None:
+            runner.register_hook(one, 'HIGHEST' if one is hook else 'VERY_LOW')
+    with pytest.raises(KeyboardInterrupt):
+        runner.test()
+    return watch
+
+
+@pytest.mark.parametrize('layout', ['mmdet-1.x', 'mmdet-3.x', 'module.'])
+def test_any_file_is_tested_as_without_the_hook(tmp_path: Path, layout: str) -> None:
+    """Hooks see the model's own names, and the average is what was loaded."""
+    model = detector()
+    weights = model.state_dict()
+    saved = dict(mmlite_version='0', mmdet_version='3.3.0')
+    if layout == 'mmdet-1.x':
+        saved = dict(mmdet_version='1.2.0')
+        weights = from_own(weights, layout, model)
+        assert not torch.equal(weights['bbox_head.cls_convs.0.weight'], model.state_dict()[HEAD])
+    if layout == 'module.':
+        weights = {f'module.{key}': value for key, value in weights.items()}
+    torch.save(dict(meta=saved, state_dict=weights), tmp_path / 'a.pth')
+    watch = start_of_test(tmp_path / 'a.pth', tmp_path / 'w')
+    assert watch.seen == model.state_dict().keys()
+    assert equal(watch.weights, model.state_dict())
+
+
+def test_torchvisions_file_is_tested_as_without_the_hook(tmp_path: Path) -> None:
+    cfg = load_config(CHECKOUT / 'configs/fcos/fcos_demo.py').model
+    model = build_detector(cfg)
+    torch.save(from_own(model.state_dict(), 'torchvision', model), tmp_path / 'a.pth')
+    watch = start_of_test(tmp_path / 'a.pth', tmp_path / 'w', model=cfg)
+    assert equal(watch.weights, model.state_dict())
+
+
+class Rename(Hook):
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        weights = checkpoint['state_dict']
+        checkpoint['state_dict'] = {k.removeprefix('net.'): v for k, v in weights.items()}
+
+
+def test_a_hook_may_still_give_weights_their_names(tmp_path: Path) -> None:
+    model = detector()
+    weights = {f'net.{key}': value for key, value in model.state_dict().items()}
+    torch.save(dict(meta=dict(mmdet_version='3.3.0'), state_dict=weights), tmp_path / 'a.pth')
+    watch = start_of_test(tmp_path / 'a.pth', tmp_path / 'w', Rename())
+    assert equal(watch.weights, model.state_dict())
+
+
+def test_a_missing_tensor_is_refused_where_it_is_asked_for(tmp_path: Path) -> None:
+    weights = detector().state_dict()
+    del weights[HEAD]
+    torch.save(dict(meta=dict(mmdet_version='3.3.0'), state_dict=weights), tmp_path / 'a.pth')
+    strict = [dict(type='EMAHook', strict_load=True)]
+    with pytest.raises(DataError, match=rf'^EMAHook.strict_load: the checkpoint has no {HEAD}'):
+        start_of_test(tmp_path / 'a.pth', tmp_path / 'w', custom_hooks=strict)
+
+
+@pytest.fixture(scope='module')
+def averaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work_dir = tmp_path_factory.mktemp('averaged')
+    build_runner(tiny(work_dir, **EMA, val_dataloader=None, train_cfg__max_epochs=1)).train()
+    return work_dir / 'epoch_1.pth'
+
+
+FEWER = dict(
+    model__bbox_head__num_classes=2,
+    train_dataloader__dataset__classes=CLASSES[:2],
+    val_dataloader=None,
+)
+
+
+@pytest.mark.parametrize('resume', [False, True])
+def test_a_head_of_other_classes_is_averaged_from_its_own_weights(
+    averaged: Path, tmp_path: Path, resume: bool
+) -> None:
+    given = dict(load_from=str(averaged), resume=resume)
+    cfg = tiny(tmp_path, **EMA, **FEWER, **given, train_cfg__max_epochs=2)
+    runner = build_runner(cfg, allow_partial=True)
+    watch = AtStart()
+    runner.register_hook(watch, 'VERY_LOW')
+    runner.train()
+    saved = read_checkpoint(averaged)
+    assert equal({HEAD: watch.average[HEAD]}, {HEAD: watch.model[HEAD]})
+    name = 'backbone.conv1.weight'
+    assert torch.equal(watch.average[name], saved['state_dict'][name])
+    part = saved['ema_state_dict'] if resume else saved['state_dict']
+    assert torch.equal(watch.model[name], part[f'module.{name}' if resume else name])
+
+
+class AtStart(Hook):
+    def before_train(self, runner: Runner) -> None:
+        (ema,) = (hook for hook in runner.hooks if isinstance(hook, EMAHook))
+        self.average = copy.deepcopy(ema.ema_model.module.state_dict())
+        self.model = copy.deepcopy(runner.model.module.state_dict())

@@ -41,3 +41,26 @@ def test_a_resumed_epoch_counts_what_is_left(monkeypatch: pytest.MonkeyPatch) ->
     runner = SimpleNamespace(train_loop=loop, epoch=1, max_epochs=3, train_dataloader=range(10))
     hook.before_train_epoch(runner)
     assert started == [('epoch 2/3', 6)]
+
+
+def test_the_bar_advances_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the names that mmengine calls, for each kind of iteration."""
+    hook, advanced = ProgressHook(), []
+    hook._progress = SimpleNamespace(advance=advanced.append, stop=lambda: None)
+    runner = SimpleNamespace(_train_loop=None)
+    hook.after_train_iter(runner, 0)
+    hook.after_val_iter(runner, 0)
+    assert len(advanced) == 2
+    hook.after_train_epoch(runner)
+    assert hook._progress is None
+
+
+def test_iterations_have_one_bar_that_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook, started = ProgressHook(), []
+    monkeypatch.setattr(hook, '_start', lambda *given: started.append(given))
+    loop = dict(by_epoch=False, max_iters=9)
+    runner = SimpleNamespace(_train_loop=loop, iter=4, max_iters=9, val_dataloader=range(2))
+    hook.before_train_epoch(runner)
+    hook.before_val_epoch(runner)
+    hook.after_val_epoch(runner)
+    assert started == [('training', 9, 4), ('validation', 2), ('training', 9, 4)]
