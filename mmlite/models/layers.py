@@ -70,6 +70,8 @@ class Conv2d(nn.Conv2d):
         is_onednn = x.device.type == 'cpu' and torch.backends.mkldnn.is_available()
         if not is_onednn or weight.dtype not in (torch.float32, torch.bfloat16):
             return weight
+        if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return weight  # a CPU without the instructions refuses the order
         where = (self.padding, self.stride, self.dilation, self.groups)
         # contiguous: what it takes from inductor, its only other caller
         return torch.ops.mkldnn._reorder_convolution_weight(weight.contiguous(), *where, x.shape)
