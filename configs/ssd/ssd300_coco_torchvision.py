@@ -23,6 +23,7 @@ model = dict(
             max_sizes=[45, 99, 153, 207, 261, 315],
             clip_sides=True,
         ),
+        bbox_coder=dict(bound_shrinking=False),
     ),
     test_cfg=dict(nms_pre=-1, max_per_class=400, score_thr=0.01, min_bbox_size=-1),
 )

@@ -10,10 +10,11 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
-from mmengine.model import convert_sync_batchnorm, revert_sync_batchnorm
+from mmengine.model import convert_sync_batchnorm
 from torch import nn
 
 from mmlite.errors import ConfigError
+from mmlite.models.norms import without_sync
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.parallel.distributed import average_in_rank_order
 from mmlite.registry import OPTIM_WRAPPERS, OPTIMIZERS, parameters_of
@@ -24,7 +25,7 @@ def for_one_process(model: nn.Module, gpu_ids: list[int] | None = None) -> MMDat
 
     SyncBN becomes BatchNorm, which runs on a CPU too: there is nobody to share statistics with.
     """
-    return MMDataParallel(revert_sync_batchnorm(model), device_ids=gpu_ids or [get_device()])
+    return MMDataParallel(without_sync(model), device_ids=gpu_ids or [get_device()])
 
 
 def for_several_processes(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.model import revert_sync_batchnorm
 from torch import Tensor, nn
 
 from mmlite.engine.black_box import CONFIG, STATE, numerics, versions
@@ -19,6 +18,7 @@ from mmlite.engine.layer_stats import LayerStats, LayerWatch
 from mmlite.engine.random_state import set_random_state
 from mmlite.engine.train_step import autocast
 from mmlite.errors import DataError, did_you_mean
+from mmlite.models.norms import without_sync
 from mmlite.parallel import DataContainer, MMDataParallel
 from mmlite.parallel.steps import parse_losses
 
@@ -75,7 +75,7 @@ def repeat(detector: nn.Module, state: State, device: str, restore: bool = True)
     Raises:
         DataError: the weights do not fit the detector.
     """
-    model = MMDataParallel(revert_sync_batchnorm(detector), device_ids=[device])
+    model = MMDataParallel(without_sync(detector), device_ids=[device])
     _load(model.module, state)
     where = model.devices[0]
     with _numerics(state['numerics']):

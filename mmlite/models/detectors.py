@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
+from mmlite.models.norms import make_norms_exact
 from mmlite.models.preprocessor import build_preprocessor
 from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS
 
@@ -45,6 +46,7 @@ class SingleStageDetector(BaseModule):
         self.bbox_head = HEADS.build(bbox_head, dict(train_cfg=train_cfg, test_cfg=test_cfg))
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.to(memory_format=self.memory_format)
+        make_norms_exact(self)  # a plugin's and torchvision's too
 
     def forward(
         self,

@@ -7,26 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.models.deform_conv import ModulatedDeformConv2d
-
-
-# both bases by name: mmengine's initialisers look for either among the direct ones
-class BatchNorm2d(nn.BatchNorm2d, nn.modules.batchnorm._BatchNorm):
-    """nn.BatchNorm2d that gets over a batch with one value in each channel.
-
-    1x1 maps of a lone image, such as the last of an epoch, have no statistics and make torch raise:
-    they are normalised by the running ones.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and x.numel() == x.shape[1] and self.running_mean is not None:
-            scale = (self.running_mean, self.running_var, self.weight, self.bias)
-            return F.batch_norm(x, *scale, training=False, eps=self.eps)
-        return super().forward(x)
+from mmlite.models.norms import BatchNorm2d, GroupNorm
 
 
 class Conv2d(nn.Conv2d):
@@ -85,6 +70,8 @@ class Conv2d(nn.Conv2d):
         is_onednn = x.device.type == 'cpu' and torch.backends.mkldnn.is_available()
         if not is_onednn or weight.dtype not in (torch.float32, torch.bfloat16):
             return weight
+        if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return weight  # a CPU without the instructions refuses the order
         where = (self.padding, self.stride, self.dilation, self.groups)
         # contiguous: what it takes from inductor, its only other caller
         return torch.ops.mkldnn._reorder_convolution_weight(weight.contiguous(), *where, x.shape)
@@ -151,7 +138,7 @@ def conv_norm(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
 _NORMS: dict[str, tuple[str, Callable]] = {
     'BN': ('bn', BatchNorm2d),
     'SyncBN': ('bn', nn.SyncBatchNorm),
-    'GN': ('gn', nn.GroupNorm),
+    'GN': ('gn', GroupNorm),
 }
 _CONVS = {'Conv2d': Conv2d, 'ConvWS': ConvWS2d}
 _ACTIVATIONS = {'ReLU': nn.ReLU, 'ReLU6': nn.ReLU6}

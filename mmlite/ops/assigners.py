@@ -198,8 +198,9 @@ class ATSSAssigner:
 
     Args:
         topk: candidates of a box in each level.
-        ignore_iof_thr: priors with a larger share inside an ignored box are ignored; a value of
-            zero or less switches this off.
+        ignore_iof_thr: priors with a larger share inside an ignored box are ignored, and are no
+            candidates unless a level has fewer than `topk` others, as in mmdet; a value of zero or
+            less switches this off.
     """
 
     def __init__(self, topk: int = 9, ignore_iof_thr: float = -1) -> None:
@@ -221,11 +222,13 @@ class ATSSAssigner:
         for start, bboxes in chunks(gt_bboxes, len(priors)):
             ious = box_iou(bboxes, priors)  # (g, R)
             centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
-            candidates = self._nearest(torch.cdist(centers, points), num_per_level)
+            # an ignored prior is a candidate only where its level has too few others
+            distances = torch.cdist(centers, points).masked_fill_(ignored, torch.inf)
+            candidates = self._nearest(distances, num_per_level)
             overlaps = ious.gather(1, candidates)
             threshold = overlaps.mean(dim=1) + overlaps.std(dim=1)
             nearest, _ = distances_to_sides(points, bboxes)
-            inside = (nearest.gather(1, candidates) > 0.01) & ~ignored[candidates]
+            inside = nearest.gather(1, candidates) > 0.01
             positive = inside & (overlaps >= threshold[:, None])
             wanted = torch.full_like(ious, -1).scatter_(1, candidates, overlaps.where(positive, -1))
             iou, gt = wanted.max(dim=0)

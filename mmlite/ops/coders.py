@@ -35,6 +35,8 @@ class DeltaXYWHBBoxCoder:
         target_means: m, four numbers.
         target_stds: s, four numbers.
         clip_border: clip decoded boxes to the image.
+        bound_shrinking: a side decodes to no less than 16/1000 of its prior's, as in mmdet; False
+            bounds its growth only, as torchvision does.
     """
 
     pixel = 0  # what a box of x1..x2 spans beyond x2 - x1: 1 in mmdet 1.x
@@ -44,10 +46,12 @@ class DeltaXYWHBBoxCoder:
         target_means: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
         target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
         clip_border: bool = True,
+        bound_shrinking: bool = True,
     ) -> None:
         self.means = tuple(map(float, target_means))
         self.stds = tuple(map(float, target_stds))
         self.clip_border = clip_border
+        self.least_log_ratio = -_MAX_LOG_RATIO if bound_shrinking else None
 
     def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
         """Returns deltas (n, 4) that take `priors` (n, 4) to `bboxes` (n, 4)."""
@@ -70,7 +74,7 @@ class DeltaXYWHBBoxCoder:
         deltas = deltas * on_device(self.stds, deltas) + on_device(self.means, deltas)
         prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
         centre = (priors[:, :2] + priors[:, 2:]) / 2 + prior_wh * deltas[:, :2]
-        half = prior_wh * deltas[:, 2:].clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp() / 2
+        half = prior_wh * deltas[:, 2:].clamp(self.least_log_ratio, _MAX_LOG_RATIO).exp() / 2
         bboxes = torch.cat([centre - half, centre + half], dim=1)
         if not (self.clip_border and max_shape):
             return bboxes

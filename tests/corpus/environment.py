@@ -201,6 +201,9 @@ def torchvision_by_number(folder: Path) -> None:
         'https://download.pytorch.org/whl/cu124'
     )
     assert "'torchvision==0.15.*'" in install_command('2.0.1')
+    assert "'torchvision==0.29.2'" in install_command('2.15.0')  # there is no 0.30
+    # nothing is counted on from the releases that are known
+    assert install_command('2.99.0') == 'pip install --upgrade torch torchvision'
 
 
 CHECKS: dict[str, tuple[str, Callable[[Path], None]]] = {

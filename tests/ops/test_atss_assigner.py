@@ -51,7 +51,9 @@ def test_ignored_regions_and_no_boxes():
     priors = bars((0, 10), (100, 110), (200, 210), (300, 310))
     assigner = ATSSAssigner(topk=4, ignore_iof_thr=0.5)
     assert assign(assigner, priors, bars(), bars((0, 8))) == [IGNORE] + [BACKGROUND] * 3
-    # nor does a box get an ignored prior
+    # a box gets an ignored prior only where its level has fewer than topk others, as in mmdet
+    assert assign(assigner, priors, bars((0, 10)), bars((0, 8)))[0] == 0
+    assigner = ATSSAssigner(topk=3, ignore_iof_thr=0.5)
     assert assign(assigner, priors, bars((0, 10)), bars((0, 8)))[0] == IGNORE
 
 
@@ -64,3 +66,13 @@ def test_many_boxes_in_chunks(monkeypatch):
     assert len(set(whole)) > 5
     monkeypatch.setattr(assigners, 'MATRIX_SIZE', 4 * len(priors))
     assert assign(ATSSAssigner(topk=5), priors, gts) == whole
+
+
+def test_candidates_are_the_nearest_of_the_priors_that_are_not_ignored():
+    # without 10..20, which is ignored, the nearest three are 9..19 (IoU 9/11), 4..14 and 16..26
+    # (4/16 both): mean 0.439, deviation 0.328, so 0.767 is asked for, and 9..19 has it; if 10..20
+    # (IoU 1) took a place among the three, 1.08 would be asked for
+    priors = bars((10, 20), (9, 19), (4, 14), (16, 26))
+    box = bars((10, 20))
+    found = ATSSAssigner(topk=3, ignore_iof_thr=0.95)(priors, [4], box, box)
+    assert found.tolist() == [IGNORE, 0, BACKGROUND, BACKGROUND]

@@ -9,12 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torchvision.models.detection._utils import BoxCoder
 
+from mmlite.config import load_config
+from mmlite.config.own_files import CONFIGS
 from mmlite.ops.coders import (
     DeltaXYWHBBoxCoder,
     DistancePointBBoxCoder,
     LegacyDeltaXYWHBBoxCoder,
 )
+from mmlite.registry import TASK_UTILS
 
 SSD = dict(target_means=(0.0, 0.0, 0.0, 0.0), target_stds=(0.1, 0.1, 0.2, 0.2))
 
@@ -119,3 +123,27 @@ def test_boxes_of_mmdet_1x():
     torch.testing.assert_close(
         encoded, torch.tensor([[3.5, 6.0, math.log(5), math.log(9)]]), atol=1e-5, rtol=0
     )
+
+
+def test_only_mmdet_bounds_how_far_a_side_shrinks():
+    # log(1/200) of a prior 100 wide: 100/200 = 0.5 px; mmdet stops at 100 * 16/1000 = 1.6 px
+    priors, deltas = Tensor([[0, 0, 100, 100]]), Tensor([[0, 0, -math.log(200), math.log(200)]])
+    widths = [
+        (box[2] - box[0], box[3] - box[1])
+        for bound in (True, False)
+        for box in DeltaXYWHBBoxCoder(bound_shrinking=bound).decode(priors, deltas).tolist()
+    ]
+    # growth is bounded by both, to 100 * 1000/16
+    assert widths == [pytest.approx((1.6, 6250), rel=1e-5), pytest.approx((0.5, 6250), rel=1e-5)]
+
+
+def test_torchvision_configs_decode_as_torchvision_does():
+    theirs = BoxCoder((10, 10, 5, 5))
+    priors, deltas = Tensor([[0, 0, 100, 100]]), Tensor([[1, -1, -40, 3]])
+    cfg = load_config(CONFIGS / 'ssd/ssd300_coco_torchvision.py').model.bbox_head.bbox_coder
+    ours = TASK_UTILS.build(cfg).decode(priors, deltas)
+    torch.testing.assert_close(ours, theirs.decode_single(deltas, priors), rtol=1e-5, atol=1e-4)
+    cfg = load_config(CONFIGS / 'retinanet/retinanet_r50_fpn_coco_torchvision.py').model
+    ours = TASK_UTILS.build(cfg.bbox_head.bbox_coder).decode(priors, deltas / 5)
+    theirs = BoxCoder((1, 1, 1, 1)).decode_single(deltas / 5, priors)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)

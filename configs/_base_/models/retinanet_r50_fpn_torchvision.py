@@ -11,6 +11,7 @@ model = dict(
             sizes=[(32, 40, 50), (64, 80, 101), (128, 161, 203), (256, 322, 406), (512, 645, 812)],
             ratios=[0.5, 1.0, 2.0],
         ),
+        bbox_coder=dict(bound_shrinking=False),
     ),
     train_cfg=dict(assigner=dict(reassign_low_quality=False)),
     test_cfg=dict(max_per_img=300, min_bbox_size=-1),

@@ -90,9 +90,40 @@ def test_mmdets_spelling(albumentations):
         (dict(transforms=[dict(type='HorizontalFlap')]), "no 'HorizontalFlap'.*'HorizontalFlip'"),
         (dict(transforms=[], bbox_params=dict(format='coco')), "'pascal_voc'; found 'coco'"),
         (dict(transforms=[], bbox_params=dict(min_visible=1)), "'min_visible'.*'min_visibility'"),
-        (dict(transforms=[dict(type='Crop', x_min='a')]), 'Albu.transforms: Crop'),
+        (dict(transforms=[], bbox_params=dict(coord_format='yolo')), "'pascal_voc'; found 'yolo'"),
+        (dict(transforms=[dict(type='Crop', x_min='a')]), r'Albu.transforms\[0\]: Crop'),
     ],
 )
 def test_mistakes(albumentations, args, message):
     with pytest.raises(ConfigError, match=message):
         Albu(**args)
+
+
+def test_an_argument_of_another_version_is_refused(albumentations):
+    # the library warns, and compresses with the quality that it likes
+    old = dict(type='ImageCompression', quality_low=10)
+    message = r"transforms\[0\]: ImageCompression takes no argument 'quality_low'.*'quality_range'"
+    with pytest.raises(ConfigError, match=message):
+        Albu(transforms=[old])
+    inner = dict(type='OneOf', transforms=[dict(type='HorizontalFlip'), old])
+    with pytest.raises(ConfigError, match=r'transforms\[1\]\.transforms\[1\]: ImageCompression'):
+        Albu(transforms=[dict(type='HorizontalFlip'), inner])
+    with pytest.raises(ConfigError, match="OneOf takes no argument 'prob'"):
+        Albu(transforms=[dict(type='OneOf', prob=1, transforms=[])])
+
+
+def test_an_argument_that_is_taken_has_its_effect(albumentations):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    off = {}
+    for quality in (5, 95):
+        compress = dict(type='ImageCompression', quality_range=(quality, quality), p=1.0)
+        out = Albu(transforms=[compress])(dict(sample(), img=noise.copy()))['img']
+        off[quality] = np.abs(out.astype(int) - noise).mean()
+    assert off[5] > off[95] + 10  # 62 and 46 grey levels
+
+
+def test_always_apply_of_old_configs(albumentations):
+    flip = dict(type='HorizontalFlip', p=0.0, always_apply=True)
+    assert Albu(transforms=[flip])(sample())['gt_bboxes'][0].tolist() == [30, 5, 50, 15]
+    Albu(transforms=[dict(type='HorizontalFlip', always_apply=False)])
