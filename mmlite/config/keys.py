@@ -191,7 +191,8 @@ def _value_problems(value: Any, spec: Value, path: str) -> Iterator[Problem]:
     elif spec.only and value not in spec.only:
         known = [str(one) for one in spec.only]
         hint = did_you_mean(str(value), known)
-        yield Problem(path, f'{" or ".join(known)} is expected, found {value!r:.80}.{hint}')
+        words = ' or '.join(map(repr, spec.only))
+        yield Problem(path, f'{words} is expected, found {value!r:.80}.{hint}')
     elif spec.kind == 'pixels' and (value < 0 or 0 < value < 1):  # below 1 it is a share
         yield Problem(path, f'{words} is expected, found {value}')
     elif spec.least is not None and value < spec.least:

@@ -166,8 +166,9 @@ def test_pretrained_weights_are_read_by_init_weights_and_not_before(tmp_path):
     with pytest.raises(DataError, match=r'resnet18\.pth: no such file'):
         detector.init_weights()
 
-    weights = thin().state_dict()
-    weights['fc.weight'] = torch.zeros(1000, 32)
+    torch.manual_seed(1)
+    weights = ResNet(18, base_channels=8).state_dict()
+    weights['fc.weight'] = torch.zeros(1000, 64)
     torch.save(dict(state_dict={f'module.{k}': v for k, v in weights.items()}), checkpoint)
     detector.init_weights()
     own = detector.backbone.state_dict()

@@ -28,7 +28,7 @@ def test_background_is_last_in_the_weights_and_first_in_the_scores():
         head.cls_convs[0][0].bias.copy_(
             Tensor([10 * a + k for a in range(4) for k in (1, 2, 3, 0)])
         )
-    feats = [torch.zeros(1, 16, 1, 1), torch.zeros(1, 32, 1, 1), torch.zeros(1, 16, 1, 1)]
+    feats = [torch.zeros(1, 32, 1, 1), torch.zeros(1, 64, 1, 1), torch.zeros(1, 16, 1, 1)]
     cls_score = head(feats)['cls_score']
     assert cls_score[0, :4].tolist() == [[10.0 * a + k for k in range(4)] for a in range(4)]
 
@@ -60,9 +60,9 @@ def test_outputs_are_rows_columns_then_priors():
                 # channel c of the last prior looks at the input's channel 0
                 conv.weight[-1, 0, 1, 1] = 1
                 conv.bias.zero_()
-    feat = torch.zeros(1, 16, 2, 3)
+    feat = torch.zeros(1, 32, 2, 3)
     feat[0, 0] = torch.arange(6.0).reshape(2, 3)
-    outs = head([feat, torch.zeros(1, 32, 1, 1), torch.zeros(1, 16, 1, 1)])
+    outs = head([feat, torch.zeros(1, 64, 1, 1), torch.zeros(1, 16, 1, 1)])
     # 6 + 1 + 1 cells, 4 priors each
     assert outs['cls_score'].shape == (1, 32, 4) and outs['bbox_pred'].shape == (1, 32, 4)
     # the last output of a prior is its background, which the scores have first
@@ -80,10 +80,10 @@ def test_ratio_and_beta_of_train_cfg_reach_the_losses():
 
 def test_levels_must_agree_with_the_priors():
     with pytest.raises(ConfigError, match='in_channels has 2 levels, anchor_generator has 3'):
-        build(in_channels=(16, 32))
+        build(in_channels=(32, 64))
 
 
-FEATS = [torch.rand(2, 16, 4, 4), torch.rand(2, 32, 2, 2), torch.rand(2, 16, 1, 1)]
+FEATS = [torch.rand(2, 32, 4, 4), torch.rand(2, 64, 2, 2), torch.rand(2, 16, 1, 1)]
 
 
 def test_ssdlite_is_depthwise_throughout_with_mmdets_keys():
@@ -91,8 +91,8 @@ def test_ssdlite_is_depthwise_throughout_with_mmdets_keys():
     head = build(use_depthwise=True, **layers)
     first = {k: tuple(v.shape) for k, v in head.state_dict().items() if k.startswith('cls_convs.0')}
     # 4 priors of 4 outputs
-    assert first.pop('cls_convs.0.0.conv.weight') == (16, 1, 3, 3)
-    assert first.pop('cls_convs.0.1.weight') == (16, 16, 1, 1)
+    assert first.pop('cls_convs.0.0.conv.weight') == (32, 1, 3, 3)
+    assert first.pop('cls_convs.0.1.weight') == (16, 32, 1, 1)
     assert first.pop('cls_convs.0.1.bias') == (16,)
     assert all(key.startswith('cls_convs.0.0.bn.') for key in first)
     assert isinstance(head.cls_convs[0][0].activate, torch.nn.ReLU6)

@@ -12,15 +12,15 @@ from tests.models.tiny import batch, tiny_ssd
 
 SSD = tiny_ssd()['neck']
 BN = dict(type='BN')
-FPN = dict(type='FPN', in_channels=(16, 32, 16), out_channels=8, num_outs=3)
+FPN = dict(type='FPN', in_channels=(32, 64, 16), out_channels=8, num_outs=3)
 DSSD = dict(
-    type='DSSDNeck', in_channels=(16, 32, 16), out_channels=8, last_kernel_size=2, norm_cfg=BN
+    type='DSSDNeck', in_channels=(32, 64, 16), out_channels=8, last_kernel_size=2, norm_cfg=BN
 )
 PREDICTION = dict(
     type='PredictionModule', in_channels=(8, 8, 16), channels=4, out_channels=8, norm_cfg=BN
 )
 FSSD = dict(
-    type='FSSDNeck', in_channels=(16, 32), fused_channels=4, out_channels=(8, 8, 8),
+    type='FSSDNeck', in_channels=(32, 64), fused_channels=4, out_channels=(8, 8, 8),
     level_strides=(1, 2, 2), level_paddings=(1, 1, 1), norm_cfg=BN,
 )  # fmt: skip
 
@@ -31,7 +31,7 @@ def sequence(*necks: dict) -> dict:
 
 def test_each_neck_takes_what_the_one_before_returns():
     neck = NECKS.build(sequence(SSD, FPN))
-    feats = [torch.rand(1, 16, 4, 4), torch.rand(1, 32, 2, 2)]
+    feats = [torch.rand(1, 32, 4, 4), torch.rand(1, 64, 2, 2)]
     first, second = neck.children()
     for out, expected in zip(neck(feats), second(first(feats)), strict=True):
         assert torch.equal(out, expected)
@@ -69,7 +69,7 @@ def test_every_layer_has_a_gradient(neck):
     torch.manual_seed(0)
     neck = NECKS.build(neck)
     neck.init_weights()
-    outs = neck([torch.rand(2, 16, 16, 16), torch.rand(2, 32, 8, 8)])
+    outs = neck([torch.rand(2, 32, 16, 16), torch.rand(2, 64, 8, 8)])
     assert [tuple(out.shape[1:]) for out in outs] == [(8, 16, 16), (8, 8, 8), (8, 4, 4)]
     sum((out * torch.rand_like(out)).sum() for out in outs).backward()
     for key, parameter in neck.named_parameters():
