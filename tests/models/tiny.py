@@ -1,7 +1,7 @@
 """A detector small enough to build and train in a test: SSD on a thin ResNet-18, input of 64.
 
-Its base has 8 channels: below that torch 2.14.1 writes beyond its memory in the backward pass of the
-strided 1x1 convolution, on CPUs with AVX2 and without AVX512.
+Its base has 8 channels: with fewer, torch 2.14.1 writes beyond its memory in the backward pass of
+the strided 1x1 convolution, on CPUs with AVX2 and without AVX512.
 """
 
 from __future__ import annotations
