@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmlite.config.difference import config_difference
+from mmlite.config.nodes import MISSING, value_at
 from mmlite.config.text import text_of
 from mmlite.engine.convert import config_in
 from mmlite.errors import ConfigError
@@ -63,13 +64,9 @@ def _whole(key: str, before: Mapping, cfg: Mapping) -> str:
     return key
 
 
-def _at(node: Any, key: str) -> Any:
-    for name in key.split('.'):
-        if isinstance(node, (list, tuple)):
-            node = node[int(name)] if name.isdecimal() and int(name) < len(node) else None
-        else:
-            node = node.get(name) if hasattr(node, 'get') else None  # a Config is no Mapping
-    return node
+def _at(cfg: Any, key: str) -> Any:
+    found = value_at(cfg, key.split('.'))
+    return None if found is MISSING else found
 
 
 def concern(changes: Sequence[Change], *keys: str) -> bool:
