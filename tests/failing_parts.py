@@ -14,16 +14,23 @@ BAD = '000003'  # stem of an image of the drawn set
 SSDHead = HEADS.get('SSDHead')
 
 
+def is_bad(results: dict[str, Any]) -> bool:
+    """Whether a packed sample is that of the bad image."""
+    return Path(results['img_metas'].data['filename']).stem == BAD
+
+
 @TRANSFORMS.register_module()
 class CorruptBox:
-    """Turns the second box of the bad image inside out, and makes a side of the third NaN.
+    """Comes after PackDetInputs, which leaves such boxes out.
+
+    Turns the second box of the bad image inside out, and makes a side of the third NaN.
 
     The first makes the box loss NaN; no assigner gives any prior to the other.
     """
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        if Path(results['filename']).stem == BAD:
-            bboxes = results['gt_bboxes']
+        if is_bad(results):
+            bboxes = results['gt_bboxes'].data
             bboxes[1] = bboxes[1, [2, 3, 0, 1]]
             bboxes[2, 2] = float('nan')
         return results
@@ -34,8 +41,8 @@ class LoseBox:
     """Makes a box of the bad image NaN; no loss shows that."""
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        if Path(results['filename']).stem == BAD:
-            results['gt_bboxes'][1] = float('nan')
+        if is_bad(results):
+            results['gt_bboxes'].data[1] = float('nan')
         return results
 
 

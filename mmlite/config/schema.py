@@ -424,6 +424,10 @@ SCHEMA: dict[str, Spec] = {
 }
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# sections that say where and how a run begins, not what it trains
+BEGINNING = ('load_from', 'resume', 'log_level', 'default_scope', 'experiment_name')
+# sections that the optimiser and its schedules are made of
+OPTIMISATION = ('optim_wrapper', 'auto_scale_lr', 'param_scheduler')
 # sections that nothing of a computation depends on
 ONLY_WHERE = ('work_dir', 'launcher', 'gpu_ids')
 # names of variables that are as good as never a section misspelt, such as tta_pipeline

@@ -166,7 +166,8 @@ def in_own_layout(
     meta = checkpoint.get('meta')
     found = recognise(weights, meta if isinstance(meta, Mapping) else {}, model, path, layout)
     own = dict(checkpoint) if 'state_dict' in checkpoint else {}
-    own['state_dict'] = to_own(weights, found, model)
+    # weights of which nothing is left are named as they are in the file
+    own['state_dict'] = to_own(weights, found, model) or weights
     average = checkpoint.get('ema_state_dict')
     if average is not None:
         within = {k: v for k, v in average.items() if k.startswith('module.')}

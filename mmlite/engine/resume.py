@@ -12,8 +12,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
+from mmlite.config.schema import OPTIMISATION
 from mmlite.engine.checkpoint_file import last_checkpoint, read_checkpoint
-from mmlite.engine.resumed_config import OPTIMISATION, Change, concern
+from mmlite.engine.resumed_config import Change, concern
 from mmlite.engine.resumed_optimiser import put_optimisation_back
 from mmlite.engine.run_state import put_gradients_back
 from mmlite.engine.units import counts_epochs, iterations_per_epoch

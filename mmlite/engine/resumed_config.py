@@ -7,16 +7,15 @@ from typing import Any
 
 from mmlite.config.difference import config_difference
 from mmlite.config.nodes import MISSING, value_at
+from mmlite.config.schema import BEGINNING
 from mmlite.config.text import text_of
 from mmlite.engine.convert import config_in
 from mmlite.errors import ConfigError
 
 Change = tuple[str, str, str]  # dotted key, value of the file, of the config
 
-# they say where and how a run begins, not what it trains
-_BEGINNING = ('load_from', 'resume', 'log_level', 'default_scope', 'experiment_name', 'init_cfg')
+_BEGINNING = {*BEGINNING, 'init_cfg'}  # a resumed model does not draw its weights
 _LONGEST = 80  # characters of a value in a message
-OPTIMISATION = ('optim_wrapper', 'auto_scale_lr', 'param_scheduler')
 
 
 def changes_since(meta: Mapping[str, Any], cfg: Mapping, path: str) -> list[Change] | None:
@@ -45,7 +44,7 @@ def changes_since(meta: Mapping[str, Any], cfg: Mapping, path: str) -> list[Chan
     keys = {
         _whole(key, before, cfg): None
         for key, _, _ in config_difference(before, cfg)
-        if not set(key.split('.')) & set(_BEGINNING)
+        if not set(key.split('.')) & _BEGINNING
     }
     return [(key, *(_text(_at(c, key)) for c in (before, cfg))) for key in keys]
 

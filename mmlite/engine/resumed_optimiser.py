@@ -127,6 +127,11 @@ def _arranged(
                 f'load_from={path}'
             )
         names = own
+    elif len(names) != sum(sizes):
+        raise DataError(
+            f'{path} cannot be resumed: its optimiser has {sum(sizes)} parameters, and names for '
+            f'{len(names)}'
+        )
     index = {name: i for i, name in enumerate(names)}
     weights = checkpoint['state_dict']
     parameters = [p for group in optimizer.param_groups for p in group['params']]

@@ -47,7 +47,7 @@ def recorded(ended: Ended, loss: str) -> tuple[str, str]:
 
 def test_a_corrupt_box_from_one_command_line_to_the_other(tmp_path: Path) -> None:
     cfg = tiny(tmp_path)
-    cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='CorruptBox'))
+    cfg.train_dataloader.dataset.pipeline.append(dict(type='CorruptBox'))
     cfg.dump(str(tmp_path / 'corrupt.py'))
     train = [CHECKOUT / 'tools/train.py', tmp_path / 'corrupt.py', '--plugin', PLUGIN]
     ended = shell([*train, '--work-dir', tmp_path / 'out'])
@@ -77,7 +77,7 @@ def test_a_nan_box_that_no_loss_shows(tmp_path: Path, name: str, voc_part: Path)
     cfg = load_config(CHECKOUT / f'tests/{name}.py', dict(work_dir=str(tmp_path)))
     if name != 'tiny_ssd':
         relocate(cfg, voc_part)
-    cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='LoseBox'))
+    cfg.train_dataloader.dataset.pipeline.append(dict(type='LoseBox'))
     runner = build_runner(cfg)
     with pytest.raises(NonFiniteLossError, match=rf'boxes are not finite: \S*{BAD}\.jpg box 1 '):
         runner.train()
@@ -133,7 +133,7 @@ def test_a_finite_loss_with_an_infinite_gradient(tmp_path: Path, overrides: dict
 
 def test_a_nan_while_gradients_are_accumulated(tmp_path: Path) -> None:
     cfg = tiny(tmp_path, optim_wrapper__accumulative_counts=2)
-    cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='CorruptBox'))
+    cfg.train_dataloader.dataset.pipeline.append(dict(type='CorruptBox'))
     ended = cli('replay', box(cfg))
     assert ended.status == 0, ended.err
     assert ended.out.splitlines()[-1] == 'reproduced: loss_bbox = nan, bit for bit'
@@ -264,7 +264,7 @@ def test_a_plugin_that_is_missing_is_named(finished: Path) -> None:
 @pytest.mark.skipif(sys.platform == 'win32', reason='torchrun and gloo')
 def test_two_processes(tmp_path: Path) -> None:
     cfg = tiny(tmp_path)
-    cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='CorruptBox'))
+    cfg.train_dataloader.dataset.pipeline.append(dict(type='CorruptBox'))
     cfg.train_dataloader.batch_size = 2
     cfg.dump(str(tmp_path / 'corrupt.py'))
     run = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']

@@ -187,12 +187,12 @@ def without_optimiser(folder: Path) -> None:
     refused(ended, f'{path} cannot be resumed: it has no optimizer', f'load_from={path}')
 
 
-def of_another_optimiser(folder: Path) -> None:
+def of_a_damaged_optimiser(folder: Path) -> None:
     content = torch.load(io.BytesIO(trained()), weights_only=True)
     content['optimizer']['param_groups'].append(content['optimizer']['param_groups'][0])
     torch.save(content, folder / 'bad.pth')
     ended = train(folder, flags=('--resume', folder / 'bad.pth'))
-    refused(ended, 'cannot be resumed: the config has another optimiser')
+    refused(ended, 'cannot be resumed: its optimiser has ', 'and names for ')
 
 
 def a_missing_file(folder: Path) -> None:
@@ -226,7 +226,7 @@ CHECKS: dict[str, tuple[str, Callable[[Path], None]]] = {
     'of another backbone': ('refused', of_another_backbone),
     'of another class count': ('refused', of_another_class_count),
     'without an optimiser, to be resumed': ('refused', without_optimiser),
-    'of another optimiser, to be resumed': ('refused', of_another_optimiser),
+    'of a damaged optimiser, to be resumed': ('refused', of_a_damaged_optimiser),
     'missing, and one of a near name': ('refused', a_missing_file),
     'a folder': ('refused', a_folder),
     'the last of a run is damaged': ('read', the_last_one_damaged),

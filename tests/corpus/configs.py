@@ -53,7 +53,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         'default_hooks.checkpoint.intervall=3',
         ("no key 'default_hooks.checkpoint.intervall'", "Did you mean 'interval'"),
     ),
-    'misspelt key of a loop': ('train_cfg.max_epoch=3', ("Did you mean 'max_epochs'?",)),
+    'misspelt key of a loop': ('train_cfg.max_epoch=3', ("Did you mean 'max_epochs'",)),
     'override into a number': (
         'optim_wrapper.optimizer.lr.x=1',
         ("'optim_wrapper.optimizer.lr' is 0.01, which has no keys",),
@@ -67,8 +67,8 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("'resize.scale' is a variable that the config file has already used",),
     ),
     'override without a value': ('model', ("--cfg-options 'model': 'key=value' is expected",)),
-    "('cat') for a tuple of class names": (
-        "+train_dataloader.dataset.classes=('cat')",
+    'a name for a tuple of class names': (
+        '+train_dataloader.dataset.classes=cat',
         ('train_dataloader.dataset.classes: a list of texts', "('cat',) is expected, found 'cat'"),
     ),
     'class count unlike the data': (
@@ -126,14 +126,14 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("default_hooks.checkpoint.interval: a whole number is expected, found 'often'",),
     ),
     'seed as a word': ('+randomness.seed=x', ('randomness.seed: a whole number is expected',)),
-    'unknown log level': ('+log_level=INFOO', ('log_level: one of', "Did you mean 'INFO'?")),
+    'unknown log level': ('+log_level=INFOO', ("log_level: 'CRITICAL' or", "Did you mean 'INFO'?")),
     'batch of no images': (
         'train_dataloader.batch_size=0',
-        ('train_dataloader.batch_size: a whole number from 1 up is expected, found 0',),
+        ('train_dataloader.batch_size: a number from 1 up is expected, found 0',),
     ),
     'workers below zero': (
         'train_dataloader.num_workers=-1',
-        ('train_dataloader.num_workers: a whole number from 0 up is expected, found -1',),
+        ('train_dataloader.num_workers: a number from 0 up is expected, found -1',),
     ),
     'no model': ('model=None', ("the config has no 'model', which the task 'train' needs",)),
     'no head': ('model.bbox_head=None', ("model: a dict with the key 'type' is expected",)),

@@ -47,7 +47,7 @@ def failed(cfg: Config, *hooks: Hook) -> tuple[Runner, str]:
 def corrupt(work_dir: Path, **overrides: object) -> Config:
     """The tiny config with two boxes that are none."""
     cfg = tiny(work_dir, **overrides)
-    cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='CorruptBox'))
+    cfg.train_dataloader.dataset.pipeline.append(dict(type='CorruptBox'))
     return cfg
 
 

@@ -82,6 +82,9 @@ def drawn(rng: np.random.Generator, crowded: bool) -> tuple[dict, list[dict]]:
             for _ in range(rng.integers(0, 4)):
                 step = rng.choice([-10, 0, 0, 10], 4) if rng.random() < 0.3 else rng.normal(0, 5, 4)
                 found(image_id, category_id, bbox + step)
+    if all(annotation['iscrowd'] for annotation in annotations):  # a set without truth is refused
+        box = dict(bbox=[5.0, 5.0, 20.0, 20.0], area=400.0, iscrowd=0)
+        annotations.append(dict(image_id=image_ids[0], category_id=category_ids[1], **box))
     noise = 330 if crowded else 3
     for _ in range(noise):
         found(image_ids[0], category_ids[1], rng.uniform(1, 150, 4))

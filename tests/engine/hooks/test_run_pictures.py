@@ -22,7 +22,7 @@ def names(work_dir: Path) -> set[str]:
 
 
 def test_it_is_there_unless_it_is_taken_out(tmp_path: Path) -> None:
-    assert OWN_HOOKS['pictures'] == dict(type='RunPicturesHook')
+    assert OWN_HOOKS['pictures'] == 'RunPicturesHook'
     hooks = build_runner(tiny(tmp_path)).hooks  # its config takes it out
     assert not any(isinstance(hook, RunPicturesHook) for hook in hooks)
 
