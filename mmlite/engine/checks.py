@@ -76,8 +76,8 @@ def _check_parts(cfg: Mapping, task: str) -> None:
             continue  # several optimisers: only the constructor knows what its dict means
         if section.endswith('_cfg'):
             node = typed_loop(node, section.removesuffix('_cfg'))
-        if section == 'optim_wrapper':  # None is a value everywhere else
-            registry.OPTIMIZERS.check(node.get('optimizer'), 'optim_wrapper.optimizer', ('params',))
+        if section == 'optim_wrapper' and 'optimizer' in node:  # None is a value elsewhere
+            registry.OPTIMIZERS.check(node['optimizer'], 'optim_wrapper.optimizer', ('params',))
         for spec, part, path in typed_parts(node, SCHEMA[section], section):
             _REGISTRIES[spec.registry].check(part, path, spec.given)
 
