@@ -15,7 +15,6 @@ VERBS = (
     'model_info',
     'convert_checkpoint',
     'migrate_config',
-    'verify_resume',
     'replay',
     'report',
     'compare',
@@ -23,12 +22,10 @@ VERBS = (
     'predict',
     'export_onnx',
     'get_flops',
-    'benchmark',
     'analyze_dataset',
     'browse_dataset',
     'explain',
     'doctor',
-    'ablate',
     'list_registry',
 )
 

@@ -1,6 +1,6 @@
 """The layers of mmlite, its imports as they stand in the code, and the picture of both.
 
-python -m tests.architecture      # draws docs/images/architecture.svg anew
+python -m tests.architecture      # draws docs/images/architecture.svg again
 """
 
 from __future__ import annotations
@@ -17,28 +17,17 @@ PICTURE = CHECKOUT / 'docs' / 'images' / 'architecture.svg'
 # from the top: a part imports from its own layer and from those below it
 LAYERS = {
     'command lines': ('__main__', 'cli'),
-    'what the verbs do': (
-        *('ablation', 'benchmark', 'doctor', 'explain', 'migrate', 'export', 'analysis'),
-    ),
+    'what the verbs do': ('tools',),
     'a trained model in use': ('apis', 'inference'),
     'training and testing': ('engine',),
     'pictures and pages': ('visualization',),
     'figures of results': ('evaluation',),
     'data and networks': ('datasets', 'models'),
     'batches; configs': ('parallel', 'config'),
-    'classes by their names': ('registry', 'plugins'),
+    'weights in files': ('checkpoints',),
+    'classes by their names': ('registry',),
     'boxes, as pure functions': ('ops',),
-    'ground, free to all': (
-        *('errors', 'files', 'version', '__init__', 'arrays', 'collector', 'quiet', 'inert'),
-        *('argument_types', 'torchvision_ops', 'extras', 'allocator'),
-    ),
-}
-
-# imports that go up all the same, and why
-UPWARD = {
-    ('mmlite.models.base_module', 'mmlite.engine.checkpoint'): (
-        "a backbone's own pretrained weights are read and reported as any checkpoint is"
-    ),
+    'ground, free to all': ('errors', 'support', 'version', '__init__'),
 }
 
 
@@ -81,11 +70,10 @@ def read_parts() -> set[str]:
 
 
 def imports_by_part(imports: list[Import]) -> dict[str, set[str]]:
-    """Which other parts each part imports, those of UPWARD left out."""
+    """Which other parts each part imports."""
     by_part: dict[str, set[str]] = {part: set() for part in read_parts()}
     for one in imports:
-        if (one.module, one.imported) not in UPWARD:
-            by_part[part_of(one.module)].add(part_of(one.imported))
+        by_part[part_of(one.module)].add(part_of(one.imported))
     return {part: imported - {part} for part, imported in by_part.items()}
 
 
@@ -132,12 +120,9 @@ def picture(imports: list[Import]) -> str:
         for part, imported in imports_by_part(imports).items()
     }
     lines = [
-        _line(boxes[part], boxes[other], 'down')
+        _line(boxes[part], boxes[other])
         for part in sorted(shown)
         for other in sorted(_not_implied(part, shown))
-    ]
-    lines += [
-        _line(boxes[part_of(low)], boxes[part_of(high)], 'up') for low, high in sorted(UPWARD)
     ]
     titles = [
         f'<text class="layer" x="8" y="{row * _ROW + 37}">{escape(title)}</text>'
@@ -158,7 +143,6 @@ _HEAD = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {len(L
   .layer {{ font: italic 12px sans-serif; fill: #5a6675 }}
   rect {{ fill: #eaf1fb; stroke: #3f6fb5 }}
   path {{ fill: none; stroke: #8fa3bd; stroke-width: 1.2 }}
-  .up {{ stroke: #c2452d; stroke-dasharray: 4 3 }}
 </style>
 <rect width="100%" height="100%" style="fill: #fff; stroke: none"/>"""
 
@@ -175,20 +159,16 @@ def _row(parts: tuple[str, ...], row: int) -> Iterator[tuple[str, tuple[float, i
         x += width + gap
 
 
-def _line(start: tuple[float, int, float], end: tuple[float, int, float], kind: str) -> str:
-    """From a box to one below it, beside it or, for `up`, above it."""
+def _line(start: tuple[float, int, float], end: tuple[float, int, float]) -> str:
+    """From a box to one below it or beside it."""
     (x1, y1, w1), (x2, y2, w2) = start, end
     x1, x2 = x1 + w1 / 2, x2 + w2 / 2
-    if kind == 'up':
-        y2 += _BOX
-    elif y1 == y2:  # below the boxes between them
-        y1, y2 = y1 + _BOX, y2 + _BOX
-        return f'<path d="M{x1:.0f} {y1} C{x1:.0f} {y1 + 16} {x2:.0f} {y2 + 16} {x2:.0f} {y2}"/>'
-    else:
-        y1 += _BOX
+    y1 += _BOX
+    if y1 == y2 + _BOX:  # below the boxes between them
+        return f'<path d="M{x1:.0f} {y1} C{x1:.0f} {y1 + 16} {x2:.0f} {y1 + 16} {x2:.0f} {y1}"/>'
     middle = (y1 + y2) / 2
     curve = f'M{x1:.0f} {y1} C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {y2}'
-    return f'<path class="{kind}" d="{curve}"/>'
+    return f'<path d="{curve}"/>'
 
 
 def _not_implied(part: str, imports: Mapping[str, set[str]]) -> set[str]:

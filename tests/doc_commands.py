@@ -35,15 +35,15 @@ OTHERS = {
 }
 # verbs that are parsed here and run by other tests
 RUN_ELSEWHERE = {
-    'ablate': 'tests/cli/test_ablate.py',
-    'benchmark': 'tests/benchmark',
+    'ablate': 'tests/lab/cli/test_ablate.py',
+    'benchmark': 'tests/lab/benchmark',
     'convert_checkpoint': 'tests/cli/test_convert_checkpoint.py',
     'demo': 'tests/cli/test_demo.py',
-    'export_onnx': 'tests/export/test_onnx.py',
-    'migrate_config': 'tests/migrate/test_cli.py',
+    'export_onnx': 'tests/tools/export/test_onnx.py',
+    'migrate_config': 'tests/tools/migrate/test_cli.py',
     'model_info': 'test_costs_in_the_model_zoo of tests/test_docs.py',
     'replay': 'tests/cli/test_replay.py',
-    'verify_resume': 'tests/cli/test_verify_resume.py',
+    'verify_resume': 'tests/lab/cli/test_verify_resume.py',
 }
 # configs whose commands are run, and what makes them short; the others' take hours, or weights
 # from a server: they are loaded here, and built by tests/test_configs.py

@@ -19,10 +19,12 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 
+import lab.cli
 from mmlite.config import load_config
 from mmlite.engine.runner import Runner
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+CONFIGS = CHECKOUT / 'configs'
 TINY = CHECKOUT / 'tests' / 'tiny_ssd.py'
 SHARED = Path(os.environ.get('MMLITE_SHARED') or CHECKOUT.parent / 'shared')
 BCCD = SHARED / 'data/bccd'
@@ -40,7 +42,8 @@ class Ended(NamedTuple):
 
 def cli(verb: str, *args: object) -> Ended:
     """Runs a verb in this process."""
-    main = importlib.import_module(f'mmlite.cli.{verb}').main
+    package = 'lab' if verb in lab.cli.VERBS else 'mmlite'
+    main = importlib.import_module(f'{package}.cli.{verb}').main
     MMLogger._instance_dict.clear()  # mmengine's `current` logger would be the last run's
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,8 +12,8 @@ from mmlite.datasets.relocate import dataset_dicts
 from mmlite.engine.checks import check_config
 from mmlite.models import build_detector
 from mmlite.registry import DATASETS
+from tests.runs import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 LEAVES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob('[!_]*/*.py'))
 
 

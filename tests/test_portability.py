@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mmlite.engine import work_dir
 from mmlite.engine.hooks.memory import host_memory
+from mmlite.engine.process import work_dir
 from tests.runs import CHECKOUT, TINY, shell
 
 _PLUGIN = """

@@ -1,11 +1,11 @@
-"""python tools/ablate.py: see `mmlite/cli/ablate.py`."""
+"""python tools/ablate.py: see `lab/cli/ablate.py`."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmlite.cli.ablate import main
+from lab.cli.ablate import main
 
 if __name__ == '__main__':
     sys.exit(main())

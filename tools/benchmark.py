@@ -1,11 +1,11 @@
-"""python tools/benchmark.py: see `mmlite/cli/benchmark.py`."""
+"""python tools/benchmark.py: see `lab/cli/benchmark.py`."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmlite.cli.benchmark import main
+from lab.cli.benchmark import main
 
 if __name__ == '__main__':
     sys.exit(main())

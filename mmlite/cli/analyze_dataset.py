@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmlite.cli.common import add_common_arguments, config_from, run
 from mmlite.errors import ConfigError
-from mmlite.files import make_folder, write_text
+from mmlite.support.files import make_folder, write_text
 
 EXAMPLE = 'example: python tools/analyze_dataset.py configs/ssd/ssd300_voc.py --out analysis'
 
@@ -39,9 +39,9 @@ def analyze(args: argparse.Namespace) -> None:
         raise ConfigError('--images: a number from 1 up is expected')
     cfg = config_from(args)
 
-    from mmlite.analysis.analysis import analyse
-    from mmlite.analysis.plots import write_plots
-    from mmlite.analysis.text import summary
+    from mmlite.tools.dataset_analysis.analysis import analyse
+    from mmlite.tools.dataset_analysis.plots import write_plots
+    from mmlite.tools.dataset_analysis.text import summary
 
     found = analyse(cfg, args.images)
     print(summary(found))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmlite.cli.common import add_common_arguments, config_from, run
 from mmlite.errors import ConfigError
-from mmlite.files import make_folder
+from mmlite.support.files import make_folder
 
 EXAMPLE = 'example: python tools/browse_dataset.py configs/ssd/ssd_demo.py --stages --images 4'
 _CELL = (480, 400)
@@ -48,9 +48,9 @@ def browse(args: argparse.Namespace) -> None:
     if not loader:
         raise ConfigError(f'{args.config}: it has no {args.split}_dataloader')
 
-    from mmlite.analysis.browse import model_views, preprocessor_of, stage_views
-    from mmlite.arrays import evenly_spread
     from mmlite.datasets import build_dataset
+    from mmlite.support.arrays import evenly_spread
+    from mmlite.tools.dataset_analysis.browse import model_views, preprocessor_of, stage_views
     from mmlite.visualization import contact_sheet, write_jpeg
 
     dataset = build_dataset(loader.dataset, at=f'{args.split}_dataloader.dataset')

@@ -19,11 +19,11 @@ from mmlite.config.safe import check_holds_values_only, check_registered_types_o
 from mmlite.config.schema import LOADERS
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
-from mmlite.engine.launch import explaining_lost_processes, leave_processes
+from mmlite.engine.process.launch import explaining_lost_processes, leave_processes
 from mmlite.errors import ConfigError, ExpectedError
-from mmlite.files import refusing_full_disk
-from mmlite.plugins import import_plugin
-from mmlite.torchvision_ops import explaining_torchvision
+from mmlite.registry.plugins import import_plugin
+from mmlite.support.files import refusing_full_disk
+from mmlite.support.torchvision_ops import explaining_torchvision
 
 Main = Callable[[argparse.Namespace], None]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmlite.cli.common import run
 from mmlite.cli.results_source import add_source_flags, find_source, read_source
 from mmlite.errors import ConfigError
-from mmlite.files import make_folder, write_text
+from mmlite.support.files import make_folder, write_text
 
 EXAMPLE = 'example: python tools/compare.py work_dirs/ssd_demo work_dirs/fcos_demo'
 

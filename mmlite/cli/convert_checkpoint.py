@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def convert(args: argparse.Namespace) -> None:
     """Converts as the parsed command line says; the last line names the file."""
     from mmlite.config import load_config
-    from mmlite.engine.convert import convert_checkpoint
+    from mmlite.tools.conversion import convert_checkpoint
 
     path, report = convert_checkpoint(
         args.source,

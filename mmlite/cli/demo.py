@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def demo(args: argparse.Namespace) -> None:
     """The steps of a user, one after the other: train, test, look."""
-    from mmlite.engine.checkpoint_file import last_checkpoint
+    from mmlite.checkpoints.file import last_checkpoint
     from mmlite.visualization import plot_curves
 
     work_dir = Path(args.work_dir)

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
-from mmlite.doctor import QUESTIONS
 from mmlite.errors import RunError
+from mmlite.tools.doctor import QUESTIONS
 
 EXAMPLE = 'example: python tools/doctor.py configs/ssd/ssd_demo.py'
 SECONDS = 60
@@ -56,8 +56,8 @@ def doctor(args: argparse.Namespace) -> None:
         train_from_scratch(cfg)
     started = time.monotonic()
 
-    from mmlite.doctor.context import Context
-    from mmlite.doctor.examine import examine
+    from mmlite.tools.doctor.context import Context
+    from mmlite.tools.doctor.examine import examine
 
     context = Context(cfg, fetch_weights=not args.demo_data, full=args.full, seconds=SECONDS)
     found: Counter[str] = Counter()

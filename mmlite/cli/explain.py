@@ -19,7 +19,7 @@ from mmlite.cli.common import (
 if TYPE_CHECKING:
     from torch import nn
 
-    from mmlite.explain.origins import Origins
+    from mmlite.tools.explain.origins import Origins
 
 EXAMPLE = (
     'example: python tools/explain.py configs/ssd/ssd_demo.py --html explain.html\n'
@@ -57,7 +57,7 @@ def explain(args: argparse.Namespace) -> None:
     """Prints every hop, or where the keys asked for come from."""
     cfg = config_from(args)
 
-    from mmlite.explain.origins import Origins
+    from mmlite.tools.explain.origins import Origins
 
     origins = Origins(args, config_from)
     if args.key:
@@ -66,8 +66,8 @@ def explain(args: argparse.Namespace) -> None:
         _print_unread(origins.without_flags)
         return
 
-    from mmlite.explain.follow import follow
-    from mmlite.explain.show import as_page, as_text
+    from mmlite.tools.explain.follow import follow
+    from mmlite.tools.explain.show import as_page, as_text
 
     train_from_scratch(cfg)
     weights = dict(load_weights=_loader(args)) if args.checkpoint else {}
@@ -81,7 +81,7 @@ def explain(args: argparse.Namespace) -> None:
 
 
 def _loader(args: argparse.Namespace) -> Callable[[nn.Module], object]:
-    from mmlite.engine.checkpoint import load_checkpoint
+    from mmlite.checkpoints.loading import load_checkpoint
 
     return partial(
         load_checkpoint,
@@ -113,7 +113,7 @@ def _origin_text(origins: Origins, key: str) -> str:
 
 
 def _print_unread(cfg: dict) -> None:
-    from mmlite.explain.unread import unread_keys
+    from mmlite.tools.explain.unread import unread_keys
 
     print('\nkeys that nothing reads (what a class does with an argument is not seen):')
     for key, why in unread_keys(cfg) or [('none', '')]:

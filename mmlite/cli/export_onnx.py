@@ -15,7 +15,7 @@ from mmlite.cli.common import (
     train_from_scratch,
 )
 from mmlite.errors import ConfigError, RunError
-from mmlite.files import make_folder
+from mmlite.support.files import make_folder
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -67,9 +67,9 @@ def export(args: argparse.Namespace) -> None:
     train_from_scratch(cfg)  # all weights come from the checkpoint
     path = Path(args.verify or args.out or Path(args.checkpoint).with_suffix('.onnx'))
 
-    from mmlite.apis import load_detector
-    from mmlite.export.onnx_file import export_onnx
-    from mmlite.export.preprocessing import preprocessing_of
+    from mmlite.inference.apis import load_detector
+    from mmlite.tools.export.onnx_file import export_onnx
+    from mmlite.tools.export.preprocessing import preprocessing_of
 
     detector = load_detector(
         cfg, args.checkpoint, args.allow_partial, args.trust_checkpoint, args.checkpoint_layout
@@ -93,8 +93,8 @@ def export(args: argparse.Namespace) -> None:
 def _verify(args: argparse.Namespace, cfg: Config, detector: nn.Module, path: Path) -> None:
     from mmlite.datasets import build_dataset
     from mmlite.evaluation import build_metrics
-    from mmlite.export.onnx_detector import OnnxDetector
-    from mmlite.export.verify import verify
+    from mmlite.tools.export.onnx_detector import OnnxDetector
+    from mmlite.tools.export.verify import verify
 
     exported = OnnxDetector(path)
     data = dict(cfg.test_dataloader.dataset)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mmlite.cli.common import add_plugin_argument, run
 from mmlite.errors import UnknownTypeError, UserError, did_you_mean
-from mmlite.plugins import import_installed_plugins, import_plugin
+from mmlite.registry.plugins import import_installed_plugins, import_plugin
 
 EXAMPLE = (
     'example: python tools/list_registry.py --registry HEADS BACKBONES\n'
@@ -95,7 +95,7 @@ def _check_known(wanted: Sequence[str], names: dict[str, list[str]], where: str)
 
 def _description(name: str, cls: Callable) -> Iterator[str]:
     """Yields name and place, then the arguments, then the first line of the docstring."""
-    from mmlite.explain.places import place
+    from mmlite.tools.explain.places import place
 
     yield f'  {name}  {place(cls)}'
     yield _PARAGRAPH.fill(f'({_arguments(cls)})')

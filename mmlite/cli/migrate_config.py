@@ -30,8 +30,8 @@ def migrate_config(args: argparse.Namespace) -> None:
     """Writes the new config; prints what changed and warns of what could not be mapped."""
     from terminaltables import AsciiTable
 
-    from mmlite.migrate import migrate, unmapped_text
-    from mmlite.migrate.verify import problem_of
+    from mmlite.tools.migrate import migrate, unmapped_text
+    from mmlite.tools.migrate.verify import problem_of
 
     new = Path(args.new)
     _check_target(new, Path(args.old))

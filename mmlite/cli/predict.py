@@ -17,7 +17,7 @@ from mmlite.cli.common import (
     run,
 )
 from mmlite.errors import ConfigError
-from mmlite.plugins import import_plugin
+from mmlite.registry.plugins import import_plugin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,15 +117,15 @@ def _detector(
     """Returns what detects in a list of images, and the class names."""
     if Path(args.checkpoint).suffix == '.onnx':
         _refuse_flags_of_checkpoints(args)
-        from mmlite.export.onnx_detector import OnnxDetector
+        from mmlite.tools.export.onnx_detector import OnnxDetector
 
         exported = OnnxDetector(args.checkpoint)
         return exported, exported.classes
 
     import torch
 
-    from mmlite.allocator import keep_feature_maps
-    from mmlite.apis import inference_detector, init_detector
+    from mmlite.inference.apis import inference_detector, init_detector
+    from mmlite.support.allocator import keep_feature_maps
 
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if device.startswith('cuda') and not torch.cuda.is_available():

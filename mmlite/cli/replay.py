@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from mmlite.cli.common import add_plugin_argument, load_config_of, run
 from mmlite.errors import ConfigError, RunError
-from mmlite.plugins import import_plugin
+from mmlite.registry.plugins import import_plugin
 
 if TYPE_CHECKING:  # mmengine's and torch's parts take seconds to import
     from mmengine.config import Config
 
-    from mmlite.engine.replay import Repeated, State
+    from mmlite.engine.black_box.replay import Repeated, State
 
 EXAMPLE = 'example: python tools/replay.py work_dirs/ssd_demo/black_box/iter_120'
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def replay(args: argparse.Namespace) -> None:
     """Prints what is not finite, then and now; the last line says whether it is the same."""
-    from mmlite.engine.replay import differences, inexact_because, read_black_box, repeat
+    from mmlite.engine.black_box.replay import differences, inexact_because, read_black_box, repeat
     from mmlite.models import build_detector
 
     state = read_black_box(args.folder)
@@ -68,7 +68,7 @@ def replay(args: argparse.Namespace) -> None:
 
 
 def _config(folder: Path, safe: bool) -> Config:
-    from mmlite.engine.black_box import CONFIG
+    from mmlite.engine.black_box.box import CONFIG
 
     path = folder / CONFIG
     cfg = load_config_of(path, safe)
@@ -93,8 +93,8 @@ def _device(asked: str | None, recorded: str) -> str:
 
 
 def _print(folder: Path, state: State, repeated: Repeated, device: str) -> None:
-    from mmlite.engine.black_box_report import first_layers
-    from mmlite.engine.layer_stats import stats_table
+    from mmlite.engine.black_box.layer_stats import stats_table
+    from mmlite.engine.black_box.report import first_layers
 
     print(
         f'{folder}: epoch {state["epoch"]}, iteration {state["iteration"]}, seed {state["seed"]}, '

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmlite.cli.common import run
 from mmlite.cli.results_source import add_source_flags, figures_of, find_source, read_source
-from mmlite.files import make_folder, write_text
+from mmlite.support.files import make_folder, write_text
 
 EXAMPLE = 'example: python tools/report.py work_dirs/ssd_demo'
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmlite.cli.common import add_config_flags, config_from
 from mmlite.errors import ConfigError, DataError
-from mmlite.files import near_files
+from mmlite.support.files import near_files
 
 if TYPE_CHECKING:
     from mmlite.visualization.result_report import Findings

@@ -15,7 +15,7 @@ from mmlite.cli.common import (
     train_from_scratch,
 )
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.files import write_text
+from mmlite.support.files import write_text
 
 EXAMPLE = 'example: python tools/test.py configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown'
 HEADLINES = ('mAP', 'bbox_mAP')

@@ -16,7 +16,7 @@ import yaml
 from mmlite.config.nodes import walk
 from mmlite.config.own_files import find_config
 from mmlite.errors import ConfigError
-from mmlite.files import near_files
+from mmlite.support.files import near_files
 
 # a few references to each other (&a, *a) in a file of YAML stand for more than there is memory for
 _MOST_VALUES = 200_000

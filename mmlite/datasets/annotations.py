@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlite.arrays import runs
 from mmlite.errors import ConfigError
-from mmlite.files import DiskFullError, whole_file
+from mmlite.support.arrays import runs
+from mmlite.support.files import DiskFullError, whole_file
 
 HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
 CACHE_VERSION = 4  # raise it when the arrays that a caller caches change their meaning

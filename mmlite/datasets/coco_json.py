@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mmlite.collector import collector_paused
 from mmlite.datasets.annotations import HUGE, Arrays, cached
 from mmlite.datasets.values import number_of, truth_value
 from mmlite.errors import DataError
+from mmlite.support.collector import collector_paused
 
 
 def load_coco_json(path: str) -> Arrays:

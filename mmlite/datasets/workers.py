@@ -26,9 +26,9 @@ from torch.utils.data import DataLoader
 from torch.utils.data._utils.signal_handling import _remove_worker_pids, _set_worker_pids
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from mmlite.allocator import give_back_memory, keep_pictures
 from mmlite.errors import ExpectedError, RunError
 from mmlite.parallel import DataContainer
+from mmlite.support.allocator import give_back_memory, keep_pictures
 
 _SHARED = Path('/dev/shm')
 _SHARED_FULL = re.compile(

@@ -12,8 +12,8 @@ from mmengine.dist import is_main_process, sync_random_seed
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmlite.checkpoints.loading import check_is_there, read_checkpoint
 from mmlite.datasets import build_dataset
-from mmlite.engine.checkpoint import check_is_there, read_checkpoint
 from mmlite.engine.checks import (
     LOOPS_OF,
     check_config,
@@ -21,15 +21,15 @@ from mmlite.engine.checks import (
     check_validation_classes,
 )
 from mmlite.engine.custom_keys import check_custom_keys
-from mmlite.engine.launch import check_gpu_ids, join_processes
-from mmlite.engine.random_state import seed_generators
-from mmlite.engine.resume import find_resumable
+from mmlite.engine.process.launch import check_gpu_ids, join_processes
+from mmlite.engine.process.random_state import seed_generators
+from mmlite.engine.process.work_dir import WorkDirLock, make_work_dir
+from mmlite.engine.resuming.resume import find_resumable
 from mmlite.engine.runner import Runner
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
 from mmlite.engine.vis_backends import check_vis_backends
-from mmlite.engine.work_dir import WorkDirLock, make_work_dir
 from mmlite.models import build_detector
-from mmlite.models.fit import check_parts_fit
+from mmlite.models.matching_parts import check_parts_fit
 
 
 def build_runner(

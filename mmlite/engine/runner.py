@@ -32,19 +32,18 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmlite.allocator import keep_feature_maps
-from mmlite.config.schema import OWN_HOOKS
-from mmlite.datasets import build_dataloader
-from mmlite.datasets.loader import ReleasableLoader
-from mmlite.datasets.workers import WorkerError
-from mmlite.engine.amp import use_half_dtype
-from mmlite.engine.checkpoint import (
+from mmlite.checkpoints.loading import (
     FINE_TUNING_SHARE,
     in_own_layout,
     load_own_weights,
     read_checkpoint,
     write_checkpoint,
 )
+from mmlite.config.schema import OWN_HOOKS
+from mmlite.datasets import build_dataloader
+from mmlite.datasets.loader import ReleasableLoader
+from mmlite.datasets.workers import WorkerError
+from mmlite.engine.amp import use_half_dtype
 from mmlite.engine.checks import check_checkpoint_classes, typed_loop
 from mmlite.engine.hooks.checkpoint import CheckpointHook
 from mmlite.engine.hooks.ema import put_training_weights_back
@@ -55,16 +54,17 @@ from mmlite.engine.prepare_model import (
     for_several_processes,
     prepared_optim_wrapper,
 )
-from mmlite.engine.random_state import seed_generators, set_random_state
-from mmlite.engine.resume import check_can_be_resumed, resume_training
-from mmlite.engine.resumed_config import changes_since, concern
-from mmlite.engine.resumed_optimiser import parameter_names
-from mmlite.engine.run_state import message_hub_state, plain_message_hub, process_state
+from mmlite.engine.process.random_state import seed_generators, set_random_state
+from mmlite.engine.resuming.config_changes import changes_since, concern
+from mmlite.engine.resuming.optimiser import parameter_names
+from mmlite.engine.resuming.resume import check_can_be_resumed, resume_training
+from mmlite.engine.resuming.run_state import message_hub_state, plain_message_hub, process_state
 from mmlite.engine.schedules import build_scheduler, schedule_state
 from mmlite.engine.units import counts_epochs
 from mmlite.evaluation import build_metrics
 from mmlite.models.layers import prepare_for_inference
 from mmlite.registry import HOOKS, LOG_PROCESSORS, LOOPS, VISUALIZERS
+from mmlite.support.allocator import keep_feature_maps
 from mmlite.version import __version__
 
 STAGES = ('train', 'val', 'test')

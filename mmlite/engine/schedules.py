@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.runner import BaseLoop
 
-from mmlite.engine.checkpoint_file import plain
+from mmlite.checkpoints.file import plain
 from mmlite.engine.units import iterations_per_epoch
 from mmlite.errors import ConfigError
 from mmlite.registry import parameters_of

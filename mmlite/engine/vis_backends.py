@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mmlite.extras import needed
 from mmlite.registry import VISBACKENDS
+from mmlite.support.extras import needed
 
 # class of mmengine -> the modules that it imports when it first writes, and what pip is told
 _PACKAGES = dict(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from mmlite.collector import collector_paused
 from mmlite.evaluation.detections import Detections, flatten
+from mmlite.support.collector import collector_paused
 
 IOU_THRS = tuple(np.linspace(0.5, 0.95, 10))
 AREA_RANGES = dict(all=(0.0, 1e10), s=(0.0, 32.0**2), m=(32.0**2, 96.0**2), l=(96.0**2, 1e10))

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 
 from mmlite.errors import ConfigError
 from mmlite.evaluation.detections import Detections
-from mmlite.files import write_text
+from mmlite.support.files import write_text
 
 
 def locate(dataset: Any, i: int) -> tuple[Any, int]:

@@ -12,7 +12,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from mmlite.arrays import runs
+from mmlite.support.arrays import runs
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmlite.arrays import runs
 from mmlite.evaluation.detections import flatten
+from mmlite.support.arrays import runs
 
 # (detection, ground truth) pairs looked at together: few enough for the processor's cache
 _PAIRS_AT_ONCE = 50_000

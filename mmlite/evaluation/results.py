@@ -18,7 +18,7 @@ import numpy as np
 
 from mmlite.errors import ConfigError, DataError
 from mmlite.evaluation.detections import kept_precision
-from mmlite.files import whole_file
+from mmlite.support.files import whole_file
 
 SUFFIXES = ('.pkl', '.pickle')
 

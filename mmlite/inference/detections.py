@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmlite.evaluation.results import bbox2result
-from mmlite.extras import needed
+from mmlite.support.extras import needed
 
 
 @dataclass(frozen=True)

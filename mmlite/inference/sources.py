@@ -14,7 +14,7 @@ import numpy as np
 from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.datasets.image_files import IMAGE_ENDINGS
 from mmlite.errors import DataError
-from mmlite.files import near_files
+from mmlite.support.files import near_files
 
 VIDEO_ENDINGS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv')
 _ENDINGS = (*IMAGE_ENDINGS, *VIDEO_ENDINGS)

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 from mmlite.errors import DataError
-from mmlite.files import make_folder, whole_file, write_text
 from mmlite.inference.detections import Detections
 from mmlite.inference.sources import Frame
+from mmlite.support.files import make_folder, whole_file, write_text
 from mmlite.visualization import draw_detections, write_jpeg
 
 Write = Callable[[Frame, Detections], None]

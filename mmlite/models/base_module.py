@@ -5,8 +5,8 @@ from __future__ import annotations
 from mmengine.model import initialize
 from torch import Tensor, nn
 
+from mmlite.checkpoints.loading import load_pretrained
 from mmlite.config import is_pretrained
-from mmlite.engine.checkpoint import load_pretrained
 from mmlite.errors import ConfigError, did_you_mean
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.files import make_folder
+from mmlite.support.files import make_folder
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmlite.arrays import evenly_spread
 from mmlite.datasets.bad_items import LONGEST_BLACK_SIDE, leaves
 from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.errors import ConfigError
 from mmlite.evaluation.results import result2bbox
+from mmlite.support.arrays import evenly_spread
 from mmlite.visualization.drawing import contact_sheet, draw_detections, draw_ground_truth
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.errors import DataError
-from mmlite.files import near_files
+from mmlite.support.files import near_files
 
 
 def read_lines(path: Path) -> list[dict]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mmlite.arrays import evenly_spread
 from mmlite.datasets.transforms import inverse_transform
 from mmlite.evaluation.results import result2bbox
 from mmlite.parallel import unwrapped
+from mmlite.support.arrays import evenly_spread
 from mmlite.visualization.drawing import contact_sheet, draw_detections, draw_ground_truth
 from mmlite.visualization.pictures import enlarged, read_picture
 

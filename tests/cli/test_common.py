@@ -9,7 +9,7 @@ import os
 import pytest
 
 from mmlite.cli.common import run
-from mmlite.engine.stop_signals import StoppedBySignal
+from mmlite.engine.process.stop_signals import StoppedBySignal
 from mmlite.errors import ConfigError, RunError
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmlite.checkpoints.file import write_checkpoint
+from mmlite.checkpoints.weight_names import from_own
 from mmlite.config import load_config
-from mmlite.engine.checkpoint_file import write_checkpoint
-from mmlite.engine.layouts import from_own
 from mmlite.models import build_detector
 from tests.runs import CHECKOUT, cli, equal
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlite.doctor import QUESTIONS
+from mmlite.tools.doctor import QUESTIONS
 from tests.runs import CHECKOUT, TINY, cli, shell
 
 

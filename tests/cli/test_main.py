@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+import lab.cli
 from mmlite.__main__ import VERBS, main
 from tests.runs import CHECKOUT, cli
 
 
-@pytest.mark.parametrize('verb', VERBS)
+@pytest.mark.parametrize('verb', [*VERBS, *lab.cli.VERBS])
 def test_every_verb_has_help_with_an_example_and_a_tool(verb: str) -> None:
     ended = cli(verb, '--help')
     assert ended.status == 0

@@ -66,7 +66,7 @@ def test_freed_feature_maps_are_kept_on_a_cpu(
     trained: tuple[Ended, Path], voc_part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = []
-    monkeypatch.setattr('mmlite.allocator.keep_feature_maps', lambda: told.append('malloc'))
+    monkeypatch.setattr('mmlite.support.allocator.keep_feature_maps', lambda: told.append('malloc'))
     image = first_image(voc_part, 'test')
     ended = cli('predict', trained[1] / 'epoch_2.pth', image, '--out', tmp_path)
     assert ended.status == 0, ended.err

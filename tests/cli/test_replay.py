@@ -8,10 +8,10 @@ import torch
 from mmengine.config import Config
 
 import tests.failing_parts  # noqa: F401
+from mmlite.checkpoints.file import read_checkpoint, write_checkpoint
 from mmlite.config import load_config
 from mmlite.datasets.relocate import relocate
 from mmlite.engine.build import build_runner
-from mmlite.engine.checkpoint_file import read_checkpoint, write_checkpoint
 from mmlite.engine.hooks import NonFiniteLossError
 from tests.failing_parts import BAD
 from tests.runs import CHECKOUT, Ended, cli, shell, tiny

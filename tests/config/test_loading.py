@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmlite.config import load_config
 from mmlite.errors import ConfigError
 from mmlite.models import build_detector
+from tests.runs import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 LEAVES = sorted(p for p in CONFIGS.rglob('*.py') if '_base_' not in p.parts)
 
 

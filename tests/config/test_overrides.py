@@ -11,8 +11,8 @@ from mmlite.config import load_config
 from mmlite.config.nodes import find_value, walk
 from mmlite.config.values import parse_value
 from mmlite.errors import ConfigError
+from tests.runs import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 VOC, BCCD = CONFIGS / 'ssd' / 'ssd300_voc.py', CONFIGS / 'ssd' / 'ssd300_bccd.py'
 
 

@@ -11,8 +11,7 @@ from mmlite.config.safe import (
     check_text_holds_values_only,
 )
 from mmlite.errors import ConfigError
-
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+from tests.runs import CONFIGS
 
 
 @pytest.mark.parametrize('file', sorted(CONFIGS.glob('[!_]*/*.py')), ids=lambda f: f.stem)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from mmlite.engine.checkpoint_file import read_checkpoint
+from mmlite.checkpoints.file import read_checkpoint
 from mmlite.errors import DataError
 from mmlite.evaluation.results import load_results
 from tests.corpus.case import Case, named_cases

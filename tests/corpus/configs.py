@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmlite.config import load_config
-from mmlite.models.fit import check_parts_fit
+from mmlite.models.matching_parts import check_parts_fit
 from tests.corpus.case import Case, named_cases
 from tests.corpus.commands import checkpoint, refused, run_test, train
 from tests.runs import CHECKOUT, TINY, cli

@@ -17,7 +17,7 @@ import torch
 
 from mmlite.config import load_config
 from mmlite.datasets.workers import what_fits
-from mmlite.torchvision_ops import install_command
+from mmlite.support.torchvision_ops import install_command
 from tests.corpus.case import named_cases
 from tests.corpus.commands import refused, stopped, train
 from tests.corpus.failing_workers import resource

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlite.engine.work_dir import NAME, WorkDirLock
+from mmlite.engine.process.work_dir import NAME, WorkDirLock
 from tests.corpus.case import named_cases
 from tests.corpus.commands import checkpoint, refused, run_test, stopped, train
 from tests.runs import TINY, cli
@@ -90,7 +90,7 @@ def another_run(folder: Path) -> None:
     """A real one: a process that takes the lock and holds it."""
     (folder / 'w').mkdir()
     code = (
-        'import sys, time; from mmlite.engine.work_dir import WorkDirLock; '
+        'import sys, time; from mmlite.engine.process.work_dir import WorkDirLock; '
         'WorkDirLock(sys.argv[1]).take(); print("taken", flush=True); time.sleep(60)'
     )
     words = [sys.executable, '-c', code, str(folder / 'w')]

@@ -19,9 +19,9 @@ from mmlite.datasets.relocate import (
 )
 from mmlite.datasets.voc import VOCDataset
 from mmlite.errors import ConfigError
-from tests.runs import CLASSES, TINY
+from tests.runs import CLASSES, CONFIGS, TINY
 
-SSD300 = Path(__file__).resolve().parents[2] / 'configs' / 'ssd' / 'ssd300_voc.py'
+SSD300 = CONFIGS / 'ssd/ssd300_voc.py'
 VOC_CLASSES = VOCDataset.METAINFO['classes']
 SMALL = dict(num_train=3, num_test=2, size=(112, 96), seed=0)
 

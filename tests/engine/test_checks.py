@@ -15,9 +15,7 @@ from mmlite.engine.checks import (
     check_validation_classes,
 )
 from mmlite.errors import ConfigError
-from tests.runs import CLASSES, TINY, tiny
-
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+from tests.runs import CLASSES, CONFIGS, TINY, tiny
 
 
 def complaint(*overrides: str, task: str = 'train') -> str:

@@ -10,7 +10,7 @@ import torch
 
 from mmlite.engine.build import build_runner
 from mmlite.engine.prepare_model import fused_on_gpu
-from mmlite.engine.random_state import seed_generators
+from mmlite.engine.process.random_state import seed_generators
 from mmlite.errors import ConfigError
 from tests.runs import Watch, equal, log, tiny
 

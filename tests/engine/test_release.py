@@ -14,7 +14,7 @@ import torch
 from mmengine.hooks import Hook
 
 from mmlite.engine.build import build_runner
-from mmlite.engine.stop_signals import StoppedBySignal
+from mmlite.engine.process.stop_signals import StoppedBySignal
 from tests.runs import CHECKOUT, TINY, shell, tiny
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
+from mmlite.checkpoints.file import read_checkpoint
 from mmlite.engine.build import build_runner
-from mmlite.engine.checkpoint_file import read_checkpoint
 from mmlite.engine.hooks import CheckpointHook, EMAHook, LoggerHook
 from mmlite.engine.runner import Runner
 from mmlite.engine.units import counts_epochs, iterations_per_epoch, loop_counts_epochs

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmlite.arrays import runs
 from mmlite.evaluation.detections import flatten, gather, ordered
+from mmlite.support.arrays import runs
 
 
 @st.composite

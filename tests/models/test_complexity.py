@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from mmengine.config import Config
 from torch import Tensor, nn
@@ -12,9 +10,7 @@ from mmlite.config import load_config
 from mmlite.models.complexity import input_size, measure
 from mmlite.registry import BACKBONES
 from tests.models.tiny import NUM_PRIORS, tiny_ssd
-from tests.runs import cli
-
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+from tests.runs import CONFIGS, cli
 
 
 def test_parameters_and_priors():

@@ -9,7 +9,6 @@ losses are the ones here that wait, once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -19,8 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmlite.config import load_config
 from mmlite.models import build_detector
-
-CONFIGS = Path(__file__).parents[2] / 'configs'
+from tests.runs import CONFIGS
 
 ATSS = {'model.train_cfg.assigner': dict(type='ATSSAssigner', topk=9)}
 

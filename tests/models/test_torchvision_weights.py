@@ -17,13 +17,13 @@ from torchvision.models import detection
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import box_iou
 
+from mmlite.checkpoints.loading import LoadReport, load_checkpoint
 from mmlite.config import load_config
 from mmlite.datasets.transforms import Compose
-from mmlite.engine.checkpoint import LoadReport, load_checkpoint
 from mmlite.models import build_detector
 from mmlite.parallel import collate, scatter
+from tests.runs import CONFIGS
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
 CASES = {
     'ssd300': ('ssd/ssd300_coco_torchvision.py', detection.ssd300_vgg16),
     'retinanet': (

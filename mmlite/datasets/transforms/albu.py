@@ -13,8 +13,8 @@ import numpy as np
 
 from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.extras import needed
 from mmlite.registry import TRANSFORMS
+from mmlite.support.extras import needed
 
 _BOX_PARAMS = ('min_area', 'min_visibility', 'min_width', 'min_height')
 # what mmdet's configs say about its own data structures; here it changes nothing

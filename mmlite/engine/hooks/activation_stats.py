@@ -13,7 +13,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmlite.engine.layer_stats import LayerStats, LayerWatch, first_beyond
+from mmlite.engine.black_box.layer_stats import LayerStats, LayerWatch, first_beyond
 from mmlite.registry import HOOKS
 
 

@@ -13,11 +13,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmlite.engine.metric_names import check_metric_name
-from mmlite.engine.stop_signals import StoppedBySignal, StopSignals
+from mmlite.engine.process.stop_signals import StoppedBySignal, StopSignals
 from mmlite.engine.units import counts_epochs, iterations_per_epoch
 from mmlite.errors import ConfigError, RunError, did_you_mean
-from mmlite.files import remove_unfinished, write_text
 from mmlite.registry import HOOKS
+from mmlite.support.files import remove_unfinished, write_text
 
 _GREATER = ('acc', 'top', 'AR@', 'auc', 'precision', 'mAP', 'mDice', 'mIoU', 'mAcc', 'aAcc')
 _LESS = ('loss',)

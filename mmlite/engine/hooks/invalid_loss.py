@@ -13,10 +13,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmlite.engine.black_box import replay_command, write_black_box
+from mmlite.engine.black_box.box import replay_command, write_black_box
+from mmlite.engine.black_box.step_start import Step, amp_dtype, begin_step
 from mmlite.engine.clipping import put_around_clipping
 from mmlite.engine.hooks.runtime_info import is_read_at_once
-from mmlite.engine.train_step import Step, amp_dtype, begin_step
 from mmlite.errors import RunError
 from mmlite.registry import HOOKS
 

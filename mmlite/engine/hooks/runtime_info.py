@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmlite.engine.clipping import put_around_clipping
-from mmlite.engine.run_state import plain_message_hub
+from mmlite.engine.resuming.run_state import plain_message_hub
 from mmlite.registry import HOOKS
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
+from mmlite.engine.black_box.layer_stats import LayerStats
 from mmlite.engine.build import build_runner
 from mmlite.engine.hooks.activation_stats import ActivationStatsHook
-from mmlite.engine.layer_stats import LayerStats
 from mmlite.engine.runner import Runner
 from tests.runs import log, tiny
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
+from mmlite.checkpoints.file import last_checkpoint
 from mmlite.engine.build import build_runner
-from mmlite.engine.checkpoint_file import last_checkpoint
 from mmlite.engine.hooks import CheckpointHook
 from mmlite.engine.hooks import checkpoint as checkpoint_module
 from mmlite.engine.runner import Runner
 from mmlite.errors import ConfigError
-from mmlite.files import DiskFullError
+from mmlite.support.files import DiskFullError
 from tests.runs import log, tiny
 
 

@@ -9,11 +9,11 @@ import torch
 from mmengine.hooks import Hook
 from torch import nn
 
+from mmlite.checkpoints.file import read_checkpoint
+from mmlite.checkpoints.weight_names import from_own
 from mmlite.config import load_config
 from mmlite.engine.build import build_runner
-from mmlite.engine.checkpoint_file import read_checkpoint
 from mmlite.engine.hooks import EMAHook
-from mmlite.engine.layouts import from_own
 from mmlite.engine.runner import Runner
 from mmlite.errors import ConfigError, DataError
 from mmlite.models import build_detector

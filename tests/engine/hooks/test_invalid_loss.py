@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from torch import nn
 
 import tests.failing_parts  # noqa: F401
+from mmlite.checkpoints.file import read_checkpoint
 from mmlite.engine.build import build_runner
-from mmlite.engine.checkpoint_file import read_checkpoint
 from mmlite.engine.hooks import CheckInvalidLossHook, NonFiniteLossError
 from mmlite.engine.runner import Runner
 from tests.runs import Watch, equal, tiny

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmlite.checkpoints.file import read_checkpoint
 from mmlite.engine.build import build_runner
-from mmlite.engine.checkpoint_file import read_checkpoint
 from mmlite.engine.hooks import RuntimeInfoHook
 from tests.runs import scalars, tiny
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlite.engine.checkpoint import load_weights
+from mmlite.checkpoints.loading import load_weights
 from mmlite.errors import ConfigError
 from mmlite.models.heads import SSDHead
 from mmlite.registry import HEADS

@@ -1,1 +1,0 @@
-"""A table of trainings that differ in one thing each; `mmlite/cli/ablate.py` runs it."""

@@ -1,0 +1,1 @@
+"""What surrounds a run: its processes, work dir, random numbers and the signals that stop it."""

@@ -1,0 +1,1 @@
+"""Small helpers that know nothing of detection; every other room may use them."""

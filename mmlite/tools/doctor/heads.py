@@ -1,0 +1,178 @@
+"""Checks of the head against the objects: priors, coder and post-processing.
+
+g boxes in an image, R priors over all levels, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from terminaltables import AsciiTable
+from torch import Tensor, nn
+from torchvision.ops import box_iou
+
+from mmlite.errors import ConfigError
+from mmlite.models.featmap_sizes import FeatmapSizes
+from mmlite.ops.assigners import MaxIoUAssigner, chunks
+from mmlite.parallel import unwrapped
+from mmlite.support.arrays import evenly_spread
+from mmlite.tools.doctor.context import Context, samples
+from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
+
+_IMAGES = 64  # of the training, unless all are looked at
+_LIMITS = dict(small=32.0, medium=96.0, large=float('inf'))  # px: COCO's, but in the input
+_COVERED, _COVERED_CLASS = 0.5, 0.3  # shares below which a recipe cannot work well
+_ENOUGH = 10  # objects of a class that say something about it
+_EXACT = 1.0  # px; the legacy coder is half a pixel off to each side by design
+_KEPT, _SURELY_KEPT = 0.7, 0.9  # of the objects, by NMS: some that overlap are lost by design
+_IOU = 0.9  # from which a detection is the object itself
+
+
+_NOTHING_LEFT = skipped(
+    'no object of the images looked at comes through the pipeline and gets a prior',
+    'what the checks boxes and annotations say',
+)
+
+
+class Example(NamedTuple):
+    """An image of the training and what the assigner makes of it.
+
+    `assigned` (R,) is the index of a box, BACKGROUND or IGNORE; `pad_shape` (H, W) the input.
+    """
+
+    gt_bboxes: Tensor
+    gt_labels: Tensor
+    priors: Tensor
+    num_per_level: list[int]
+    assigned: Tensor
+    img_meta: dict
+
+
+def examples(context: Context) -> Iterator[Example]:
+    """Yields images of the training as the head gets them, those without objects left out."""
+    head, sizes = context.detector.bbox_head, FeatmapSizes(context.cfg.model)
+    if head.assigner is None:
+        raise ConfigError("model.train_cfg: training needs the key 'assigner'")
+    divisor = getattr(context.detector.data_preprocessor, 'pad_size_divisor', 1)
+    inds = context.with_objects()
+    count = len(inds) if context.full else _IMAGES
+    for i in (inds[place] for place in evenly_spread(len(inds), count)):
+        (sample,) = samples(context.train, [i])  # all at once may be more than there is memory for
+        bboxes, labels = (unwrapped(sample[key]) for key in ('gt_bboxes', 'gt_labels'))
+        if not len(bboxes):
+            continue
+        meta = unwrapped(sample['img_metas'])
+        padded = [-(-side // divisor) * divisor for side in meta['pad_shape'][:2]]
+        priors, num_per_level = head.prior_generator(sizes(*padded), bboxes)
+        assigned = head.assigner(priors, num_per_level, bboxes, None)
+        yield Example(bboxes, labels, priors, num_per_level, assigned, meta)
+
+
+def priors(context: Context) -> list[Finding]:
+    """Whether each object has a prior that finds it well enough, by class and by size."""
+    assigner = context.detector.bbox_head.assigner
+    by_iou = isinstance(assigner, MaxIoUAssigner)
+    covered, labels, sides, positives = [], [], [], 0
+    for example in examples(context):
+        if by_iou:
+            found = _best_iou(example) >= assigner.pos_iou_thr
+        else:
+            found = torch.isin(torch.arange(len(example.gt_bboxes)), example.assigned)
+        wh = example.gt_bboxes[:, 2:] - example.gt_bboxes[:, :2]
+        covered.append(found.numpy())
+        labels.append(example.gt_labels.numpy())
+        sides.append(wh.clamp(min=0).prod(dim=1).sqrt().numpy())
+        positives += int((example.assigned >= 0).sum())
+    if not covered:
+        return [_NOTHING_LEFT]
+    covered, labels, sides = map(np.concatenate, (covered, labels, sides))
+    what = f'an IoU of {assigner.pos_iou_thr:g}' if by_iou else 'a prior assigned to it'
+    table, low = _coverage(covered, labels, sides, context.train.classes)
+    evidence = f'{percent(int(covered.sum()), len(covered))} objects have {what}, each '
+    evidence += f'{positives / max(len(covered), 1):.1f} positive priors\n{table}'
+    change = (
+        'sizes of the priors (octave_base_scale, min_sizes, regress_ranges) near those of the '
+        'objects in the input, or another input size'
+    )
+    if covered.mean() < _COVERED:
+        return [error(evidence, change)]
+    if low:
+        return [warning(f'{evidence}\nlittle of {", ".join(low)}', change)]
+    return [ok(evidence)]
+
+
+def _best_iou(example: Example) -> Tensor:
+    best = [
+        box_iou(bboxes, example.priors).amax(dim=1)
+        for _, bboxes in chunks(example.gt_bboxes, len(example.priors))
+    ]
+    return torch.cat(best)
+
+
+def _coverage(
+    covered: np.ndarray, labels: np.ndarray, sides: np.ndarray, classes: tuple[str, ...]
+) -> tuple[str, list[str]]:
+    """Returns a table of classes by sizes, and the names of classes that are hardly covered."""
+    size = np.searchsorted(list(_LIMITS.values()), sides, side='right')
+    rows, low = [['class', *_LIMITS, 'all']], []
+    for label, name in enumerate(classes, 1):
+        own = labels == label
+        cells = [_cell(covered[own & (size == index)]) for index in range(len(_LIMITS))]
+        rows.append([name, *cells, _cell(covered[own])])
+        if own.sum() >= _ENOUGH and covered[own].mean() < _COVERED_CLASS:
+            low.append(name)
+    shown = rows if len(rows) <= 22 else [*rows[:21], ['...', '', '', '', '']]
+    return AsciiTable(shown).table, low
+
+
+def _cell(covered: np.ndarray) -> str:
+    return f'{covered.mean():.0%} of {len(covered)}' if len(covered) else ''
+
+
+def coder(context: Context) -> list[Finding]:
+    """A head that predicts just what it is trained for: are the objects what comes out?"""
+    head = context.detector.bbox_head
+    worst, wanted, found = 0.0, 0, 0
+    for example in examples(context):
+        pos = example.assigned >= 0
+        if not pos.any():
+            continue
+        matched = example.gt_bboxes[example.assigned[pos]]
+        deltas = head.bbox_coder.encode(example.priors[pos], matched)
+        decoded = head.bbox_coder.decode(example.priors[pos], deltas)
+        worst = max(worst, (decoded - matched).abs().nan_to_num(float('inf')).max().item())
+        has_prior = example.assigned[pos].unique()
+        wanted += len(has_prior)
+        found += int(_detected(head, example, pos, deltas)[has_prior].sum())
+    if not wanted:
+        return [_NOTHING_LEFT]
+    exact = f'decode(encode(gt)) is at most {worst:.2g} px off'
+    if worst > _EXACT:
+        change = 'encode and decode of model.bbox_head.bbox_coder: they are not inverse'
+        return [error(exact, change)]
+    evidence = f'a perfect prediction leaves {percent(found, wanted)} objects after NMS'
+    cfg = head.test_cfg
+    names = ('score_thr', 'iou_thr', 'max_per_img', 'min_bbox_size')
+    change = f'model.test_cfg: {", ".join(f"{name}={cfg[name]}" for name in names)}'
+    if found < _KEPT * wanted:
+        return [ok(exact), error(evidence, change)]
+    if found < _SURELY_KEPT * wanted:
+        return [ok(exact), warning(evidence, change)]
+    return [ok(f'{exact}; {evidence}')]
+
+
+def _detected(head: nn.Module, example: Example, pos: Tensor, deltas: Tensor) -> Tensor:
+    """Returns (g,) bool: the objects that post-processing finds in a perfect prediction."""
+    count = len(example.priors)
+    scores = deltas.new_zeros(count, head.num_classes)
+    scores[pos, example.gt_labels[example.assigned[pos]] - 1] = 1
+    bbox_pred = deltas.new_zeros(count, 4)
+    bbox_pred[pos] = deltas
+    levels, meta = example.num_per_level, example.img_meta
+    dets = head.detect(scores, bbox_pred, None, example.priors, levels, meta, rescale=False)
+    same = dets['labels'] == example.gt_labels[:, None]
+    ious = box_iou(example.gt_bboxes, dets['bboxes'])
+    return ((ious > _IOU) & same).any(dim=1)

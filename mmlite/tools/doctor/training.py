@@ -1,0 +1,167 @@
+"""Checks of how a config trains, from its numbers alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from mmlite.config import is_pretrained
+from mmlite.tools.doctor.context import Context
+from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
+
+_BATCH_NORM = nn.modules.batchnorm._BatchNorm
+# The highest rate per image of a step that published recipes come near: SGD with 0.02 for 16
+# images, or for a network without any norm (SSD's VGG) with 0.001 for 32; Adam's does not scale.
+_MOST_SGD, _MOST_SGD_WITHOUT_NORM, _MOST_ADAM = 5e-3, 1e-4, 1e-2
+_LEAST_SGD, _LEAST_ADAM = 1e-7, 1e-6
+_MISFIT = 2  # times the batch that a rate is meant for
+
+
+def frozen(context: Context) -> list[Finding]:
+    """Layers that are never trained need weights from somewhere."""
+    backbone = context.detector.backbone
+    tensors = list(backbone.parameters())
+    still = sum(not tensor.requires_grad for tensor in tensors)
+    if _has_weights(context):
+        return [ok(f'{percent(still, len(tensors))} tensors of the backbone are frozen')]
+    if still:
+        return [
+            error(
+                f'{percent(still, len(tensors))} tensors of the backbone are frozen, and it has no '
+                'pretrained weights: they stay as they are drawn',
+                'frozen_stages=-1 and norm_cfg=dict(requires_grad=True), or init_cfg or load_from',
+            )
+        ]
+    norms = [module for module in backbone.modules() if isinstance(module, _BATCH_NORM)]
+    if getattr(backbone, 'norm_eval', False) and norms:
+        return [
+            warning(
+                f'norm_eval=True without pretrained weights: the {len(norms)} batch norms of the '
+                'backbone never see their statistics',
+                'model.backbone.norm_eval=False',
+            )
+        ]
+    return [ok('nothing of the backbone is frozen')]
+
+
+def _has_weights(context: Context) -> bool:
+    parts = (context.detector, context.detector.backbone)
+    named = any(is_pretrained(getattr(part, 'init_cfg', None)) for part in parts)
+    return named or bool(context.cfg.get('load_from'))
+
+
+def learning_rate(context: Context) -> list[Finding]:
+    """The rate against the images of a step, and against what published recipes have."""
+    cfg = context.checked
+    optimizer = cfg.optim_wrapper.get('optimizer') or {}
+    kind, rate = str(optimizer.get('type')), optimizer.get('lr')
+    if rate is None or not kind.startswith(('SGD', 'Adam')):
+        return [skipped(f'no rule for {kind} with lr={rate}')]
+    size = cfg.train_dataloader.get('batch_size', 1)
+    size *= cfg.optim_wrapper.get('accumulative_counts', 1)
+    settings = cfg.get('auto_scale_lr') or {}
+    base = settings.get('base_batch_size') or size
+    low, high = _bounds(context, kind, base)
+    evidence = f'{kind} with {rate:g} for {base} images a step'
+    if not low <= rate <= high:
+        return [error(f'{evidence}; {low:g} to {high:g} are usual', f'lr={high / 4:.1g} or so')]
+    if settings.get('enable'):
+        return [ok(f'{evidence}, scaled to {rate * size / base:g} for {size}')]
+    if not 1 / _MISFIT < size / base < _MISFIT:
+        return [
+            warning(
+                f'{evidence}, and here a step is for {size}, times the number of processes',
+                f'--auto-scale-lr (it becomes {rate * size / base:g} in one process), or '
+                f'auto_scale_lr.base_batch_size={size} to keep it knowingly',
+            )
+        ]
+    return [ok(evidence)]
+
+
+def _bounds(context: Context, kind: str, base: int) -> tuple[float, float]:
+    if kind.startswith('Adam'):
+        return _LEAST_ADAM, _MOST_ADAM
+    modules = context.detector.backbone.modules()
+    has_norm = any(isinstance(module, (_BATCH_NORM, nn.GroupNorm)) for module in modules)
+    return _LEAST_SGD * base, (_MOST_SGD if has_norm else _MOST_SGD_WITHOUT_NORM) * base
+
+
+def schedule(context: Context) -> list[Finding]:
+    """Schedulers that do their work when the training is over."""
+    cfg = context.checked
+    length = Length.of(context)
+    schedulers = cfg.get('param_scheduler') or []
+    schedulers = [schedulers] if isinstance(schedulers, Mapping) else schedulers
+    findings = []
+    for i, scheduler in enumerate(schedulers):
+        at = f'param_scheduler[{i}] ({scheduler.type})'
+        by_epoch = scheduler.get('by_epoch', True)
+        end = length.epochs if by_epoch else length.iterations
+        unit = 'epochs' if by_epoch else 'iterations'
+        late = [m for m in scheduler.get('milestones', ()) if m >= end]
+        if late:
+            evidence = f'{at}: {percent(len(late), len(scheduler.milestones))} milestones, {late},'
+            evidence += f' are not before the end: {end:g} {unit}'
+            findings.append(warning(evidence, f'milestones before {end:g}'))
+        is_warm_up = scheduler.type in ('LinearLR', 'ConstantLR') and not scheduler.get('begin')
+        if is_warm_up and scheduler.get('end', math.inf) > end:
+            findings.append(
+                error(
+                    f'{at}: the warm-up lasts {scheduler.get("end")} {unit}, the training '
+                    f'{end:g}: the full learning rate is never reached',
+                    f'end={max(1, round(end / 10))}, or a longer training',
+                )
+            )
+    return findings or [ok(f'{length}, {len(schedulers)} schedulers')]
+
+
+class Length:
+    """How long a training is, in epochs and in iterations of one process."""
+
+    def __init__(self, epochs: float, iterations: int, per_epoch: int) -> None:
+        self.epochs, self.iterations, self.per_epoch = epochs, iterations, per_epoch
+
+    @classmethod
+    def of(cls, context: Context) -> Length:
+        cfg = context.checked
+        per_epoch = math.ceil(len(context.train) / cfg.train_dataloader.get('batch_size', 1))
+        if 'max_iters' in cfg.train_cfg:
+            iterations = cfg.train_cfg.max_iters
+            return cls(iterations / per_epoch, iterations, per_epoch)
+        return cls(cfg.train_cfg.max_epochs, cfg.train_cfg.max_epochs * per_epoch, per_epoch)
+
+    def __str__(self) -> str:
+        return f'{self.epochs:g} epochs of {self.per_epoch} iterations'
+
+
+def sampling(context: Context) -> list[Finding]:
+    """How images are drawn."""
+    cfg, findings = context.checked, []
+    if not _shuffles(cfg.train_dataloader):
+        evidence = 'train_dataloader.sampler does not shuffle: every epoch has the same batches'
+        findings.append(warning(evidence, "sampler=dict(type='DefaultSampler', shuffle=True)"))
+    for name in ('val_dataloader', 'test_dataloader'):
+        if (cfg.get(name) or {}).get('drop_last'):
+            evidence = f'{name}.drop_last leaves images out, and metrics need each of them'
+            findings.append(error(evidence, f'{name}.drop_last=False'))
+    size = cfg.train_dataloader.get('batch_size', 1)
+    if cfg.train_dataloader.get('drop_last') and len(context.train) < size:
+        evidence = f'train_dataloader has {len(context.train)} images, batch_size={size} and '
+        evidence += 'drop_last=True: not a single batch'
+        findings.append(error(evidence, 'a smaller batch_size, or drop_last=False'))
+    modules = context.detector.train().modules()  # what norm_eval keeps in eval mode stays there
+    learning = [m for m in modules if isinstance(m, _BATCH_NORM) and m.training]
+    if size == 1 and learning:
+        evidence = f'a batch of 1 image, and {len(learning)} batch norms that learn from batches'
+        findings.append(
+            warning(evidence, 'a larger batch, norm_eval=True with pretrained weights, or GN')
+        )
+    return findings or [ok(f'{size} images in a batch, in random order')]
+
+
+def _shuffles(loader: Mapping[str, Any]) -> bool:
+    sampler = loader.get('sampler')
+    return not isinstance(sampler, Mapping) or sampler.get('shuffle', True)

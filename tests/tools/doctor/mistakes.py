@@ -1,0 +1,308 @@
+"""Mistakes to plant into the tiny SSD's config: each a function that makes it."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from mmengine.config import Config
+
+from mmlite.models import build_detector
+from tests.runs import CLASSES
+
+HERE = 'tests.tools.doctor.parts.'
+IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+CAFFE = 'open-mmlab://detectron/resnet50_caffe'
+
+
+class Mistake(NamedTuple):
+    """`plant(cfg, voc, folder)` makes it; `check` has to find it and to give this verdict."""
+
+    name: str
+    check: str
+    plant: Callable[[Config, Path, Path], None]
+    verdict: str = 'error'
+
+
+def on_voc(cfg: Config, voc: Path, kind: str = 'VOCDataset', classes: tuple = CLASSES) -> None:
+    """Has both data sets read files in VOC's layout."""
+    for loader, part in (('train_dataloader', 'trainval'), ('val_dataloader', 'test')):
+        cfg[loader].dataset = dict(
+            type=kind,
+            data_root=str(voc),
+            ann_file=f'ImageSets/Main/{part}.txt',
+            metainfo=dict(classes=classes),
+            pipeline=cfg[loader].dataset.pipeline,
+            test_mode=part == 'test',
+        )
+    cfg.test_dataloader = cfg.val_dataloader
+
+
+def swapped_classes(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc)
+    cfg.val_dataloader.dataset.metainfo = dict(classes=(CLASSES[1], CLASSES[0], *CLASSES[2:]))
+
+
+def misspelt_class(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, classes=('square', 'triangel', 'cross', 'ring', 'hourglass'))
+
+
+def labels_from_zero(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, HERE + 'LabelsFromZero')
+
+
+def every_box_twice(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, HERE + 'EveryBoxTwice')
+
+
+def widths_as_corners(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, HERE + 'WidthsAsCorners')
+
+
+def corners_as_widths(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, HERE + 'CornersAsWidths')
+
+
+def one_class_too_few(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.bbox_head.num_classes = 4
+
+
+def empty_split(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, shutil.copytree(voc, folder / 'voc'))
+    (folder / 'voc/ImageSets/Main/test.txt').write_text('')
+
+
+def images_elsewhere(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc)
+    cfg.train_dataloader.dataset.img_subdir = 'Pictures'
+
+
+def tested_on_training(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc)
+    cfg.val_dataloader.dataset.ann_file = 'ImageSets/Main/val.txt'  # a fifth of trainval
+
+
+def twins_of_training(cfg: Config, voc: Path, folder: Path) -> None:
+    """An image of the test set is one of the training under another name."""
+    root = shutil.copytree(voc, folder / 'voc')
+    on_voc(cfg, root)
+    first = {
+        part: (root / f'ImageSets/Main/{part}.txt').read_text().split()[0]
+        for part in ('trainval', 'test')
+    }
+    for place, ending in (('JPEGImages', 'jpg'), ('Annotations', 'xml')):
+        source, target = (root / place / f'{stem}.{ending}' for stem in first.values())
+        shutil.copy(source, target)
+
+
+def mean_of_bgr(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.data_preprocessor.mean = IMAGENET['mean'][::-1]
+
+
+def pictures_of_unit_range(cfg: Config, voc: Path, folder: Path) -> None:
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.dataset.pipeline.insert(1, dict(type=HERE + 'ToUnitRange'))
+
+
+def mean_and_std_of_two_kinds(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.data_preprocessor.std = [0.229, 0.224, 0.225]
+
+
+def caffe_weights_on_rgb(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=CAFFE)
+    cfg.model.data_preprocessor.std = [1.0, 1.0, 1.0]
+
+
+def torchvision_weights_with_std_1(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='torchvision://resnet18')
+    cfg.model.data_preprocessor.std = [1.0, 1.0, 1.0]
+
+
+def normalised_in_training_only(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.data_preprocessor = dict(type='DetDataPreprocessor')
+    cfg.train_dataloader.dataset.pipeline.insert(-1, dict(type='Normalize', **IMAGENET))
+
+
+def tested_at_another_size(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.val_dataloader.dataset.pipeline[1].scale = (200, 200)
+
+
+def boxes_scaled_twice(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.train_dataloader.dataset.pipeline.insert(3, dict(type=HERE + 'ScaleBoxesAgain'))
+
+
+def boxes_loaded_after_resize(cfg: Config, voc: Path, folder: Path) -> None:
+    steps = cfg.train_dataloader.dataset.pipeline
+    steps[1], steps[2] = steps[2], steps[1]
+
+
+def boxes_not_flipped(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.train_dataloader.dataset.pipeline.insert(3, dict(type=HERE + 'FlipPictureOnly'))
+
+
+def boxes_not_loaded(cfg: Config, voc: Path, folder: Path) -> None:
+    del cfg.train_dataloader.dataset.pipeline[1]
+
+
+def scale_forgotten_in_testing(cfg: Config, voc: Path, folder: Path) -> None:
+    steps = cfg.val_dataloader.dataset.pipeline
+    steps[1].scale = (192, 192)
+    steps.insert(2, dict(type=HERE + 'ForgetsScale'))
+    cfg.model.bbox_head.anchor_generator.input_size = None
+
+
+def frozen_without_weights(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.backbone.frozen_stages = 1
+
+
+def rate_ten_times_too_high(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.optim_wrapper.optimizer.lr *= 10
+
+
+def rate_that_diverges(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.optim_wrapper.optimizer.lr = 50.0
+
+
+def rate_for_another_batch(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.auto_scale_lr = dict(base_batch_size=16)
+
+
+def endless_warm_up(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.param_scheduler[0].end = 500
+
+
+def by_iteration(cfg: Config) -> None:
+    """400 iterations; three are a pass through the data."""
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=400, val_interval=100)
+
+
+def milestones_in_iterations(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[300, 350])]
+
+
+def schedule_without_unit(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.param_scheduler = [dict(type='MultiStepLR', milestones=[80, 90])]
+
+
+def milestones_after_the_end(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[8, 11])]
+
+
+def checkpoints_in_iterations(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=200)
+
+
+def metrics_by_epoch(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.default_hooks.logger = dict(type='LoggerHook', log_metric_by_epoch=True)
+
+
+def average_after_the_end(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.custom_hooks = [dict(type='EMAHook', begin_epoch=3)]
+
+
+def validation_all_the_time(cfg: Config, voc: Path, folder: Path) -> None:
+    by_iteration(cfg)
+    cfg.train_dataloader.dataset.num_train = 120  # 30 iterations
+    cfg.train_cfg.val_interval = 1
+
+
+def no_shuffling(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.train_dataloader.sampler.shuffle = False
+
+
+def last_batch_not_tested(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.val_dataloader.drop_last = True
+
+
+def anchors_too_large(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.bbox_head.anchor_generator.update(min_sizes=(60, 75, 85), max_sizes=(75, 85, 95))
+
+
+def coder_forgets_its_stds(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.bbox_head.bbox_coder.type = HERE + 'ForgetsStds'
+
+
+def coder_leaves_the_image(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.bbox_head.bbox_coder.type = HERE + 'ForgetsTheBorder'
+
+
+def one_detection_an_image(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.test_cfg.max_per_img = 1
+
+
+def weights_of_another_width(cfg: Config, voc: Path, folder: Path) -> None:
+    model = copy.deepcopy(cfg.model)
+    model.backbone.base_channels = 16
+    model.neck.update(in_channels=(32, 64), out_channels=(32, 64, 32))
+    model.bbox_head.in_channels = (32, 64, 32)
+    other = build_detector(model).state_dict()
+    torch.save(dict(state_dict=other, meta=dict(mmlite_version='0')), folder / 'other.pth')
+    cfg.load_from = str(folder / 'other.pth')
+
+
+def weights_of_other_class_order(cfg: Config, voc: Path, folder: Path) -> None:
+    meta = dict(mmlite_version='0', dataset_meta=dict(classes=CLASSES[::-1]))
+    state = build_detector(cfg.model).state_dict()
+    torch.save(dict(state_dict=state, meta=meta), folder / 'order.pth')
+    cfg.load_from = str(folder / 'order.pth')
+
+
+def backbone_cut_off(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.backbone.type = HERE + 'Detached'
+
+
+MISTAKES = (
+    Mistake('swapped class order', 'classes', swapped_classes),
+    Mistake('misspelt class', 'classes', misspelt_class, 'warning'),
+    Mistake('labels from 0', 'classes', labels_from_zero),
+    Mistake('xywh as xyxy', 'annotations', widths_as_corners),
+    Mistake('xyxy as xywh', 'annotations', corners_as_widths),
+    Mistake('num_classes off by one', 'parts', one_class_too_few),
+    Mistake('empty split', 'parts', empty_split),
+    Mistake('images elsewhere', 'parts', images_elsewhere),
+    Mistake('two kinds of mean and std', 'parts', mean_and_std_of_two_kinds),
+    Mistake('test images in train', 'splits', tested_on_training),
+    Mistake('test images in train, renamed', 'splits', twins_of_training),
+    Mistake('mean in the order of BGR', 'normalisation', mean_of_bgr),
+    Mistake('BGR weights, RGB input', 'normalisation', caffe_weights_on_rgb),
+    Mistake('torchvision weights, std 1', 'normalisation', torchvision_weights_with_std_1),
+    Mistake('testing not normalised', 'normalisation', normalised_in_training_only),
+    Mistake('0-1 pictures, 0-255 numbers', 'input', pictures_of_unit_range),
+    Mistake('tested at another size', 'input', tested_at_another_size, 'warning'),
+    Mistake('boxes scaled twice', 'boxes', boxes_scaled_twice),
+    Mistake('boxes loaded after Resize', 'boxes', boxes_loaded_after_resize),
+    Mistake('boxes not flipped', 'boxes', boxes_not_flipped),
+    Mistake('boxes not loaded', 'boxes', boxes_not_loaded),
+    Mistake('scale forgotten in testing', 'boxes', scale_forgotten_in_testing),
+    Mistake('frozen without weights', 'frozen', frozen_without_weights),
+    Mistake('learning rate x 10', 'learning_rate', rate_ten_times_too_high),
+    Mistake('learning rate of another batch', 'learning_rate', rate_for_another_batch, 'warning'),
+    Mistake('warm-up without end', 'schedule', endless_warm_up),
+    Mistake('milestones in iterations', 'units', milestones_in_iterations),
+    Mistake('schedule without unit', 'units', schedule_without_unit, 'warning'),
+    Mistake('milestones after the end', 'units', milestones_after_the_end, 'warning'),
+    Mistake('checkpoints in iterations', 'units', checkpoints_in_iterations),
+    Mistake('metrics by epoch', 'units', metrics_by_epoch),
+    Mistake('average after the end', 'units', average_after_the_end),
+    Mistake('validation all the time', 'units', validation_all_the_time, 'warning'),
+    Mistake('no shuffling', 'sampling', no_shuffling, 'warning'),
+    Mistake('last batch not tested', 'sampling', last_batch_not_tested),
+    Mistake('anchors far too large', 'priors', anchors_too_large),
+    Mistake('coder not inverse', 'coder', coder_forgets_its_stds),
+    Mistake('one detection an image', 'coder', one_detection_an_image),
+    Mistake('every box twice', 'ground_truth', every_box_twice),
+    Mistake('weights of another model', 'weights', weights_of_another_width),
+    Mistake('weights, other class order', 'weights', weights_of_other_class_order),
+    Mistake('backbone cut off', 'step', backbone_cut_off),
+    Mistake('detections not put back', 'evaluation', scale_forgotten_in_testing),
+    Mistake('detections left of the image', 'evaluation', coder_leaves_the_image),
+    Mistake('learning rate diverges', 'overfit', rate_that_diverges),
+)
