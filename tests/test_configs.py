@@ -21,6 +21,12 @@ def test_there_are_configs_of_each_detector():
     assert {path.parts[0] for path in LEAVES} == {'ssd', 'retinanet', 'fcos', 'ablation'}
 
 
+def test_the_augmentation_of_ssd_is_written_once():
+    """Other sizes and data sets read it from their base."""
+    files = [path for path in CONFIGS.rglob('*.py') if 'min_ious=(0.1, ' in path.read_text()]
+    assert files == [CONFIGS / '_base_/datasets/ssd300_pipelines.py']
+
+
 @pytest.mark.parametrize('path', LEAVES, ids=str)
 def test_config(path):
     cfg = load_config(CONFIGS / path)
