@@ -1,4 +1,4 @@
-"""Figures of a data set: classes, sizes, pixels, copies; suggests priors that fit."""
+"""Figures of a data set: classes, sizes, pixels, copies; suggests priors."""
 
 from __future__ import annotations
 

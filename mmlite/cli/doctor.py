@@ -1,4 +1,4 @@
-"""Looks for faults in a config and its data within a minute, before a training."""
+"""Looks for faults in a config and its data within a minute."""
 
 from __future__ import annotations
 

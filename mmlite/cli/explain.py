@@ -1,4 +1,4 @@
-"""Follows one batch from the file to the metric: what is done, where, by which code."""
+"""Follows one batch from the file to the metric: what happens, by which code."""
 
 from __future__ import annotations
 

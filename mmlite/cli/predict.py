@@ -1,4 +1,4 @@
-"""Detects objects in images, videos and camera streams, and writes them to files."""
+"""Detects objects in images, videos and camera streams; writes them to files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repeats the training step that a black box holds: where is the first NaN or infinity?"""
+"""Repeats the training step of a black box: where is the first NaN or infinity?"""
 
 from __future__ import annotations
 

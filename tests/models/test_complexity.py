@@ -92,6 +92,16 @@ def test_flops_of_the_parts():
         *parts, whole = (float(cell.split()[0]) for cell in column[1:])
         assert sum(parts) == pytest.approx(whole, abs=0.02)  # two decimals each
     assert cli('get_flops', CONFIGS / 'ssd/gone.py').status == 2
+    same = cli('model_info', CONFIGS / 'ssd/ssd_demo.py', '--size', '320', '240', '--parts')
+    assert same == ended
+
+
+def test_each_of_several_models_is_named_above_its_parts():
+    configs = [CONFIGS / 'ssd/ssd_demo.py', CONFIGS / 'fcos/fcos_demo.py']
+    ended = cli('model_info', *configs, '--size', '64', '64', '--parts')
+    lines = ended.out.splitlines()
+    assert [line for line in lines if line.endswith('.py:')] == [f'{path}:' for path in configs]
+    assert len([line for line in lines if line.startswith('counted: ')]) == 1
 
 
 def test_the_command():
