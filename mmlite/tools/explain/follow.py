@@ -15,6 +15,7 @@ from mmlite.datasets import build_dataloader
 from mmlite.engine.checks import check_config, check_head_against_data
 from mmlite.engine.prepare_model import for_one_process
 from mmlite.engine.process.random_state import seed_generators
+from mmlite.engine.step import train_step
 from mmlite.models import build_detector
 from mmlite.models.base_module import BaseModule
 from mmlite.models.matching_parts import check_parts_fit
@@ -87,7 +88,7 @@ def _training_hops(
     watch = StepWatch(detector, optimiser)
     with Recorder() as recorder:
         watch_model(recorder, detector)
-        wrapper.train_step(scattered, optimiser)
+        train_step(wrapper, scattered, optimiser, watch)
     return [
         *hops,
         preprocessor_hop(recorder, detector),
