@@ -24,7 +24,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.runner import LogProcessor
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
@@ -61,6 +61,7 @@ from mmlite.engine.resuming.resume import check_can_be_resumed, resume_training
 from mmlite.engine.resuming.run_state import message_hub_state, plain_message_hub, process_state
 from mmlite.engine.schedules import build_scheduler, schedule_state
 from mmlite.engine.units import counts_epochs
+from mmlite.errors import ConfigError
 from mmlite.evaluation import build_metrics
 from mmlite.models.layers import prepare_for_inference
 from mmlite.registry import LOG_PROCESSORS, LOOPS, VISUALIZERS
@@ -113,7 +114,7 @@ class Runner(mmengine.runner.Runner):
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
-        """Makes the time stamp this run's own, and starts workers as the system bears it.
+        """Makes the time stamp this run's own, and starts workers as the system allows.
 
         mmengine keeps a logger, a message hub and a visualizer for each name of a run, which ends
         in the second of its start.
@@ -143,7 +144,7 @@ class Runner(mmengine.runner.Runner):
 
     def test(self) -> dict[str, float]:
         """Tests and returns the metrics."""
-        if not self.cfg.get('compile'):  # compiled parts see to it themselves
+        if not self.cfg.get('compile'):  # compiled parts do it themselves
             prepare_for_inference(_unwrapped(self.model))
         try:
             return super().test()
@@ -244,10 +245,20 @@ class Runner(mmengine.runner.Runner):
         super().register_hook(build_hook(hook, at), priority)
 
     def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
-        """Builds the optimiser, in mmlite's own wrapper where there is one of that name."""
+        """Builds the optimiser, in mmlite's own wrapper where there is one of that name.
+
+        Raises:
+            ConfigError: a constructor returned several optimisers.
+        """
         if isinstance(optim_wrapper, dict):
             optim_wrapper = prepared_optim_wrapper(optim_wrapper)
-        return super().build_optim_wrapper(optim_wrapper)
+        built = super().build_optim_wrapper(optim_wrapper)
+        if isinstance(built, OptimWrapperDict):
+            raise ConfigError(
+                'optim_wrapper: one optimiser is expected, found an OptimWrapperDict of '
+                f'{len(built.optim_wrappers)}: {", ".join(built.optim_wrappers)}'
+            )
+        return built
 
     def _build_param_scheduler(
         self, scheduler: _ParamScheduler | dict | list, optim_wrapper: OptimWrapper
@@ -307,7 +318,7 @@ class Runner(mmengine.runner.Runner):
         return logger
 
     def _log_env(self, env_cfg: dict) -> None:
-        """Says in a line where this runs; everything else about it goes to the log file alone."""
+        """Says in a line where this runs; everything else about it goes only to the log file."""
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
         self.logger.info(
             f'mmlite {__version__}, torch {torch.__version__}, {device} x {self.world_size}, '
@@ -357,7 +368,7 @@ class Runner(mmengine.runner.Runner):
         of the optimiser's parameters. The arguments are mmengine's.
 
         Args:
-            meta: where the run stands, from `position` of the training loop. Left out, the epoch
+            meta: the position of the run, from `position` of the training loop. Left out, the epoch
                 (or iteration) that is just ending counts as done.
         """
         states = None
