@@ -19,13 +19,13 @@ class Line:
     """A value in the text of a config.
 
     Args:
-        file: where it stands.
+        file: where it is written.
         line: from 1.
         text: its code, shortened.
         children: the values in a dict or a list by key or index; None where only running the
             file would tell.
         is_dict: a dict, which is merged with that of the bases; anything else replaces it.
-        via: the name by which it got where it is, if it stands elsewhere.
+        via: the name by which it got where it is, if it is written elsewhere.
         removes: asked for a key below it: it is not there, and that of the bases is gone.
         reads: the variables that the value comes from; of a dict or a list, only of the whole.
     """
