@@ -12,11 +12,17 @@ from mmlite.datasets.relocate import dataset_dicts
 from mmlite.engine.parts import Parts
 from mmlite.models import build_detector
 from mmlite.registry import DATASETS
-from tests.runs import LEAVES
+from tests.runs import CONFIGS, LEAVES
 
 
 def test_there_are_configs_of_each_detector():
     assert {path.parent.name for path in LEAVES} == {'ssd', 'retinanet', 'fcos', 'configs'}
+
+
+def test_the_augmentation_of_ssd_is_written_once():
+    """Other sizes and data sets read it from their base."""
+    files = [path for path in CONFIGS.rglob('*.py') if 'min_ious=(0.1, ' in path.read_text()]
+    assert files == [CONFIGS / '_base_/datasets/ssd300_pipelines.py']
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
