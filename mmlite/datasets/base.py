@@ -65,6 +65,7 @@ class DetDataset(SampleSource):
     def __init__(
         self,
         ann_file: str = '',
+        *,
         metainfo: dict | None = None,
         data_root: str = '',
         data_prefix: dict | None = None,
