@@ -9,7 +9,7 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.backbones.base import Backbone
+from mmlite.models.backbones.base import KAIMING, Backbone
 from mmlite.models.layers import build_conv, build_norm, conv_norm
 from mmlite.registry import BACKBONES
 
@@ -133,6 +133,8 @@ class ResNet(Backbone):
             or an initialiser of mmengine; None draws by Kaiming.
     """
 
+    INIT_CFG = KAIMING
+
     def __init__(
         self,
         depth: int,
@@ -154,13 +156,7 @@ class ResNet(Backbone):
         with_cp: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(
-            init_cfg
-            or [
-                dict(type='Kaiming', layer='Conv2d'),
-                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
-            ]
-        )
+        super().__init__(init_cfg)
         self.zero_init_residual = zero_init_residual and init_cfg is None
         if depth not in _DEPTHS:
             raise ConfigError(f'ResNet: depth {depth} is unknown; known: {list(_DEPTHS)}')

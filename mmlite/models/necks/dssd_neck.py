@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -77,16 +78,20 @@ class DSSDNeck(BaseModule):
         ConfigError: a level is not about twice the next.
     """
 
+    INIT_CFG: ClassVar[dict] = dict(
+        type='Xavier', layer=['Conv2d', 'ConvTranspose2d'], distribution='uniform'
+    )
+
     def __init__(
         self,
         in_channels: Sequence[int],
         out_channels: int = 512,
+        *,
         last_kernel_size: int = 3,
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        convs = ['Conv2d', 'ConvTranspose2d']
-        super().__init__(init_cfg or dict(type='Xavier', layer=convs, distribution='uniform'))
+        super().__init__(init_cfg)
         steps = len(in_channels) - 1
         deep = [in_channels[-1], *[out_channels] * steps][:steps]
         kernels = [last_kernel_size, *[2] * steps][:steps]
