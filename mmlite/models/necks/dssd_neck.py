@@ -92,9 +92,9 @@ class DSSDNeck(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        steps = len(in_channels) - 1
-        deep = [in_channels[-1], *[out_channels] * steps][:steps]
-        kernels = [last_kernel_size, *[2] * steps][:steps]
+        count = len(in_channels) - 1
+        deep = [in_channels[-1], *[out_channels] * count][:count]
+        kernels = [last_kernel_size, *[2] * count][:count]
         fine = in_channels[-2::-1]
         self.deconv_modules = nn.ModuleList(
             DeconvModule(deep_channels, fine_channels, out_channels, kernel_size, norm_cfg)

@@ -61,9 +61,9 @@ class FSSDNeck(BaseModule):
         )
         width = fused_channels * len(in_channels)
         self.fused_norm = nn.Identity() if norm_cfg is None else build_norm(norm_cfg, width)[1]
-        steps = zip(pairwise([width, *out_channels]), level_strides, level_paddings, strict=True)
+        levels = zip(pairwise([width, *out_channels]), level_strides, level_paddings, strict=True)
         self.level_convs = nn.ModuleList(
-            ConvModule(*pair, 3, stride, padding, **layers) for pair, stride, padding in steps
+            ConvModule(*pair, 3, stride, padding, **layers) for pair, stride, padding in levels
         )
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
