@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmlite.engine.step import train_step
 from mmlite.parallel import MMDataParallel, collate, scatter, unwrapped
-from mmlite.parallel.model_wrapper import ModelWrapper
 from mmlite.tools.explain import views
 from mmlite.tools.explain.hop import Hop, ValueLine, describe, feature_layout
 from mmlite.tools.explain.places import called, place
@@ -36,7 +36,7 @@ def scatter_hop(batch: Batch, wrapper: MMDataParallel) -> tuple[Batch, Hop]:
     """Row 6: the batch on the device, and the hop."""
     device = wrapper.devices[0]
     who = [
-        f'MMDataParallel.train_step  {place(ModelWrapper.train_step)}',
+        f'train_step  {place(train_step)}',
         f'MMDataParallel.forward  {place(MMDataParallel.forward)}',
         _function(scatter),
     ]
