@@ -27,7 +27,7 @@ class ResultsMetric(BaseMetric):
 
     Ground truth comes from the data set itself, never through the pipeline: the engine calls
     `set_dataset(dataset)` on every metric that has this method, before the first batch. The data
-    set has `len`, `metainfo['classes']` and `get_ann_info(i)` (design.md, section 7).
+    set has `len`, `metainfo['classes']` and `get_ann_info(i)`, as `DetDataset` has them.
     """
 
     dataset: Any = None

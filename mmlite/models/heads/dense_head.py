@@ -1,6 +1,7 @@
 """The one pipeline of every dense head: priors, targets, losses, scores, detections.
 
-N images, R priors over all levels, C object classes, K class outputs per prior.
+N images, R priors over all L levels, A at each location, C object classes, K class outputs per
+prior, g boxes and m candidates of an image.
 
     loss:     forward -> priors -> assign -> loss_terms
     predict:  forward -> priors -> scores -> candidates -> decode -> NMS
@@ -92,7 +93,9 @@ class DenseHead(BaseModule):
 
         The convolutions have it last, as mmdet 3.x's files do; labels have it first.
         """
+        # L of (N, A * K, H, W) -> (N, R, K), as the files have it: C classes, then the background
         cls_score = flatten_levels(cls_maps, self.num_outputs)
+        # (N, R, K = C) stays; (N, R, K = C + 1): the last column becomes the first
         return cls_score if self.num_outputs == self.num_classes else cls_score.roll(1, dims=-1)
 
     # ---- training -------------------------------------------------------------------------
@@ -163,6 +166,7 @@ class DenseHead(BaseModule):
         labels, matched = [], []
         for i, meta in enumerate(img_metas):
             ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None
+            # inside: indices (r,) of the priors in the image; assigned: (R,) int64, a box, -1 or -2
             inside = self.priors_inside(feats, meta)
             if inside is None:
                 assigned = self.assigner(priors, num_per_level, gt_bboxes[i], ignored)
@@ -173,9 +177,10 @@ class DenseHead(BaseModule):
             # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
             assert (IGNORE, BACKGROUND) == (-2, -1)
             ends = [gt_labels[i].new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
+            # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
             labels.append(torch.cat([gt_labels[i], *ends])[assigned])
             matched.append(torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[assigned])
-        return torch.stack(labels), torch.stack(matched)
+        return torch.stack(labels), torch.stack(matched)  # (N, R), (N, R, 4)
 
     def priors_inside(
         self, feats: Sequence[Tensor], img_meta: dict
@@ -198,6 +203,7 @@ class DenseHead(BaseModule):
             matched: (N, R, 4), the box that each prior has to find, input pixels.
         """
         pos = labels > 0
+        # (N, R) -> (N,) positives of each image -> scalar
         avg_factor = reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
         pairs = self.bbox_pairs(outs, priors, pos, matched)
         return dict(
@@ -214,10 +220,10 @@ class DenseHead(BaseModule):
         far as the coder can say so; the loss gives such rows the weight 0. To pick the positive
         ones out, the device would have to be asked how many they are, in the middle of a step.
         """
-        pos = pos.flatten()[:, None]
-        priors = priors.repeat(len(matched), 1)
-        bbox_pred = outs['bbox_pred'].flatten(0, 1).where(pos, 0)
-        matched = matched.flatten(0, 1).where(pos, priors)
+        pos = pos.flatten()[:, None]  # (N, R) -> (N * R, 1)
+        priors = priors.repeat(len(matched), 1)  # (R, 4) -> (N * R, 4)
+        bbox_pred = outs['bbox_pred'].flatten(0, 1).where(pos, 0)  # (N, R, 4) -> (N * R, 4)
+        matched = matched.flatten(0, 1).where(pos, priors)  # (N, R, 4) -> (N * R, 4)
         if self.loss_bbox.on_decoded:
             return self.bbox_coder.decode(priors, bbox_pred), matched
         return bbox_pred, self.bbox_coder.encode(priors, matched)
@@ -254,6 +260,7 @@ class DenseHead(BaseModule):
         scores = self.loss_cls.scores(outs['cls_score'])
         factor = self.score_factor(outs)
         if factor is not None and self.test_cfg['geometric_score']:
+            # (N, R, C) * (N, R, 1) -> (N, R, C)
             return (scores * factor[..., None]).sqrt(), None
         return scores, factor
 
@@ -273,27 +280,30 @@ class DenseHead(BaseModule):
     ) -> dict[str, Tensor]:
         """The detections of one image from its scores (R, C) and deltas (R, 4)."""
         cfg = self.test_cfg
+        # scores (R, C) -> inds (m,) of priors and labels (m,) in 1..C, a pair for each candidate
         if cfg['max_per_class'] > 0:
             inds, labels = best_of_each_class(scores, cfg['score_thr'], cfg['max_per_class'])
         else:
             inds, labels = select_candidates(
                 scores, num_per_level, cfg['score_thr'], cfg['nms_pre']
             )
+        # (R, 4) -> (m, 4) of the candidates
         bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
-        kept = scores[inds, labels - 1]
+        kept = scores[inds, labels - 1]  # (R, C) -> (m,)
         if factor is not None:
             kept = kept * factor[inds]
         if rescale:
             bboxes = bboxes / bboxes.new_tensor(img_meta['scale_factor'])
         sides = bboxes[:, 2:] - bboxes[:, :2]
-        large = (sides > cfg['min_bbox_size']).all(dim=1)
+        large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
         bboxes, kept, labels = bboxes[large], kept[large], labels[large]
-        keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])
+        keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
         return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
 
 
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
     """Per level (N, A * channels, H, W) -> (N, R, channels): rows, columns, then priors."""
+    # (N, A * K, H, W) -> (N, H, W, A * K) -> (N, H * W * A, K); then the levels in a row
     return torch.cat([m.permute(0, 2, 3, 1).reshape(m.shape[0], -1, channels) for m in maps], dim=1)
 
 

@@ -120,6 +120,7 @@ class FCOSHead(DenseHead):
         return dict(
             cls_score=self.flatten_scores(cls_maps),
             bbox_pred=flatten_levels(reg_maps, 4),
+            # L of (N, 1, H, W) -> (N, R, 1) -> (N, R)
             centerness=flatten_levels(centerness_maps, 1)[..., 0],
         )
 
@@ -136,8 +137,9 @@ class FCOSHead(DenseHead):
         """
         pos = labels > 0
         num_pos = reduce_mean(pos.sum().float()).clamp(min=1)
+        # (R, 4), (N, R, 4) -> (N, R)
         target = centerness_target(priors, matched).where(pos, -1)
-        weight = target.clamp(min=0)
+        weight = target.clamp(min=0)  # (N, R)
         total = reduce_mean(weight.sum()).clamp(min=1e-6)
         pairs = self.bbox_pairs(outs, priors, pos, matched)
         return dict(
@@ -153,8 +155,9 @@ class FCOSHead(DenseHead):
 
 def centerness_target(priors: Tensor, bboxes: Tensor) -> Tensor:
     """1 in the middle of the box, 0 at its sides (equation 3): (..., 4), (..., 4) -> (...)."""
-    points = (priors[..., :2] + priors[..., 2:]) / 2
+    points = (priors[..., :2] + priors[..., 2:]) / 2  # (..., 2)
     first = points - bboxes[..., :2]  # left and top
     second = bboxes[..., 2:] - points  # right and bottom
     ratios = torch.minimum(first, second) / torch.maximum(first, second)
+    # (..., 2) -> (...)
     return ratios.prod(dim=-1).sqrt()

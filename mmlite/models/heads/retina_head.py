@@ -79,4 +79,5 @@ class RetinaHead(DenseHead):
         """Returns `cls_score` (N, R, K) and `bbox_pred` (N, R, 4)."""
         cls_maps = [self.retina_cls(self.cls_convs(feat)) for feat in feats]
         reg_maps = [self.retina_reg(self.reg_convs(feat)) for feat in feats]
+        # per level (N, A * K, H, W) -> (N, R, K), and (N, A * 4, H, W) -> (N, R, 4)
         return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(reg_maps, 4))

@@ -83,6 +83,7 @@ class SSDHead(DenseHead):
         """Returns `cls_score` (N, R, C + 1), background first, and `bbox_pred` (N, R, 4)."""
         cls_maps = [conv(feat) for conv, feat in zip(self.cls_convs, feats, strict=True)]
         reg_maps = [conv(feat) for conv, feat in zip(self.reg_convs, feats, strict=True)]
+        # per level (N, A * K, H, W) -> (N, R, K), and (N, A * 4, H, W) -> (N, R, 4)
         return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(reg_maps, 4))
 
 
