@@ -4,4 +4,4 @@ from torch import Tensor
 
 DataBatch = dict | None  # what `collate` returned
 Outputs = dict | None  # the values to log, which `train_step` returned
-GradNorm = Tensor | None  # before clipping; None where the config does not clip by it
+Norm = Tensor | None  # before clipping; None where the config does not clip by it

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mmlite.engine.black_box.box import replay_command, write_black_box
 from mmlite.engine.black_box.step_start import Step, amp_dtype, begin_step
-from mmlite.engine.hooks.arguments import DataBatch, GradNorm
+from mmlite.engine.hooks.arguments import DataBatch, Norm
 from mmlite.engine.hooks.runtime_info import is_read_at_once
 from mmlite.errors import RunError
 from mmlite.registry import HOOKS
@@ -101,11 +101,7 @@ class CheckInvalidLossHook(Hook):
         self._look_at_gradients()
 
     def before_update(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: DataBatch = None,
-        grad_norm: GradNorm = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, grad_norm: Norm = None
     ) -> None:
         self._look_at_gradients()  # an optimiser wrapper with a step of its own comes only here
         if self._finite is None or is_read_at_once(self._finite):

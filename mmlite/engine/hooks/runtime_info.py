@@ -9,7 +9,7 @@ from mmengine import hooks
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmlite.engine.hooks.arguments import DataBatch, GradNorm, Outputs
+from mmlite.engine.hooks.arguments import DataBatch, Norm, Outputs
 from mmlite.engine.resuming.run_state import plain_message_hub
 from mmlite.registry import HOOKS
 
@@ -36,11 +36,7 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
         self._every = math.gcd(*(logger.interval for logger in loggers)) or 1
 
     def before_update(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: DataBatch = None,
-        grad_norm: GradNorm = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, grad_norm: Norm = None
     ) -> None:
         if grad_norm is None:
             return
