@@ -301,6 +301,15 @@ class DenseHead(BaseModule):
         return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
 
 
+def rare_objects_init(class_layer: str) -> dict:
+    """Returns the init_cfg of a sigmoid head with focal loss (Lin et al. 2017, section 4.1).
+
+    Every class starts with a score of 0.01: else the loss of the background is all at first.
+    """
+    rare = dict(type='Normal', name=class_layer, std=0.01, bias_prob=0.01)
+    return dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
+
+
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
     """Per level (N, A * channels, H, W) -> (N, R, channels): rows, columns, then priors."""
     # (N, A * K, H, W) -> (N, H, W, A * K) -> (N, H * W * A, K); then the levels in a row

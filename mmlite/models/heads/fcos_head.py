@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.heads.dense_head import DenseHead, flatten_levels, reduce_mean
+from mmlite.models.heads.dense_head import DenseHead, flatten_levels, rare_objects_init, reduce_mean
 from mmlite.models.layers import Conv2d, Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
 from mmlite.support.signatures import with_arguments_of
@@ -44,12 +44,7 @@ class FCOSHead(DenseHead):
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         loss_cls=dict(type='FocalLoss'), loss_bbox=dict(type='IoULoss')
     )
-    INIT_CFG: ClassVar[dict] = dict(
-        type='Normal',
-        layer='Conv2d',
-        std=0.01,
-        override=dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01),
-    )
+    INIT_CFG: ClassVar[dict] = rare_objects_init('conv_cls')
 
     @with_arguments_of(DenseHead)
     def __init__(

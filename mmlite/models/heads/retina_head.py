@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from mmlite.errors import ConfigError
-from mmlite.models.heads.dense_head import DenseHead, flatten_levels
+from mmlite.models.heads.dense_head import DenseHead, flatten_levels, rare_objects_init
 from mmlite.models.layers import Conv2d, conv_tower
 from mmlite.registry import HEADS
 from mmlite.support.signatures import still_by_position, with_arguments_of
@@ -40,13 +40,7 @@ class RetinaHead(DenseHead):
         loss_cls=dict(type='FocalLoss'),
         loss_bbox=dict(type='L1Loss'),
     )
-    # a prior of 0.01 for every class: else the background's loss drowns all at first
-    INIT_CFG: ClassVar[dict] = dict(
-        type='Normal',
-        layer='Conv2d',
-        std=0.01,
-        override=dict(type='Normal', name='retina_cls', std=0.01, bias_prob=0.01),
-    )
+    INIT_CFG: ClassVar[dict] = rare_objects_init('retina_cls')
 
     @still_by_position
     @with_arguments_of(DenseHead, without=('prior_generator',))
