@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
@@ -299,6 +299,21 @@ class DenseHead(BaseModule):
         bboxes, kept, labels = bboxes[large], kept[large], labels[large]
         keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
         return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+
+
+def head_with_priors(detector: nn.Module, purpose: str) -> DenseHead:
+    """Returns the head of a detector for what needs its priors, which `purpose` names.
+
+    Raises:
+        ConfigError: the head has a way of its own, without priors.
+    """
+    head = getattr(detector, 'bbox_head', None)
+    if not hasattr(head, 'prior_generator'):
+        raise ConfigError(
+            f'model.bbox_head: {purpose} needs the priors of a DenseHead, and '
+            f'{type(head).__name__} has none'
+        )
+    return head
 
 
 def rare_objects_init(class_layer: str) -> dict:
