@@ -227,9 +227,9 @@ def test_what_needs_priors_says_that_a_head_has_none():
     assert head_with_priors(build(), 'a test').num_classes == 3
 
 
-def test_its_channels_are_compared_and_its_strides_are_not():
-    cfg = plain(in_channels=[32, 64, 16])
-    check_parts_fit(build_detector(plain()), cfg)
-    cfg['bbox_head']['in_channels'] = [32, 64, 8]
-    with pytest.raises(ConfigError, match=r'bbox_head\.in_channels: .* of \[32, 64, 16\] channels'):
+def test_the_neck_before_it_is_checked_and_its_own_in_channels_are_not():
+    cfg = plain()  # in_channels=16, of one map of three
+    check_parts_fit(build_detector(cfg), cfg)
+    cfg['neck'] = {**cfg['neck'], 'in_channels': (32, 8)}
+    with pytest.raises(ConfigError, match=r'neck\.in_channels: the backbone hands on 2 levels'):
         check_parts_fit(build_detector(plain()), cfg)
