@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from mmlite.__main__ import VERBS
 from mmlite.errors import ConfigError
 from tests.doc_blocks import (
     COMMANDS,
@@ -31,7 +30,7 @@ from tests.doc_blocks import (
     pages,
     without_comments,
 )
-from tests.doc_commands import Page, has_flag
+from tests.doc_commands import ALL_VERBS, Page, has_flag
 from tests.doc_sandbox import make_sandbox, with_stand_ins
 from tests.runs import CHECKOUT, TINY, cli, shell
 from tests.test_docs_quotes import quotes
@@ -171,7 +170,7 @@ def test_what_a_page_names_is_there(page: str) -> None:
         words = code.split()
         program = re.match(r'(?:python )?tools/([a-z]\w*)\.py|python -m mmlite ([a-z]\w*)', code)
         verb = program and (program[1] or program[2])
-        assert verb is None or verb in VERBS, f'{page}: `{code}`'
+        assert verb is None or verb in ALL_VERBS, f'{page}: `{code}`'
         for word in words:
             if re.match(r'--[a-z]', word) and (verb or words[0] == word):
                 flag = re.match(r'--[a-z-]+', word)[0]

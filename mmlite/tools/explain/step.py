@@ -89,6 +89,10 @@ def step_hop(cfg: Config, optimiser: OptimWrapper, watch: StepWatch) -> Hop:
         ]
     if not watch.clipped:
         hop.notes.append('no step yet: gradients are gathered over several iterations')
+    elif not watch.raw:
+        hop.notes.append(
+            f'{type(optimiser).__name__} steps its own way: gradients are seen as clipped only'
+        )
     hop.notes.append('the hooks are listed, not run: no file is written')
     return hop
 
