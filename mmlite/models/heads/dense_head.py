@@ -14,10 +14,11 @@ structure is a method: a head writes `forward`, and where it has a branch of its
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
@@ -26,6 +27,7 @@ from mmlite.models.base_module import BaseModule
 from mmlite.ops.assigners import BACKGROUND, IGNORE
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
+from mmlite.support.signatures import still_by_position
 
 BACKGROUND_LABEL = 0
 IGNORE_LABEL = -1
@@ -38,38 +40,49 @@ class DenseHead(BaseModule):
         num_classes: C, object classes without background.
         prior_generator: config of the priors.
         bbox_coder: config of the coder.
-        loss_cls, loss_bbox: configs of the losses.
+        loss_cls, loss_bbox: configs of the losses. Of these four parts a subclass may give a config
+            in `DEFAULTS`, which is taken where the argument is None.
         train_cfg: dict with `assigner`; None for a head that only predicts.
         test_cfg: dict with `score_thr`, `nms_pre`, `nms=dict(type='nms', iou_threshold=...)`,
             `max_per_img`, `min_bbox_size`. With `max_per_class` > 0 so many candidates of each
             class enter the NMS, in place of `nms_pre` of each level. `geometric_score`: the
             geometric mean of class score and `score_factor` is the score before the threshold;
             else their product after it.
-        init_cfg: an initialiser of mmengine.
+        init_cfg: an initialiser of mmengine; None takes `INIT_CFG` of the class.
     """
 
+    DEFAULTS: ClassVar[dict[str, dict]] = {}
+
+    @still_by_position
     def __init__(
         self,
         num_classes: int,
-        prior_generator: dict,
-        bbox_coder: dict,
-        loss_cls: dict,
-        loss_bbox: dict,
+        *,
+        prior_generator: dict | None = None,
+        bbox_coder: dict | None = None,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
-        self.prior_generator = TASK_UTILS.build(prior_generator)
-        self.bbox_coder = TASK_UTILS.build(bbox_coder)
-        self.loss_cls = LOSSES.build(loss_cls)
-        self.loss_bbox = LOSSES.build(loss_bbox)
+        self.prior_generator = TASK_UTILS.build(self._given('prior_generator', prior_generator))
+        self.bbox_coder = TASK_UTILS.build(self._given('bbox_coder', bbox_coder))
+        self.loss_cls = LOSSES.build(self._given('loss_cls', loss_cls))
+        self.loss_bbox = LOSSES.build(self._given('loss_bbox', loss_bbox))
         self.num_outputs = self.loss_cls.num_outputs(num_classes)
         check_dict(train_cfg or {}, TRAIN_CFG, 'model.train_cfg')
         assigner = (train_cfg or {}).get('assigner')
         self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
         self.test_cfg = _checked_test_cfg(test_cfg or {})
+
+    def _given(self, part: str, cfg: dict | None) -> dict:
+        cfg = cfg or self.DEFAULTS.get(part)
+        if cfg is None:
+            raise TypeError(f"it needs the argument '{part}', and has no default for it")
+        return cfg
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Maps (N, C_l, h, w) -> `cls_score` (N, R, K), `bbox_pred` (N, R, 4), extras (N, R)."""
@@ -286,6 +299,30 @@ class DenseHead(BaseModule):
         bboxes, kept, labels = bboxes[large], kept[large], labels[large]
         keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
         return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+
+
+def head_with_priors(detector: nn.Module, purpose: str) -> DenseHead:
+    """Returns the head of a detector for what needs its priors, which `purpose` names.
+
+    Raises:
+        ConfigError: the head has a way of its own, without priors.
+    """
+    head = getattr(detector, 'bbox_head', None)
+    if not hasattr(head, 'prior_generator'):
+        raise ConfigError(
+            f'model.bbox_head: {purpose} needs the priors of a DenseHead, and '
+            f'{type(head).__name__} has none'
+        )
+    return head
+
+
+def rare_objects_init(class_layer: str) -> dict:
+    """Returns the init_cfg of a sigmoid head with focal loss (Lin et al. 2017, section 4.1).
+
+    Every class starts with a score of 0.01: else the loss of the background is all at first.
+    """
+    rare = dict(type='Normal', name=class_layer, std=0.01, bias_prob=0.01)
+    return dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
 
 
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
