@@ -14,7 +14,7 @@ from mmlite.errors import ConfigError
 # values, containers, arithmetic, and names for them; sets are how `{{_base_.name}}` parses
 _ALLOWED = (
     *(ast.Module, ast.Assign, ast.Expr, ast.Load, ast.Store, ast.Constant),
-    *(ast.Dict, ast.List, ast.Tuple, ast.Set, ast.keyword, ast.Starred),
+    *(ast.Dict, ast.List, ast.Tuple, ast.Set, ast.keyword, ast.Starred, ast.Slice),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub, ast.UAdd),
 )
 _ALLOWED_CALLS = ('dict', 'list', 'tuple', 'float')

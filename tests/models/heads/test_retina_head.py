@@ -9,7 +9,7 @@ import torch
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads import RetinaHead
-from mmlite.registry import HEADS
+from tests.models.tiny import BOXES, FEATS, LABELS, losses, tiny_head
 
 STRIDES = [8, 16]
 ANCHORS = dict(
@@ -20,34 +20,11 @@ ANCHORS = dict(
     strides=STRIDES,
 )
 MAX_IOU = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)
-# an input of 64 x 96
-FEATS = [torch.rand(2, 8, 8, 12), torch.rand(2, 8, 4, 6)]
-META = dict(img_shape=(64, 96, 3), pad_shape=(64, 96, 3), batch_input_shape=(64, 96))
-BOXES = [torch.tensor([[10.0, 8, 44, 40], [40, 20, 90, 60]]), torch.zeros(0, 4)]
-LABELS = [torch.tensor([2, 3]), torch.zeros(0, dtype=torch.int64)]
 
 
 def build(**changes) -> RetinaHead:
-    torch.manual_seed(0)
-    args = dict(
-        type='RetinaHead',
-        num_classes=3,
-        in_channels=8,
-        stacked_convs=1,
-        feat_channels=8,
-        anchor_generator=ANCHORS,
-        train_cfg=dict(assigner=MAX_IOU),
-    )
-    head = HEADS.build({**args, **changes})
-    head.init_weights()
-    return head
-
-
-def losses(head, boxes=BOXES, labels=LABELS) -> dict[str, float]:
-    found = head.loss(FEATS, [META, META], boxes, labels)
-    assert all(value.ndim == 0 and value.isfinite() for value in found.values())
-    sum(found.values()).backward()
-    return {key: value.item() for key, value in found.items()}
+    args = dict(anchor_generator=ANCHORS, train_cfg=dict(assigner=MAX_IOU))
+    return tiny_head('RetinaHead', **{**args, **changes})
 
 
 def test_defaults_are_the_papers():
@@ -125,3 +102,13 @@ def test_hundreds_of_boxes_in_an_image():
     boxes = torch.cat([corners, corners + 4 + torch.rand(400, 2) * 20], dim=1)
     labels = torch.randint(1, 4, (400,))
     assert losses(build(), [boxes, boxes], [labels, labels])['loss_bbox'] > 0
+
+
+def test_a_subclass_written_for_mmlite_0_1_may_pass_all_by_position() -> None:
+    """The order is that of 0.1, ..., anchor_generator, bbox_coder, two losses, two dicts."""
+    coder = dict(type='DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2))
+    losses = dict(type='FocalLoss', gamma=1.0), dict(type='SmoothL1Loss')
+    with pytest.warns(FutureWarning, match='RetinaHead: pass stacked_convs, '):
+        head = RetinaHead(3, 8, 1, 4, None, None, coder, *losses, None, dict(nms_pre=7))
+    assert (head.loss_cls.gamma, type(head.loss_bbox).__name__) == (1.0, 'SmoothL1Loss')
+    assert (len(head.cls_convs), head.test_cfg['nms_pre']) == (1, 7)
