@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from mmlite.cli.common import (
     add_checkpoint_arguments,
-    add_common_arguments,
     config_from,
+    config_parser,
     run,
     train_from_scratch,
-    verb_parser,
 )
 from mmlite.errors import ConfigError, RunError
 from mmlite.support.files import make_folder
@@ -28,12 +27,11 @@ class UnequalDetectionsError(RunError):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = verb_parser(
+    parser = config_parser(
         'export_onnx',
         __doc__,
         'configs/ssd/ssd_demo.py work_dirs/ssd_demo/epoch_14.pth --out ssd.onnx --dynamic-batch',
     )
-    add_common_arguments(parser)
     add_checkpoint_arguments(parser)
     add = parser.add_argument
     add('checkpoint', help='a checkpoint file')

@@ -49,7 +49,7 @@ class Origins:
     """Answers for one command line.
 
     Args:
-        args: of `add_common_arguments`.
+        args: of a parser from `config_parser`.
         load: `config_from` of `mmlite.cli.common`: what the flags make of a config.
     """
 
