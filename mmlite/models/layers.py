@@ -249,16 +249,10 @@ class DepthwiseSeparableConvModule(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        norm_cfg: dict | None = None,
-        act_cfg: dict | None = None,
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
+        padding: int = 0, norm_cfg: dict | None = None, act_cfg: dict | None = None,
         conv_cfg: dict | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, conv_cfg=conv_cfg)
         self.depthwise_conv = ConvModule(

@@ -27,7 +27,47 @@ IGNORE = -2
 MATRIX_SIZE = 2**22  # pairs of a box and a prior compared at once: 16 MiB in float32
 
 
-class MaxIoUAssigner:
+class Assigner:
+    """What assigners share: how they are called, and the priors that an ignored box hides.
+
+    Args:
+        ignore_iof_thr: priors with a larger share inside an ignored box are ignored; a value of
+            zero or less switches this off.
+        ignore_wrt_candidates: measure that share on the prior; else on the ignored box.
+    """
+
+    def __init__(self, ignore_iof_thr: float = -1, ignore_wrt_candidates: bool = True) -> None:
+        self.ignore_iof_thr = ignore_iof_thr
+        self.ignore_wrt_candidates = ignore_wrt_candidates
+
+    def __call__(
+        self,
+        priors: Tensor,
+        num_per_level: Sequence[int],
+        gt_bboxes: Tensor,
+        gt_bboxes_ignore: Tensor | None = None,
+    ) -> Tensor:
+        """Returns (R,) int64: index of a box, BACKGROUND or IGNORE.
+
+        Args:
+            priors: (R, 4), xyxy, input pixels.
+            num_per_level: how many of them each level has.
+            gt_bboxes: (g, 4), as the priors.
+            gt_bboxes_ignore: (k, 4), as the priors.
+        """
+        ignored = inside_ignored(
+            priors, gt_bboxes_ignore, self.ignore_iof_thr, self.ignore_wrt_candidates
+        )
+        return self.assign(priors, num_per_level, gt_bboxes, ignored)
+
+    def assign(
+        self, priors: Tensor, num_per_level: Sequence[int], gt_bboxes: Tensor, ignored: Tensor
+    ) -> Tensor:
+        """Does what a call does; `ignored` (R,) is True for priors that an ignored box hides."""
+        raise NotImplementedError
+
+
+class MaxIoUAssigner(Assigner):
     """Assigns a prior to the box it overlaps most, and every box to its best prior.
 
     Faster R-CNN (Ren et al. 2015, section 3.1.2); SSD's matching (Liu et al. 2016, section 2.2).
@@ -59,6 +99,7 @@ class MaxIoUAssigner:
         ignore_wrt_candidates: bool = True,
         gpu_assign_thr: float = -1,
     ) -> None:
+        super().__init__(ignore_iof_thr, ignore_wrt_candidates)
         self.pos_iou_thr = pos_iou_thr
         self.neg_iou_range = (
             (0.0, neg_iou_thr) if isinstance(neg_iou_thr, (int, float)) else tuple(neg_iou_thr)
@@ -67,20 +108,11 @@ class MaxIoUAssigner:
         self.gt_max_assign_all = gt_max_assign_all
         self.match_low_quality = match_low_quality
         self.reassign_low_quality = reassign_low_quality
-        self.ignore_iof_thr = ignore_iof_thr
-        self.ignore_wrt_candidates = ignore_wrt_candidates
 
-    def __call__(
-        self,
-        priors: Tensor,
-        num_per_level: Sequence[int],
-        gt_bboxes: Tensor,
-        gt_bboxes_ignore: Tensor | None = None,
+    def assign(
+        self, priors: Tensor, num_per_level: Sequence[int], gt_bboxes: Tensor, ignored: Tensor
     ) -> Tensor:
         """Returns (R,) int64: index of a box, BACKGROUND or IGNORE."""
-        ignored = inside_ignored(
-            priors, gt_bboxes_ignore, self.ignore_iof_thr, self.ignore_wrt_candidates
-        )
         if len(gt_bboxes) == 0:
             return _unassigned(ignored)
 
@@ -117,7 +149,7 @@ class MaxIoUAssigner:
         return torch.where(taken, order, -1).max(dim=0).values  # (g, R) -> (R,)
 
 
-class FCOSAssigner:
+class FCOSAssigner(Assigner):
     """Assigns a point to the smallest box around it whose size its level looks for.
 
     FCOS (Tian et al. 2019, section 3.2). Priors are squares around the points, of side = stride.
@@ -139,16 +171,13 @@ class FCOSAssigner:
         center_sampling: bool = False,
         center_sample_radius: float = 1.5,
     ) -> None:
+        super().__init__()
         self.regress_ranges = [tuple(map(float, limits)) for limits in regress_ranges]
         self.center_sampling = center_sampling
         self.center_sample_radius = center_sample_radius
 
-    def __call__(
-        self,
-        priors: Tensor,
-        num_per_level: Sequence[int],
-        gt_bboxes: Tensor,
-        gt_bboxes_ignore: Tensor | None = None,
+    def assign(
+        self, priors: Tensor, num_per_level: Sequence[int], gt_bboxes: Tensor, ignored: Tensor
     ) -> Tensor:
         """Returns (R,) int64: index of a box, or BACKGROUND."""
         assigned = torch.full_like(priors[:, 0], BACKGROUND, dtype=torch.int64)
@@ -195,7 +224,7 @@ class FCOSAssigner:
         return low, high
 
 
-class ATSSAssigner:
+class ATSSAssigner(Assigner):
     """Assigns by an IoU threshold that each box gets from the priors around its centre.
 
     ATSS (Zhang et al. 2020, algorithm 1): of each level the `topk` priors nearest to the centre
@@ -210,18 +239,13 @@ class ATSSAssigner:
     """
 
     def __init__(self, topk: int = 9, ignore_iof_thr: float = -1) -> None:
+        super().__init__(ignore_iof_thr)
         self.topk = topk
-        self.ignore_iof_thr = ignore_iof_thr
 
-    def __call__(
-        self,
-        priors: Tensor,
-        num_per_level: Sequence[int],
-        gt_bboxes: Tensor,
-        gt_bboxes_ignore: Tensor | None = None,
+    def assign(
+        self, priors: Tensor, num_per_level: Sequence[int], gt_bboxes: Tensor, ignored: Tensor
     ) -> Tensor:
         """Returns (R,) int64: index of a box, BACKGROUND or IGNORE."""
-        ignored = inside_ignored(priors, gt_bboxes_ignore, self.ignore_iof_thr)
         assigned = _unassigned(ignored)
         best_iou = torch.full_like(priors[:, 0], -1)
         points = (priors[:, :2] + priors[:, 2:]) / 2

@@ -3,5 +3,5 @@
 from torch import Tensor
 
 DataBatch = dict | None  # what `collate` returned
-Outputs = dict | None  # the values to log, which `train_step` returned
+Outputs = dict | list | None  # the values to log of a training step, or what a test detected
 Norm = Tensor | None  # before clipping; None where the config does not clip by it

@@ -76,11 +76,7 @@ class SkippedImagesHook(Hook):
         _stop_if_too_many(dataset, bad, 'test data')
 
     def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: list | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         known = len(self.left_out)
         self.left_out.update(

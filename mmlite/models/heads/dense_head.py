@@ -108,7 +108,7 @@ class DenseHead(BaseModule):
         gt_labels: list[Tensor],
         gt_bboxes_ignore: list[Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Returns a dict of scalar losses.
+        """Returns the scalar losses by name: those of `loss_terms`.
 
         Args:
             feats: feature maps, high to low resolution.
