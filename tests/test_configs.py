@@ -9,7 +9,7 @@ import torch
 
 from mmlite.config import load_config
 from mmlite.datasets.relocate import dataset_dicts
-from mmlite.engine.checks import check_config
+from mmlite.engine.parts import Parts
 from mmlite.models import build_detector
 from mmlite.registry import DATASETS
 from tests.runs import CONFIGS, LEAVES
@@ -29,7 +29,7 @@ def test_the_augmentation_of_ssd_is_written_once():
 def test_config(path):
     cfg = load_config(path)
     for task in ('train', 'test'):
-        check_config(cfg, task)
+        _ = Parts(cfg, task).checked_cfg
     for at, dataset in dataset_dicts(cfg):
         assert dataset['data_root'].startswith('data/'), at
         DATASETS.check(dataset, at)

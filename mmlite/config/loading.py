@@ -73,13 +73,18 @@ def load_config(
     return cfg
 
 
+def run_file(path: Path) -> mmengine.config.Config:
+    """Runs a config and its bases; it imports nothing of `custom_imports`, and checks nothing."""
+    return mmengine.config.Config.fromfile(
+        str(path), import_custom_modules=False, lazy_import=False
+    )
+
+
 def _read(path: Path) -> Config:
     files = check_files(path)
     check_templates(path)
     try:
-        cfg = mmengine.config.Config.fromfile(
-            str(path), import_custom_modules=False, lazy_import=False
-        )
+        cfg = run_file(path)
     except UserError:
         raise
     except ImportError as error:

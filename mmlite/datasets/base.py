@@ -65,6 +65,7 @@ class DetDataset(SampleSource):
     def __init__(
         self,
         ann_file: str = '',
+        *,
         metainfo: dict | None = None,
         data_root: str = '',
         data_prefix: dict | None = None,
@@ -230,14 +231,14 @@ class DetDataset(SampleSource):
             asked = asked & np.array(usable, bool)[self._records.image_inds]
         return int(asked.sum())
 
-    def _loading_step(self) -> LoadImageFromFile | None:
+    def _loading_transform(self) -> LoadImageFromFile | None:
         # not a subclass, which may read from elsewhere
-        steps = (step for step in self.pipeline.transforms if type(step) is LoadImageFromFile)
-        return next(steps, None)
+        loading = (t for t in self.pipeline.transforms if type(t) is LoadImageFromFile)
+        return next(loading, None)
 
     def _read_heads(self, records: FlatRecords) -> Heads | None:
         """Reads the heads of the pictures where the pipeline loads them."""
-        if self._loading_step() is None:
+        if self._loading_transform() is None:
             return None
         return read_heads(records.all_filenames(), f'{self._path("")}\0{self.title}')
 
@@ -246,7 +247,7 @@ class DetDataset(SampleSource):
         names = records.all_filenames()
         loaded = np.zeros_like(records.sizes)
         if heads is not None:
-            unturned = bool(self._loading_step().flag & cv2.IMREAD_IGNORE_ORIENTATION)
+            unturned = bool(self._loading_transform().flag & cv2.IMREAD_IGNORE_ORIENTATION)
             loaded = loaded_sizes(heads, records.sizes, unturned)
         errors = heads.errors if heads else {}
         inds = [i for i in doubtful_sizes(records, loaded) if names[i] not in errors]
@@ -311,7 +312,7 @@ class DetDataset(SampleSource):
             self._warn(f'{shares.sum()} boxes within 0 to 1: shares of the image, not pixels?')
 
     def _clean_boxes(self, records: FlatRecords) -> FlatRecords:
-        bboxes = clip_bboxes(records.bboxes, records.sizes[records.image_inds])
+        bboxes = clip_to_sizes(records.bboxes, records.sizes[records.image_inds])
         # one pixel wide to the devkit, but nothing to an IoU without +1: it cannot be matched
         usable = (bboxes[:, 2:] > bboxes[:, :2]).all(axis=1)
         sides = records.bboxes[:, 2:] - records.bboxes[:, :2]
@@ -405,7 +406,7 @@ class DetDataset(SampleSource):
         )
 
 
-def clip_bboxes(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def clip_to_sizes(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Returns bboxes (g, 4) xyxy clipped to sizes (g, 2) or (2,), (w, h), where 0 sets no limit."""
     limits = np.where(sizes > 0, sizes, np.inf).astype(np.float32)
     return np.clip(bboxes, 0, np.concatenate([limits, limits], axis=-1))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from mmlite.datasets.image_files import IMAGE_ENDINGS
 from mmlite.datasets.voc_xml import count_names, load_xml_files, scan
 from mmlite.errors import DataError
 from mmlite.registry import DATASETS
+from mmlite.support.signatures import with_arguments_of
 
 
 @DATASETS.register_module()
@@ -44,39 +44,18 @@ class VOCDataset(DetDataset):
         'path of that VOCdevkit.'
     )
 
+    @with_arguments_of(DetDataset)
     def __init__(
         self,
         ann_file: str = '',
-        metainfo: dict | None = None,
-        data_root: str = '',
-        data_prefix: dict | None = None,
+        *,
         img_subdir: str = 'JPEGImages',
         ann_subdir: str = 'Annotations',
-        filter_cfg: dict | None = None,
-        indices: int | Sequence[int | str] | None = None,
-        pipeline: list = (),
-        test_mode: bool = False,
-        skip_bad_images: bool = False,
-        max_bad: float = 0.01,
-        max_refetch: int = 1000,
-        backend_args: None = None,
+        **others: Any,
     ) -> None:
         self.img_subdir = img_subdir
         self.ann_subdir = ann_subdir
-        super().__init__(
-            ann_file,
-            metainfo,
-            data_root,
-            data_prefix,
-            filter_cfg,
-            indices,
-            pipeline,
-            test_mode,
-            skip_bad_images,
-            max_bad,
-            max_refetch,
-            backend_args,
-        )
+        super().__init__(ann_file, **others)
 
     def load_records(self) -> list[dict]:
         """Returns the records, see DetDataset.

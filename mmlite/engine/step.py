@@ -20,7 +20,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmlite.parallel.steps import Steps, parse_losses
+from mmlite.parallel.model_wrapper import ModelWrapper, parse_losses
 
 CallHook = Callable[..., None]  # takes the name of a point, and by keyword what it is called with
 
@@ -106,7 +106,7 @@ def own_way(model: nn.Module, optim_wrapper: OptimWrapper) -> str | None:
     That is a `train_step` of the model's wrapper, or an `update_params`, `step` or `_clip_grad` of
     the optimiser's, which a plugin has overridden.
     """
-    if type(model).train_step is not Steps.train_step:
+    if type(model).train_step is not ModelWrapper.train_step:
         return f'{type(model).__name__}.train_step'
     cls = type(optim_wrapper)
     changed = (name for name, known in _KNOWN.items() if getattr(cls, name, None) not in known)

@@ -10,7 +10,7 @@ from mmlite.datasets import base as base_module
 from mmlite.datasets import paths as paths_module
 from mmlite.datasets import samples as samples_module
 from mmlite.datasets.bad_items import BadItemError
-from mmlite.datasets.base import clip_bboxes
+from mmlite.datasets.base import clip_to_sizes
 from mmlite.datasets.paths import missing_data, resolve_data_root
 from mmlite.errors import ConfigError, DataError
 from tests.datasets.toy import BOXES, LOAD, toy, write_images
@@ -206,7 +206,7 @@ def test_testing_refuses_a_pipeline_that_drops_images() -> None:
 
 def test_clip_bboxes() -> None:
     bboxes = np.array([[-1, -2, 30, 40], [5, 6, 7, 8]], np.float32)
-    clipped = clip_bboxes(bboxes, np.array([[20, 0], [6, 6]]))  # no height known of the first
+    clipped = clip_to_sizes(bboxes, np.array([[20, 0], [6, 6]]))  # no height known of the first
     assert clipped.tolist() == [[0, 0, 20, 40], [5, 6, 6, 6]]
     assert clipped.dtype == np.float32
 

@@ -294,7 +294,7 @@ def test_an_image_without_objects(tmp_path) -> None:
 
 
 def test_constructor_takes_what_the_base_class_takes() -> None:
-    """VOCDataset repeats the arguments of DetDataset, which could get lost in one of them."""
+    """VOCDataset hands them on, and its signature has them for the check of a config."""
     import inspect
 
     base, own = (inspect.signature(cls).parameters for cls in (DetDataset, VOCDataset))

@@ -1,4 +1,4 @@
-# COCO 2017 with SSD's augmentation at 300 px; an epoch is five times the set.
+# COCO 2017 with SSD's augmentation at 300 px; an epoch has each image five times.
 _base_ = 'ssd300_pipelines.py'
 train_dataloader = dict(
     batch_size=8,

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mmlite.engine.hooks.arguments import DataBatch
 from mmlite.registry import HOOKS
 
 
@@ -43,13 +44,11 @@ class GradNormHook(Hook):
         ]
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None
     ) -> None:
         self._is_due = self._is_due or self.every_n_train_iters(runner, self.interval)
 
-    def after_backward(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
-    ) -> None:
+    def after_backward(self, runner: Runner, batch_idx: int, data_batch: DataBatch = None) -> None:
         if not self._is_due or not runner.optim_wrapper.should_update():
             return
         self._is_due = False

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mmlite.engine.black_box.box import replay_command, write_black_box
 from mmlite.engine.black_box.step_start import Step, amp_dtype, begin_step
+from mmlite.engine.hooks.arguments import DataBatch, Norm
 from mmlite.engine.hooks.runtime_info import is_read_at_once
 from mmlite.errors import RunError
 from mmlite.registry import HOOKS
@@ -89,24 +90,18 @@ class CheckInvalidLossHook(Hook):
         self._undo = runner.model.register_forward_hook(self._look).remove
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None
     ) -> None:
         self._raise_pending_losses()
         self._has_looked = False
         self._step = begin_step(runner, data_batch)
 
-    def after_backward(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
-    ) -> None:
+    def after_backward(self, runner: Runner, batch_idx: int, data_batch: DataBatch = None) -> None:
         # before clipping, which by its norm would spread one NaN over all gradients
         self._look_at_gradients()
 
     def before_update(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        grad_norm: Tensor | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, grad_norm: Norm = None
     ) -> None:
         self._look_at_gradients()  # an optimiser wrapper with a step of its own comes only here
         if self._finite is None or is_read_at_once(self._finite):

@@ -9,6 +9,7 @@ from mmengine import hooks
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmlite.engine.hooks.arguments import DataBatch, Norm, Outputs
 from mmlite.engine.resuming.run_state import plain_message_hub
 from mmlite.registry import HOOKS
 
@@ -35,11 +36,7 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
         self._every = math.gcd(*(logger.interval for logger in loggers)) or 1
 
     def before_update(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        grad_norm: Tensor | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, grad_norm: Norm = None
     ) -> None:
         if grad_norm is None:
             return
@@ -49,11 +46,7 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
             self._clipped = dict(grad_norm=grad_norm)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         self._unread.append({**(outputs or {}), **self._clipped})
         self._clipped = {}

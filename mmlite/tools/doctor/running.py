@@ -18,7 +18,7 @@ from mmlite.engine.step import train_step
 from mmlite.evaluation import build_metrics, evaluate_results
 from mmlite.evaluation.results import bbox2result
 from mmlite.parallel import MMDataParallel, unwrapped
-from mmlite.parallel.steps import parse_losses
+from mmlite.parallel.model_wrapper import parse_losses
 from mmlite.tools.doctor.context import FEW, Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
 from mmlite.tools.doctor.training import Length

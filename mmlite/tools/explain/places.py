@@ -26,8 +26,9 @@ def place(thing: Callable) -> str:
 def called(thing: object) -> str:
     """Returns the place of what runs when an object is called, with its name before it."""
     cls = type(thing)
-    run = getattr(cls, 'forward', None) or cls.__call__
-    return f'{cls.__name__}  {place(run)}'
+    # a module calls `forward`, an Assigner `assign`
+    names = (name for name in ('forward', 'assign', '__call__') if hasattr(cls, name))
+    return f'{cls.__name__}  {place(getattr(cls, next(names)))}'
 
 
 def short(file: str | Path) -> str:

@@ -17,7 +17,7 @@ from mmlite.engine.runner import own_hooks
 from mmlite.engine.step import train_step
 from mmlite.parallel import MMDataParallel
 from mmlite.registry import HOOKS
-from mmlite.tools.explain.hop import Hop, Value
+from mmlite.tools.explain.hop import Hop, ValueLine
 from mmlite.tools.explain.places import place
 
 _STAGES = (
@@ -76,7 +76,9 @@ def step_hop(cfg: Config, optimiser: OptimWrapper, watch: StepWatch) -> Hop:
     ]
     hop = Hop('12', 'Backward, step and hooks', who, tables=[watch.table(), hook_table(cfg)])
     rates = sorted({group['lr'] for group in optimiser.optimizer.param_groups})
-    hop.values = [Value('learning rate', ', '.join(f'{rate:g}' for rate in rates), 'float', 'host')]
+    hop.values = [
+        ValueLine('learning rate', ', '.join(f'{rate:g}' for rate in rates), 'float', 'host')
+    ]
     schedulers = cfg.get('param_scheduler') or []
     schedulers = schedulers if isinstance(schedulers, (list, tuple)) else [schedulers]
     if schedulers:

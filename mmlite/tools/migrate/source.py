@@ -7,9 +7,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import mmengine.config
-
 from mmlite.config import check_files
+from mmlite.config.loading import run_file
 from mmlite.errors import ConfigError, UserError
 from mmlite.tools.migrate.datasets import innermost
 
@@ -43,9 +42,7 @@ def read_old_config(path: Path) -> dict[str, Any]:
     """
     check_files(path)
     try:
-        cfg = mmengine.config.Config.fromfile(
-            str(path), import_custom_modules=False, lazy_import=False
-        )
+        cfg = run_file(path)
     except UserError:
         raise
     except Exception as error:  # the file is a program: anything can come out of it
