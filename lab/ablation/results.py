@@ -17,7 +17,7 @@ def result_path(folder: Path, row: Row, seed: int) -> Path:
 
 
 def read_result(folder: Path, row: Row, seed: int) -> dict | None:
-    """Returns the result of the row as it is now; None where it has none, or one of older words.
+    """Returns the result of the row; None where there is none, or one of other overrides.
 
     Raises:
         DataError: the file is damaged.

@@ -1,4 +1,4 @@
-"""The file of an ablation: what is trained, and which figures of it go into the table."""
+"""The file of an ablation: the trainings, and the figures of them that the table has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Ablation:
-    """All rows in their order, and the columns: a heading and the metric that stands under it."""
+    """All rows in their order, and the columns: the heading and the metric of each."""
 
     rows: tuple[Row, ...]
     columns: Mapping[str, str]

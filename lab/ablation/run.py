@@ -33,11 +33,11 @@ from mmlite.version import __version__
 
 
 def run_ablation(ablation: Ablation, out: Path, work_dir: Path, data_root: str | None) -> list[str]:
-    """Runs what has no result yet, or one that failed; writes each result, then the table anew.
+    """Trains each row that has no result or a failed one; writes its result and then the table.
 
     Args:
         out: the folder of the results.
-        work_dir: of the trainings, each of which has a folder in it; `table.md` grows there.
+        work_dir: the folder that has a folder for each training, and `table.md`.
         data_root: as --data-root of train and test.
 
     Returns:

@@ -44,12 +44,12 @@ def measure(images: int, peer: Path | None, rounds: int) -> Report:
     """
     results, annotations = made_up(images)
     cases = {**_voc_cases(results, annotations, peer), **_coco_cases(results, annotations)}
-    gc.freeze()  # the floor's objects stand still: no case pays for looking through them
+    gc.freeze()  # the garbage collector skips the floor's objects, so no case pays for them
     try:
         seconds = median_seconds(cases, rounds)
     finally:
         gc.unfreeze()
-    seconds['coco list'] -= seconds.pop('coco list alone')  # who calls the library has made it
+    seconds['coco list'] -= seconds.pop('coco rows')  # the library's caller makes the list
     return Report(
         verb='eval',
         rows=_rows(seconds),
@@ -112,7 +112,7 @@ def _coco_cases(results: Results, annotations: Annotations) -> Cases:
     found = COCO(dataset).loadRes(rows)
     return {
         'coco mmlite': lambda: _twelve(coco_tables(results, truths)),
-        'coco list alone': lambda: _coco_rows(results),
+        'coco rows': lambda: _coco_rows(results),
         'coco list': lambda: _library(dataset, _coco_rows(results)),  # loadRes writes into it
         'coco array': lambda: _library(dataset, array),
         'coco floor': lambda: COCOeval_faster(COCO(dataset), found, 'bbox').evaluate(),
@@ -200,7 +200,7 @@ def _notes(cases: Cases) -> list[str]:
     """How far the figures lie apart, and what the floors are."""
     coco = np.abs(cases['coco mmlite']() - cases['coco array']()).max()
     notes = [
-        'floor: for VOC one array made of all; for COCO evaluate() alone, its objects at hand',
+        'floor: for VOC one array made of all; for COCO only evaluate(), on objects made before',
         f'COCO: the largest difference of a figure is {coco:.1e}',
     ]
     if 'area mmdet' not in cases:

@@ -1,6 +1,6 @@
 """The verb `infer`: detections of one batch that lies on the device, post-processing included.
 
-Its floor is the network alone.
+Its floor is only the network.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mmlite.models.layers import prepare_for_inference
 
 
 def measure(models: Sequence[str], device: str, rounds: int, threads: int | None) -> Report:
-    """Times mmlite, mmlite with `--amp`, torchvision, and both floors, by turns; see `step`."""
+    """Times mmlite, mmlite with `--amp`, torchvision and both floors alternately; see `step`."""
 
     def cases(ours, peer, batch) -> dict[str, Callable[[], object]]:
         prepare_for_inference(ours)  # as tools/test.py and mmlite.inference.apis do

@@ -1,6 +1,6 @@
-"""The verb `malloc`: what it saves on a CPU that freed feature maps are kept, and what it costs.
+"""The verb `malloc`: the time saved when a CPU keeps freed feature maps, and the memory it takes.
 
-malloc is told once for a whole process, so each figure comes from a process of its own.
+malloc is set up once for a whole process, so each figure comes from a process of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FULL_SIZE = dict(batch_size=1, side=1024)  # as many pixels as 1333x800
 
 
 def measure(models: Sequence[str], rounds: int, threads: int | None) -> Report:
-    """Times training steps and inference with freed memory kept and given back, by turns.
+    """Times training steps and inference, alternately with freed memory kept and given back.
 
     Args:
         models: keys of CASES; RetinaNet and FCOS at about their configs' own size.

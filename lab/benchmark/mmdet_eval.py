@@ -1,4 +1,4 @@
-"""mmdet's eval_map, the peer of ours, out of its wheel: the package wants a compiled mmcv."""
+"""mmdet's eval_map, the peer of ours, from its wheel: installed, it needs a compiled mmcv."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load_mean_ap(peer: Path) -> ModuleType:
         module = importlib.import_module(f'{_PACKAGE}.mean_ap')
     except ModuleNotFoundError as error:
         raise ConfigError(f'--peer: {peer} holds no {_FOLDER}/mean_ap.py; {HOW_TO_GET}') from error
-    # a process that is not forked knows no module of this name
+    # in a process that is not forked there is no module of this name
     module.Pool = multiprocessing.get_context('fork').Pool
     return module
 

@@ -62,7 +62,7 @@ def measure(data_root: Path | None = None, images: int = 100, rounds: int = 9) -
     rows = [_row(name, seconds, count) for name in cases]
     pictures = f'the pictures of {data_root}' if data_root else 'a demo set, mostly 640x480'
     notes = [
-        f'Of {pictures}; one process, one thread, medians of {rounds} rounds by turns.',
+        f'Of {pictures}; one process, one thread, medians of {rounds} alternate rounds.',
         f"mmdet 3.3.0's pipeline ran {MMDET} times torchvision's.",
     ]
     return Report('pipeline', rows, dict(images=count, rounds=rounds), notes)

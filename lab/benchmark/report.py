@@ -63,7 +63,7 @@ class Report:
 
 
 def describe_machine() -> dict[str, str]:
-    """Processor, its cores, its GPU, and the versions of what the figures hang on."""
+    """Processor, its cores, GPU, and the versions of the software the figures depend on."""
     found = {'CPU': _cpu_name(), 'threads': str(torch.get_num_threads())}
     if torch.cuda.is_available():
         found['GPU'] = torch.cuda.get_device_name()

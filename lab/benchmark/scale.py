@@ -1,4 +1,4 @@
-"""The verb `scale`: a step on one process, on two, and what that says of many.
+"""The verb `scale`: a step on one process, on two, and a model of it on many.
 
 Two gloo processes with one thread each are timed beside one process with two threads, on the same
 images: each of the two has the batch that the verb `step` has. A model of data-parallel training
@@ -71,7 +71,7 @@ def measure(
     latency: float | None,
     compute: tuple[float, float, float] | None,
 ) -> Report:
-    """Times one process of two threads and two of one by turns, and models 1 to 256.
+    """Times one process of two threads and two of one alternately, and models 1 to 256.
 
     Args:
         model: a key of CASES.
@@ -142,7 +142,7 @@ def _median(steps: list[dict[str, float]], part: str) -> float:
 def run_processes(
     case: Case, processes: int, batch_size: int, threads: int, rounds: int
 ) -> list[dict[str, float]]:
-    """Trains in so many new processes; returns what each of the timed steps took on the first.
+    """Trains in this number of new processes; returns the seconds of the timed steps on the first.
 
     The first dict also has the link's `bandwidth` and `latency`, where there are two.
     """

@@ -18,7 +18,7 @@ from mmlite.engine.amp import half_dtype
 
 
 def measure(models: Sequence[str], device: str, rounds: int, threads: int | None) -> Report:
-    """Times the steps of mmlite, mmlite with `--amp`, torchvision, and both floors, by turns.
+    """Times the steps of mmlite, mmlite with `--amp`, torchvision and both floors alternately.
 
     Args:
         models: keys of CASES.
@@ -62,10 +62,10 @@ def compare(
         seconds = median_seconds(cases, rounds, warmup=2, device=where)
         rows.append(_row(f'{name}, {case.batch_size} x {case.side} px', seconds))
     notes = [
-        'floor: the layers alone, mmlite\'s; "torchvision/own floor" the same of torchvision\'s.',
+        'floor: only the layers, mmlite\'s; "torchvision/own floor" the same of torchvision\'s.',
     ]
     if where.type == 'cpu' and not has_bfloat16_instructions():
-        notes.append('This CPU has no bfloat16 instructions: what stands under amp says nothing.')
+        notes.append('This CPU has no bfloat16 instructions: ignore the figures of amp.')
     return Report(verb, rows, dict(rounds=rounds, device=device), notes)
 
 

@@ -1,6 +1,6 @@
 """What a training step takes in memory at its peak: model, gradients, momentum, feature maps.
 
-On a CPU each model trains in a process of its own, whose largest resident size is asked for.
+On a CPU each model trains in a process of its own, whose largest resident size is read.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ STEPS = 3  # the second one has momentum, the third what an allocator keeps
 
 
 def peaks_of_step(model: str, device: str, rounds: int) -> list[float]:
-    """Returns the peaks of mmlite, torchvision and mmlite's layers alone: medians in MB.
+    """Returns the peaks of mmlite, of torchvision and of only mmlite's layers: medians in MB.
 
     Args:
         model: a key of CASES.
         device: 'cpu' or 'cuda'.
-        rounds: processes of each, by turns.
+        rounds: processes of each, run alternately.
     """
     peaks: dict[str, list[float]] = {'mmlite': [], 'torchvision': [], 'layers': []}
     for _ in range(rounds):
@@ -62,7 +62,7 @@ def resident_peak(device: torch.device) -> int:
     for line in Path('/proc/self/status').read_text(encoding='utf-8').splitlines():
         if line.startswith('VmHWM:'):
             return int(line.split()[1]) * 1024
-    raise RuntimeError('/proc/self/status has no VmHWM: the peak on a CPU is read on Linux alone')
+    raise RuntimeError('/proc/self/status has no VmHWM: the peak on a CPU is read only on Linux')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Times several things by turns."""
+"""Times several things alternately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures mmlite, a peer and what neither can do without, by turns, in one run."""
+"""Measures alternately, in one run: mmlite, a peer, and the work that both must do."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _infer(parser: argparse.ArgumentParser) -> None:
 
 
 def _eval(parser: argparse.ArgumentParser) -> None:
-    """VOC's mAP and COCO's figures, from results that are at hand."""
+    """VOC's mAP and COCO's figures, from results in memory."""
     add = parser.add_argument
     add('--images', type=int, default=4952, help='4952, as many as VOC2007 tests on')
     add('--peer', type=Path, metavar='PATH', help="mmdet's wheel, or the folder of its files")

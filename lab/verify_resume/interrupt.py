@@ -1,4 +1,4 @@
-"""What `verify_resume` adds to a training: an end that comes too early, and a witness of chance."""
+"""The parts that `verify_resume` adds to a training: short epochs, random draws, an early end."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class FirstBatches(BatchSampler):
 
 @HOOKS.register_module()
 class RandomWitness(Hook):
-    """Adds a little of what all generators of all processes draw to a weight in each iteration.
+    """Adds a little of the draws of all generators of all processes to a weight in each iteration.
 
-    So the weights hang on every random state, which few models' do: dropout is rare in detectors.
+    So the weights depend on every random state; few models' do, as detectors rarely have dropout.
 
     Args:
         restore: False switches the restoring of the random state off in a resumed run.

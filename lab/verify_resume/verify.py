@@ -2,7 +2,7 @@
 
 Everything runs through the real command line. The config is made short, and what makes resuming
 hard is switched on: workers, weights averaged over the iterations, warm-up, random scale, a few
-epochs with validations, and weights that hang on the random state of each process.
+epochs with validations, and weights that depend on the random state of each process.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class KillPoint:
 
 @dataclass(frozen=True)
 class Trial:
-    """How a trial went: what the resumed run ended with, and what the whole one did."""
+    """How a trial went: the hashes with which the resumed and the uninterrupted run ended."""
 
     point: KillPoint
     found: str
