@@ -51,8 +51,8 @@ def measure(images: int, workers: int, models: Sequence[str], device: str, round
         _row('spawned worker gets', *map(_pickled, (dataset, peer, nothing))),
     ]
     notes = [
-        "The peer is torchvision for steps; for workers mmengine's BaseDataset, the base of "
-        "mmdet's, with the same annotations. The floor is only the layers; for workers an empty data set.",
+        "The peer is torchvision for steps; for workers mmengine's BaseDataset, mmdet's base, with "
+        'the same annotations. The floor is only the layers; for workers an empty data set.',
         f'With the records as a plain list of dicts a forked worker grows by {plain:.0f} MB.',
     ]
     settings = dict(images=images, workers=workers, device=device, rounds=rounds)
