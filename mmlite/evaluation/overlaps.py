@@ -20,7 +20,7 @@ _USUAL = (4,), True  # boxes are (g, 4), and as many as the labels
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Every detection with the ground-truth box that it overlaps most; knows no threshold yet.
+    """Every detection with the ground-truth box that it overlaps most, before any threshold.
 
     Attributes:
         num_classes: C.
@@ -69,7 +69,7 @@ def best_overlaps(
 
 
 def _by_class_and_score(cls: np.ndarray, scores: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns the order (D,) of ascending classes and falling scores, equal ones as they stand.
+    """Returns the order (D,) of ascending classes and falling scores; ties keep their order.
 
     As np.lexsort((-scores, cls)) does, in a quarter of the time: numpy's unstable sort of floats is
     vectorised and its stable one is not, and integers of 16 bits it sorts by their digits.

@@ -52,7 +52,7 @@ def read_frames(
     Args:
         inputs: each a file, a folder (with those inside it, sorted), a pattern such as
             'a/*.jpg' (`**` stands for any folders), or the number of a camera.
-        max_frames: of each video or camera, no more than so many.
+        max_frames: the most frames of each video or camera.
         bad_images: where given, gets why an image cannot be read, and the next one follows; else
             that is an error.
 

@@ -30,7 +30,7 @@ class Complexity:
 
 
 def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
-    """Counts on a model without memory, by torch's own counter: convolutions and products alone.
+    """Counts on a model without memory, by torch's own counter: only convolutions and products.
 
     Args:
         cfg: a config.
