@@ -102,9 +102,8 @@ def _verify(args: argparse.Namespace, cfg: Config, detector: nn.Module, path: Pa
     metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
     found = verify(exported, detector, dataset, metrics)
     print(f'{found.images} images, {found.detections} detections')
-    print(
-        f'found by only one of the two: {found.unmatched}, the best scores {found.best_unmatched:.4f}'
-    )
+    best = f'the best scores {found.best_unmatched:.4f}'
+    print(f'found by only one of the two: {found.unmatched}, {best}')
     for name, (ours, theirs) in found.metrics.items():
         print(f'{name}: {ours:.4f} in PyTorch, {theirs:.4f} in onnxruntime')
     print(
