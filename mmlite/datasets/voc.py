@@ -173,8 +173,7 @@ class VOCDataset(DetDataset):
         """Says how corners are read, and what the files say about how they are meant."""
         sizes = xml['sizes'][xml['image_inds']]
         self.judged = judge(xml['corners'], sizes, xml['writers'].tolist())
-        text, is_warning = verdict(self.coordinates, self.judged)
-        (self._warn if is_warning else self.notes.append)(text)
+        self._say_read_as(*verdict(self.coordinates, self.judged))
 
     def _make_records(
         self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str]
