@@ -363,12 +363,14 @@ class DetDataset(SampleSource):
             raise missing_data(self.title, path, self.HOW_TO_GET)
         return path
 
-    def _check_prefix(self, known: str, meaning: str) -> None:
+    def _check_prefix(self, **known: str) -> None:
+        """Refuses keys of data_prefix but `known`, key -> what it means."""
         for key in self.data_prefix:
-            if key != known:
+            if key not in known:
+                takes = ', '.join(f'{name}, {meaning}' for name, meaning in known.items())
                 raise ConfigError(
-                    f"{self.title}: data_prefix has no key '{key}'.{did_you_mean(key, [known])} "
-                    f'It takes {known}, {meaning}.'
+                    f"{self.title}: data_prefix has no key '{key}'.{did_you_mean(key, known)} "
+                    f'It takes {takes}.'
                 )
 
     def _note(self, count: int, what: str) -> None:

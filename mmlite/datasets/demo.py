@@ -163,7 +163,7 @@ def _draw_into(root: Path, parameters: dict) -> None:
 
 
 def coco_content(ann_dir: Path, stems: Sequence[str], classes: Sequence[str]) -> dict:
-    """Returns VOC annotations in COCO's form: boxes as VOCDataset reads them, difficult objects are crowds."""
+    """Returns VOC annotations in COCO's form; boxes as VOCDataset has them, difficult as crowds."""
     images, annotations = [], []
     for i, stem in enumerate(stems, 1):
         xml = parse_xml(str(ann_dir / f'{stem}.xml'))

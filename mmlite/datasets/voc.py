@@ -195,7 +195,7 @@ class VOCDataset(DetDataset):
 
     def _part_folder(self) -> str:
         meaning = f"the folder that holds '{self.img_subdir}' and '{self.ann_subdir}'"
-        self._check_prefix('sub_data_root', meaning)
+        self._check_prefix(sub_data_root=meaning)
         part = self._require(self._path(self.data_prefix.get('sub_data_root', '')))
         years = re.findall('VOC2007|VOC2012', part)
         if years:
