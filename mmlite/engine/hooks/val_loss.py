@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmlite.datasets.base import clip_bboxes
+from mmlite.datasets.cleaning import clip_bboxes
 from mmlite.errors import ConfigError
 from mmlite.parallel import DataContainer, unwrapped
 from mmlite.parallel.steps import parse_losses
