@@ -19,9 +19,9 @@ from mmlite.config.overrides import override
 from mmlite.config.recorded import config_in
 from mmlite.datasets.transforms import Compose
 from mmlite.datasets.transforms.loading import set_loaded_image
+from mmlite.engine.parts import Parts
 from mmlite.errors import ConfigError
 from mmlite.inference.detections import Detections
-from mmlite.models import build_detector
 from mmlite.models.layers import prepare_for_inference
 from mmlite.parallel import collate, scatter
 from mmlite.registry import DATASETS, without_scope
@@ -89,9 +89,7 @@ def load_detector(
     else:
         cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
     override(cfg, overrides)
-    if 'model' not in cfg:
-        raise ConfigError(f"{cfg.filename}: the config has no 'model'")
-    detector = build_detector(cfg.model)
+    detector = Parts(cfg, 'test').detector
     if checkpoint is not None:
         share = 0 if allow_partial else 1
         load_weights(detector, content, str(checkpoint), layout=layout, min_share=share)

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torchvision.ops import box_iou
 
 from mmlite.errors import ConfigError
-from mmlite.models.featmap_sizes import FeatmapSizes
 from mmlite.ops.assigners import MaxIoUAssigner, chunks
 from mmlite.parallel import unwrapped
 from mmlite.support.arrays import evenly_spread
@@ -53,10 +52,10 @@ class Example(NamedTuple):
 
 def examples(context: Context) -> Iterator[Example]:
     """Yields images of the training as the head gets them, those without objects left out."""
-    head, sizes = context.detector.bbox_head, FeatmapSizes(context.cfg.model)
+    head, sizes = context.checked_detector.bbox_head, context.featmap_sizes
     if head.assigner is None:
         raise ConfigError("model.train_cfg: training needs the key 'assigner'")
-    divisor = getattr(context.detector.data_preprocessor, 'pad_size_divisor', 1)
+    divisor = getattr(context.checked_detector.data_preprocessor, 'pad_size_divisor', 1)
     inds = context.with_objects()
     count = len(inds) if context.full else _IMAGES
     for i in (inds[place] for place in evenly_spread(len(inds), count)):
@@ -73,7 +72,7 @@ def examples(context: Context) -> Iterator[Example]:
 
 def priors(context: Context) -> list[Finding]:
     """Whether each object has a prior that finds it well enough, by class and by size."""
-    assigner = context.detector.bbox_head.assigner
+    assigner = context.checked_detector.bbox_head.assigner
     by_iou = isinstance(assigner, MaxIoUAssigner)
     covered, labels, sides, positives = [], [], [], 0
     for example in examples(context):
@@ -134,7 +133,7 @@ def _cell(covered: np.ndarray) -> str:
 
 def coder(context: Context) -> list[Finding]:
     """A head that predicts just what it is trained for: are the objects what comes out?"""
-    head = context.detector.bbox_head
+    head = context.checked_detector.bbox_head
     worst, wanted, found = 0.0, 0, 0
     for example in examples(context):
         pos = example.assigned >= 0

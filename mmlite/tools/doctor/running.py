@@ -175,5 +175,5 @@ def _model(context: Context) -> MMDataParallel:
 
 
 def _optim_wrapper(context: Context, model: nn.Module) -> OptimWrapper:
-    cfg = prepared_optim_wrapper(context.checked.optim_wrapper)
+    cfg = prepared_optim_wrapper(context.checked_cfg.optim_wrapper)
     return build_optim_wrapper(model, ConfigDict(cfg, accumulative_counts=1))
