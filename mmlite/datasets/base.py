@@ -240,14 +240,14 @@ class DetDataset(SampleSource):
             asked = asked & np.array(usable, bool)[self._records.image_inds]
         return int(asked.sum())
 
-    def _loading_step(self) -> LoadImageFromFile | None:
+    def _loading_transform(self) -> LoadImageFromFile | None:
         # not a subclass, which may read from elsewhere
-        steps = (step for step in self.pipeline.transforms if type(step) is LoadImageFromFile)
-        return next(steps, None)
+        loading = (t for t in self.pipeline.transforms if type(t) is LoadImageFromFile)
+        return next(loading, None)
 
     def _read_heads(self, records: FlatRecords) -> Heads | None:
         """Reads the heads of the pictures where the pipeline loads them."""
-        if self._loading_step() is None:
+        if self._loading_transform() is None:
             return None
         return read_heads(records.all_filenames(), f'{self._path("")}\0{self.title}')
 
@@ -256,7 +256,7 @@ class DetDataset(SampleSource):
         names = records.all_filenames()
         loaded = np.zeros_like(records.sizes)
         if heads is not None:
-            unturned = bool(self._loading_step().flag & cv2.IMREAD_IGNORE_ORIENTATION)
+            unturned = bool(self._loading_transform().flag & cv2.IMREAD_IGNORE_ORIENTATION)
             loaded = loaded_sizes(heads, records.sizes, unturned)
         errors = heads.errors if heads else {}
         inds = [i for i in doubtful_sizes(records, loaded) if names[i] not in errors]

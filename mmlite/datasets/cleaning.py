@@ -55,7 +55,7 @@ def trained_boxes(records: FlatRecords, min_size: float) -> tuple[FlatRecords, C
         records: as annotated.
         min_size: boxes with a side below it, in pixels as annotated, are ignored ones.
     """
-    bboxes = clip_bboxes(records.bboxes, records.sizes[records.image_inds])
+    bboxes = clip_to_sizes(records.bboxes, records.sizes[records.image_inds])
     # one pixel wide to the devkit, but nothing to an IoU without +1: it cannot be matched
     usable = (bboxes[:, 2:] > bboxes[:, :2]).all(axis=1)
     small = ((records.bboxes[:, 2:] - records.bboxes[:, :2]) < min_size).any(axis=1)
@@ -126,7 +126,7 @@ def chosen_images(
     return inds
 
 
-def clip_bboxes(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def clip_to_sizes(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Returns bboxes (g, 4) xyxy clipped to sizes (g, 2) or (2,), (w, h), where 0 sets no limit."""
     limits = np.where(sizes > 0, sizes, np.inf).astype(np.float32)
     return np.clip(bboxes, 0, np.concatenate([limits, limits], axis=-1))

@@ -24,7 +24,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.runner import LogProcessor
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
@@ -61,6 +61,7 @@ from mmlite.engine.resuming.resume import check_can_be_resumed, resume_training
 from mmlite.engine.resuming.run_state import message_hub_state, plain_message_hub, process_state
 from mmlite.engine.schedules import build_scheduler, schedule_state
 from mmlite.engine.units import counts_epochs
+from mmlite.errors import ConfigError
 from mmlite.evaluation import build_metrics
 from mmlite.models.layers import prepare_for_inference
 from mmlite.registry import LOG_PROCESSORS, LOOPS, VISUALIZERS
@@ -244,10 +245,20 @@ class Runner(mmengine.runner.Runner):
         super().register_hook(build_hook(hook, at), priority)
 
     def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
-        """Builds the optimiser, in mmlite's own wrapper where there is one of that name."""
+        """Builds the optimiser, in mmlite's own wrapper where there is one of that name.
+
+        Raises:
+            ConfigError: a constructor returned several optimisers.
+        """
         if isinstance(optim_wrapper, dict):
             optim_wrapper = prepared_optim_wrapper(optim_wrapper)
-        return super().build_optim_wrapper(optim_wrapper)
+        built = super().build_optim_wrapper(optim_wrapper)
+        if isinstance(built, OptimWrapperDict):
+            raise ConfigError(
+                'optim_wrapper: one optimiser is expected, found an OptimWrapperDict of '
+                f'{len(built.optim_wrappers)}: {", ".join(built.optim_wrappers)}'
+            )
+        return built
 
     def _build_param_scheduler(
         self, scheduler: _ParamScheduler | dict | list, optim_wrapper: OptimWrapper

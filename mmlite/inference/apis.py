@@ -121,8 +121,8 @@ def inference_detector(
         return inference_detector(model, [imgs])[0]
     if not len(imgs):
         return []
-    steps = _test_pipeline(model.cfg)
-    load, prepare = Compose(steps[:1]), Compose(steps[1:])
+    transforms = _test_pipeline(model.cfg)
+    load, prepare = Compose(transforms[:1]), Compose(transforms[1:])
     samples = [prepare(_loaded(img, i, load)) for i, img in enumerate(imgs)]
     batch = scatter(collate(samples), next(model.parameters()).device)
     inputs = {key: batch[key] for key in ('img', 'img_metas')}
@@ -137,10 +137,10 @@ def as_detections(det: Mapping[str, Tensor], classes: Sequence[str]) -> Detectio
 
 
 def _test_pipeline(cfg: Config) -> list[Any]:
-    steps = list(cfg.test_dataloader.dataset.pipeline)
-    if not steps or without_scope(str(steps[0].get('type'))) != 'LoadImageFromFile':
+    transforms = list(cfg.test_dataloader.dataset.pipeline)
+    if not transforms or without_scope(str(transforms[0].get('type'))) != 'LoadImageFromFile':
         raise ConfigError('test_dataloader.dataset.pipeline: LoadImageFromFile must come first')
-    return steps
+    return transforms
 
 
 def _loaded(img: Image, index: int, load: Compose) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
     """
     try:
         outline = outline_of(detector)
-        side = detector.bbox_head.prior_generator.input_size or _SIDE
+        side = getattr(detector, 'input_size', None) or _SIDE
         with torch.device('meta'):
             feats = outline.backbone(torch.zeros(1, 3, side, side))
     except Exception:  # the first step says it, with its traceback
@@ -42,8 +42,9 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
                 feats = outline.neck(feats)
         except Exception:
             return
-    _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
-    _check_strides(detector.bbox_head.prior_generator, feats, side)
+    if hasattr(detector.bbox_head, 'prior_generator'):  # else its arguments are its own matter
+        _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
+        _check_strides(detector.bbox_head.prior_generator, feats, side)
 
 
 def _check_channels(part: Mapping, at: str, feats: Sequence[Tensor], giver: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from mmlite.datasets.annotations import flat_records
 from mmlite.datasets.cleaning import (
     chosen_images,
-    clip_bboxes,
+    clip_to_sizes,
     possible_boxes,
     shares_warning,
     trained_boxes,
@@ -71,8 +71,8 @@ def test_images_by_index_and_name() -> None:
     assert chosen_images(['/d/1.jpg', '/d/1.jpg'], ['1.jpg'], 'x') == [1]  # listed twice
 
 
-def test_clip_bboxes() -> None:
+def test_clip_to_sizes() -> None:
     bboxes = np.array([[-1, -2, 30, 40], [5, 6, 7, 8]], np.float32)
-    clipped = clip_bboxes(bboxes, np.array([[20, 0], [6, 6]]))  # no height known of the first
+    clipped = clip_to_sizes(bboxes, np.array([[20, 0], [6, 6]]))  # no height known of the first
     assert clipped.tolist() == [[0, 0, 20, 40], [5, 6, 6, 6]]
     assert clipped.dtype == np.float32

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mmengine.config import Config
 
 from mmlite.engine.parts import Parts
-from mmlite.models.heads.dense_head import DenseHead
+from mmlite.models.heads.dense_head import DenseHead, head_with_priors
 
 
 class HeadOnGrid:
@@ -17,12 +17,12 @@ class HeadOnGrid:
         cfg: a config with a model.
 
     Raises:
-        ConfigError: there is no model, or it cannot be built.
+        ConfigError: there is no model, it cannot be built, or its head has no priors.
     """
 
     def __init__(self, cfg: Config) -> None:
         self._parts = Parts(cfg)
-        self.head: DenseHead = self._parts.detector.bbox_head
+        self.head: DenseHead = head_with_priors(self._parts.detector, 'this analysis')
         self.cfg: Mapping = self._parts.cfg.model
 
     @property

@@ -15,6 +15,7 @@ from mmlite.datasets import build_dataloader
 from mmlite.engine.parts import Parts
 from mmlite.engine.prepare_model import for_one_process
 from mmlite.engine.process.random_state import seed_generators
+from mmlite.engine.step import train_step
 from mmlite.models.base_module import BaseModule
 from mmlite.parallel import MMDataParallel
 from mmlite.support.quiet import quiet_log
@@ -84,7 +85,7 @@ def _training_hops(
     watch = StepWatch(detector, optimiser)
     with Recorder() as recorder:
         watch_model(recorder, detector)
-        wrapper.train_step(scattered, optimiser)
+        train_step(wrapper, scattered, optimiser, watch)
     return [
         *hops,
         preprocessor_hop(recorder, detector),
