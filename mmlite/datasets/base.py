@@ -65,6 +65,7 @@ class DetDataset(SampleSource):
     def __init__(
         self,
         ann_file: str = '',
+        *,
         metainfo: dict | None = None,
         data_root: str = '',
         data_prefix: dict | None = None,
@@ -372,6 +373,14 @@ class DetDataset(SampleSource):
     def _note(self, count: int, what: str) -> None:
         if count:
             self.notes.append(f'{count} {what}')
+
+    def _note_absent(self, count: int, total: int, what: str) -> None:
+        """Counts images that lack something; where most of them do it is a warning."""
+        text = f'{count} of {total} {what}'
+        if count > total / 2:
+            self._warn(text)
+        elif count:
+            self.notes.append(text)
 
     def _warn(self, what: str) -> None:
         self.notes.append(what)

@@ -29,6 +29,7 @@ class MultiImageMixDataset(DatasetWrapper):
         self,
         dataset: dict | DetDataset,
         pipeline: list,
+        *,
         skip_type_keys: list[str] | None = None,
         max_refetch: int = 15,
     ) -> None:

@@ -73,7 +73,7 @@ class ConcatDataset(DatasetWrapper):
         ConfigError: the classes differ.
     """
 
-    def __init__(self, datasets: list, ignore_keys: str | list[str] | None = None) -> None:
+    def __init__(self, datasets: list, *, ignore_keys: str | list[str] | None = None) -> None:
         if not datasets:
             raise ConfigError('ConcatDataset: datasets is empty')
         self.datasets = [build_inner(dataset) for dataset in datasets]
@@ -151,7 +151,7 @@ class ClassBalancedDataset(DatasetWrapper):
     """
 
     def __init__(
-        self, dataset: dict | DetDataset, oversample_thr: float, filter_empty_gt: bool = True
+        self, dataset: dict | DetDataset, oversample_thr: float, *, filter_empty_gt: bool = True
     ) -> None:
         if not 0 < oversample_thr <= 1:
             raise ConfigError(
