@@ -14,6 +14,7 @@ VERBS = (
     'demo',
     'model_info',
     'convert_checkpoint',
+    'convert_dataset',
     'migrate_config',
     'replay',
     'report',

@@ -36,7 +36,7 @@ _OF_CHECKPOINTS = (
 )
 # of mmlite.inference
 KINDS = ('pictures', 'video', 'json', 'csv', 'coco', 'voc', 'yolo', 'yolo_conf', 'labelme')
-COORDINATES = ('devkit', 'zero_based', 'inclusive')
+COORDINATES = ('devkit', 'zero_based', 'inclusive')  # of mmlite.datasets.voc_corners
 
 _SAVED = ('pictures', 'video', 'json')  # without --save
 

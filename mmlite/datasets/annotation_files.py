@@ -10,8 +10,8 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent
 
 import numpy as np
+import yaml
 
-COORDINATES = ('devkit', 'zero_based', 'inclusive')  # what VOC files count corners by
 _DIGITS = 4  # behind the point of a pixel
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
@@ -81,7 +81,7 @@ def coco_results(content: dict[str, list]) -> list[dict]:
 
 
 def voc_content(image: Listed, coordinates: str) -> Element:
-    """Returns a VOC annotation of all the devkit's elements; corners as of `voc_corners`."""
+    """Returns a VOC annotation of all the devkit's elements; corners as of `written_corners`."""
     root = Element('annotation')
     SubElement(root, 'folder').text = 'JPEGImages'
     SubElement(root, 'filename').text = image.name
@@ -98,22 +98,23 @@ def voc_content(image: Listed, coordinates: str) -> Element:
         if box.score is not None:
             SubElement(found, 'score').text = f'{box.score:.5f}'  # readers of VOC pass it over
         bndbox = SubElement(found, 'bndbox')
-        corners = voc_corners(box.corners, image.size, coordinates)
+        corners = written_corners(box.corners, image.size, coordinates)
         for key, corner in zip(_CORNERS, corners, strict=True):
             SubElement(bndbox, key).text = str(corner)
     indent(root)
     return root
 
 
-def voc_corners(
+def written_corners(
     corners: Sequence[float], size: tuple[int, int], coordinates: str
 ) -> tuple[int, int, int, int]:
     """Returns xmin, ymin, xmax, ymax in whole pixels, none beyond the image of `size` (w, h).
 
     Args:
-        coordinates: 'inclusive' writes the first and the last pixel, counted from 1, as the
-            devkit's files have it: x1 + 1, x2; 'devkit' what mmdet's reader takes 1 off: x1 + 1,
-            x2 + 1; 'zero_based' x1, x2 as they are.
+        coordinates: the rule of `VOCDataset` that reads them back. 'inclusive' writes the first
+            and the last pixel, counted from 1, as the devkit's files have it: x1 + 1, x2;
+            'devkit' what mmdet's reader takes 1 off: x1 + 1, x2 + 1; 'zero_based' x1, x2 as they
+            are.
     """
     first, last = dict(inclusive=(1, 0), devkit=(1, 1), zero_based=(0, 0))[coordinates]
     x1, y1, x2, y2 = np.round(np.asarray(corners, np.float64)).astype(np.int64).tolist()
@@ -132,6 +133,12 @@ def yolo_row(box: Box, number: int, size: tuple[int, int]) -> str:
     shares = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height
     words = [str(number), *(f'{share:.8f}' for share in shares)]
     return ' '.join(words if box.score is None else [*words, f'{box.score:.5f}'])
+
+
+def yolo_config(classes: Sequence[str]) -> str:
+    """Returns the data.yaml of a folder with images and labels."""
+    config = dict(train='images', val='images', nc=len(classes), names=dict(enumerate(classes)))
+    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
 def labelme_content(image: Listed) -> dict:

@@ -16,7 +16,6 @@ from pathlib import Path
 from xml.etree.ElementTree import ElementTree
 
 import cv2
-import yaml
 
 from mmlite.datasets.annotation_files import (
     Box,
@@ -25,6 +24,7 @@ from mmlite.datasets.annotation_files import (
     coco_results,
     labelme_content,
     voc_content,
+    yolo_config,
     yolo_row,
 )
 from mmlite.datasets.csv_table import COLUMNS, SIZE_COLUMNS
@@ -88,7 +88,7 @@ def csv_writer(out_dir: Path, classes: Sequence[str]) -> Iterator[Write]:
 
 
 def voc_writer_of(coordinates: str) -> Callable:
-    """Returns the writer of voc/Annotations and voc/JPEGImages, see `voc_corners`."""
+    """Returns the writer of voc/Annotations and voc/JPEGImages, see `written_corners`."""
 
     @contextlib.contextmanager
     def voc_writer(out_dir: Path, classes: Sequence[str]) -> Iterator[Write]:
@@ -132,12 +132,6 @@ def _yolo(folder: Path, classes: Sequence[str], scores: bool) -> Iterator[Write]
         write_text(labels / f'{frame.name}.txt', ''.join(f'{row}\n' for row in rows))
 
     yield write
-
-
-def yolo_config(classes: Sequence[str]) -> str:
-    """Returns the data.yaml of a folder with images and labels."""
-    config = dict(train='images', val='images', nc=len(classes), names=dict(enumerate(classes)))
-    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def write_detections(
             the folders coco, voc, yolo, yolo_conf and labelme, see `annotation_writers.py`.
         kinds: which of them.
         classes: the names of labels 1..C.
-        coordinates: what the corners in voc count by, see `voc_corners`.
+        coordinates: what the corners in voc count by, see `written_corners`.
 
     Raises:
         ConfigError: a file is in the place of the folder, or there is no permission.

@@ -66,9 +66,7 @@ def _image(source: Source, element: Element, path: Path) -> Picture:
     if not element.get('name'):
         raise DataError(f'{path}: an <image> without a name')
     boxes = [box for shape in element if (box := _box(source, shape, shape.get('label'), at))]
-    return Picture(
-        element.get('name'), boxes, size_of(element.get('width'), element.get('height'))
-    )
+    return Picture(element.get('name'), boxes, size_of(element.get('width'), element.get('height')))
 
 
 def _frames(source: Source, root: Element, path: Path) -> Iterator[Picture]:

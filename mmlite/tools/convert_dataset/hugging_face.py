@@ -18,7 +18,13 @@ LOOKS_FOR = "*.parquet or *.arrow with the columns 'image' and 'objects'"
 _BOXES = ('bbox', 'bboxes', 'boxes')
 _CLASSES = ('category', 'categories', 'category_id', 'label', 'labels', 'class', 'name')
 _KNOWN = ('id', 'area', 'iscrowd', 'is_crowd', 'bbox_id')
-_MAGIC = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'GIF8': '.gif', b'BM': '.bmp', b'RIFF': '.webp'}
+_MAGIC = {
+    b'\x89PNG': '.png',
+    b'\xff\xd8\xff': '.jpg',
+    b'GIF8': '.gif',
+    b'BM': '.bmp',
+    b'RIFF': '.webp',
+}
 
 
 def finds(source: Source) -> bool:
@@ -29,7 +35,7 @@ def records(source: Source) -> Records:
     """Reads one split. Boxes are x, y, w, h in pixels, as is the custom of these data sets, unless
     only x1, y1, x2, y2 lies in all images.
 
-    Both forms of objects are read: a list of objects (`List`), and one object of lists (`Sequence`).
+    Objects are read in both forms: a list of objects (`List`), an object of lists (`Sequence`).
 
     Raises:
         ConfigError: pyarrow is not there.

@@ -42,7 +42,9 @@ def is_label_studio(content: Any) -> bool:
     if not isinstance(content, list) or not content or not isinstance(content[0], dict):
         return False
     keys = set(content[0])
-    return 'annotation_id' in keys or ('data' in keys and bool(keys & {'annotations', 'completions'}))
+    return 'annotation_id' in keys or (
+        'data' in keys and bool(keys & {'annotations', 'completions'})
+    )
 
 
 def records(source: Source) -> Records:

@@ -10,8 +10,23 @@ from typing import Any
 
 from mmlite.datasets.annotation_files import Box
 from mmlite.errors import DataError
-from mmlite.tools.convert_dataset.content import Corners, around, get, load_json, name_of, numbers, size_of
-from mmlite.tools.convert_dataset.source import ATTRIBUTES, POLYGONS, SCORES, Picture, Records, Source
+from mmlite.tools.convert_dataset.content import (
+    Corners,
+    around,
+    get,
+    load_json,
+    name_of,
+    numbers,
+    size_of,
+)
+from mmlite.tools.convert_dataset.source import (
+    ATTRIBUTES,
+    POLYGONS,
+    SCORES,
+    Picture,
+    Records,
+    Source,
+)
 
 LOOKS_FOR = "JSON files with 'shapes' and 'imagePath'"
 _OUTLINES = ('polygon', 'mask')
@@ -42,7 +57,9 @@ def _picture(source: Source, path: Path) -> Picture:
     name = get(content, 'imagePath', str, str(path))
     shapes = get(content, 'shapes', list, str(path))
     boxes = [
-        box for i, shape in enumerate(shapes) if (box := _box(source, shape, f'{path}: shapes[{i}]'))
+        box
+        for i, shape in enumerate(shapes)
+        if (box := _box(source, shape, f'{path}: shapes[{i}]'))
     ]
     source.lose(ATTRIBUTES, _true_flags(content))
     size = size_of(content.get('imageWidth'), content.get('imageHeight'))

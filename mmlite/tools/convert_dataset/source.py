@@ -1,4 +1,4 @@
-"""What a reader of a format gets and gives: the files, the pictures, the account of what is lost."""
+"""What a reader of a format gets and gives: files, pictures, and the account of what is lost."""
 
 from __future__ import annotations
 
@@ -71,6 +71,11 @@ class Source:
     lost: Counter[str] = field(default_factory=Counter)  # what the target does not get, by kind
     notes: list[str] = field(default_factory=list)  # what was found out about the files
     bad: list[str] = field(default_factory=list)  # why annotations were left out
+
+    @property
+    def root(self) -> Path:
+        """The folder that the data lie in."""
+        return (self.path if self.path.is_dir() else self.path.parent).resolve()
 
     @cached_property
     def files(self) -> list[Path]:

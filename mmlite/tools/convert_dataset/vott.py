@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from mmlite.datasets.annotation_files import Box
-from mmlite.tools.convert_dataset.content import from_xywh, get, keyed_numbers, load_json, name_of, size_of
+from mmlite.tools.convert_dataset.content import (
+    from_xywh,
+    get,
+    keyed_numbers,
+    load_json,
+    name_of,
+    size_of,
+)
 from mmlite.tools.convert_dataset.files import the_one
 from mmlite.tools.convert_dataset.source import (
     NO_CLASS,
@@ -44,9 +51,7 @@ def records(source: Source) -> Records:
     path = the_one(projects, source.path)
     content = source.json(path)
     entries = [(f'{path}: {key!r}', entry) for key, entry in _assets(content, path)]
-    return Records(
-        source.each(lambda item: _picture(source, *item), entries), _tags(source, path)
-    )
+    return Records(source.each(lambda item: _picture(source, *item), entries), _tags(source, path))
 
 
 def _assets(content: dict, path: Path) -> list[tuple[str, Any]]:
@@ -61,7 +66,7 @@ def _jsons(source: Source) -> list[Path]:
 def _project_files(source: Source) -> list[Path]:
     """A .vott file names its assets only; what they hold lies beside it."""
     if source.path.suffix == '.vott':
-        return sorted(source.path.parent.glob('*-asset.json')) + [source.path]
+        return [*sorted(source.path.parent.glob('*-asset.json')), source.path]
     return source.files
 
 
@@ -71,7 +76,9 @@ def _asset_files(source: Source) -> list[Path]:
 
 def _tags(source: Source, path: Path) -> list[str]:
     tags = get(source.json(path), 'tags', list, str(path))
-    return [name_of(tag.get('name') if isinstance(tag, dict) else tag, f'{path}: tags') for tag in tags]
+    return [
+        name_of(tag.get('name') if isinstance(tag, dict) else tag, f'{path}: tags') for tag in tags
+    ]
 
 
 def _picture(source: Source, at: str | Path, entry: Any) -> Picture | None:
