@@ -236,8 +236,13 @@ def summary(source: Source, done: Conversion) -> str:
     if source.bad:
         first = '; '.join(source.bad[:3])
         lines.append(f'left out: {len(source.bad)} whose annotation cannot be used: {first}')
-    arguments = ', '.join(f'{key}={value!r}' for key, value in done.config.items())
-    return '\n'.join([*lines, f'to read it: dict({arguments})'])
+    return '\n'.join([*lines, f'to read it: {_as_config(done.config)}'])
+
+
+def _as_config(value: Any) -> str:
+    if not isinstance(value, dict):
+        return repr(value)
+    return f'dict({", ".join(f"{key}={_as_config(inner)}" for key, inner in value.items())})'
 
 
 def _counts(images: Sequence[Listed]) -> str:

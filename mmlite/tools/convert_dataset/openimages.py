@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 
 from mmlite.datasets.annotation_files import Box
-from mmlite.datasets.values import truth_value
 from mmlite.errors import DataError
 from mmlite.tools.convert_dataset.content import (
     load_table,
@@ -73,7 +72,7 @@ def _picture(source: Source, names: dict[str, str], image: str, rows: list) -> P
     for at, row in rows:
         x1, x2, y1, y2 = numbers([row[key] for key in _COLUMNS[2:]], 4, f'{at}: {_COLUMNS[2:]}')
         label = name_of(row['LabelName'], at)
-        crowd = truth_value(row.get('IsGroupOf')) is True
+        crowd = row.get('IsGroupOf') == '1'  # -1 is unknown
         boxes.append(Box(names.get(label, label), (x1, y1, x2, y2), crowd=crowd))
         source.lose(ATTRIBUTES, sum(row.get(flag) == '1' for flag in _FLAGS))
     return Picture(image, boxes, shares=True)

@@ -35,13 +35,17 @@ def _is_voc(path: Path) -> bool:
 
 
 def records(source: Source) -> Records:
-    """Reads all XML files of one folder, by the rule that they follow as far as they tell."""
+    """Reads the XML files of one folder, by the rule that they follow as far as they tell.
+
+    Where ImageSets/Main has one list, its images, else those that have a file.
+    """
     folder = _folder(source)
     part = folder.parent if folder.name == 'Annotations' else folder
     where = dict(
         data_root=str(part.resolve()),
         ann_subdir=folder.name if part != folder else '.',
-        img_subdir=_image_folder(source, part, folder),
+        img_subdir=_image_folder(source, part),
+        ann_file=_list_of(part),
     )
     rule = source.coordinates
     if rule is None:
@@ -65,11 +69,17 @@ def _folder(source: Source) -> Path:
     return folders[0]
 
 
-def _image_folder(source: Source, part: Path, annotations: Path) -> str:
+def _image_folder(source: Source, part: Path) -> str:
     if source.images:
         return os.path.relpath(source.images.resolve(), part.resolve())
     near = [name for name in (IMAGES, 'images') if (part / name).is_dir()]
     return near[0] if near else '.'
+
+
+def _list_of(part: Path) -> str:
+    """Returns the only list in ImageSets/Main; '' where there is none, or several."""
+    lists = list((part / 'ImageSets' / 'Main').glob('*.txt'))
+    return str(lists[0].resolve()) if len(lists) == 1 else ''
 
 
 def _count_lost(source: Source, path: Path) -> None:

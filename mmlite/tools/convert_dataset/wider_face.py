@@ -15,6 +15,8 @@ from mmlite.tools.convert_dataset.source import ATTRIBUTES, Picture, Records, So
 LOOKS_FOR = 'a text file with the path of an image, then a number, then `x y w h ...` rows'
 CLASS = 'face'
 _INVALID = 7  # the column that marks a face nobody has to find
+_COLUMNS = 10
+_PLAIN = ('0', '-', 'False')
 
 
 def finds(source: Source) -> bool:
@@ -37,7 +39,7 @@ def _is_path(line: str) -> bool:
 def records(source: Source) -> Records:
     """Reads one file; a face marked invalid is difficult."""
     path = the_one(_files(source) or source.ending_in('.txt'), source.path)
-    return Records(source.each(lambda block: _picture(source, *block), _blocks(path)), [CLASS])
+    return Records(source.each(lambda block: _picture(source, *block), _blocks(path)))
 
 
 def _blocks(path: Path) -> Iterator[tuple[str, str, list[str]]]:
@@ -46,22 +48,28 @@ def _blocks(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     place = 0
     while place < len(lines):
         name, at = lines[place].strip(), f'{path}:{place + 1}'
-        count = lines[place + 1].strip() if place + 1 < len(lines) else ''
+        count = lines[place + 1].strip() if place + 1 < len(lines) else '0'
+        place += 2
+        if _is_path(name) and _is_path(count):  # datumaro writes no count of 0
+            place, count = place - 1, '0'
         if not _is_path(name) or not count.isdecimal():
             raise DataError(
                 f'{at}: the path of an image and the number of its faces in the next line are '
                 f'expected, found {name!r:.80} and {count!r:.20}'
             )
-        if int(count) > len(lines):
-            raise DataError(f'{at}: {count:.20} faces, but the file has {len(lines)} lines')
-        end = place + 2 + max(int(count), 1)  # an image without faces has a row of zeros
-        rows = lines[place + 2 : end]
-        if count == '0' and rows and _is_path(rows[0]):  # some writers leave that row out
-            rows, end = [], place + 2
-        if len(rows) < int(count):
-            raise DataError(f'{at}: {count} rows are expected, found {len(rows)}')
-        yield at, name, rows if int(count) else []
-        place = end
+        faces = lines[place : place + _whole(count, len(lines), at)]
+        if len(faces) < int(count):
+            raise DataError(f'{at}: {count} rows are expected, found {len(faces)}')
+        yield at, name, faces
+        place += len(faces)
+        if not faces and place < len(lines) and not _is_path(lines[place]):
+            place += 1  # an image without faces has a row of zeros
+
+
+def _whole(count: str, most: int, at: str) -> int:
+    if len(count) > 9 or int(count) > most:
+        raise DataError(f'{at}: {count:.20} faces, but the file has {most} lines')
+    return int(count)
 
 
 def _picture(source: Source, at: str, name: str, rows: list[str]) -> Picture:
@@ -70,6 +78,7 @@ def _picture(source: Source, at: str, name: str, rows: list[str]) -> Picture:
         words = row.split()
         x, y, width, height = numbers(words[:4], 4, f'{at}: {row!r:.80}')
         difficult = len(words) > _INVALID and words[_INVALID] == '1'
-        boxes.append(Box(CLASS, from_xywh(x, y, width, height), difficult=difficult))
-        source.lose(ATTRIBUTES, sum(word != '0' for word in words[4:_INVALID] + words[8:10]))
+        name_of_class = ' '.join(words[_COLUMNS:]) or CLASS  # datumaro's own column
+        boxes.append(Box(name_of_class, from_xywh(x, y, width, height), difficult=difficult))
+        source.lose(ATTRIBUTES, sum(word not in _PLAIN for word in words[4:_COLUMNS]) - difficult)
     return Picture(name, boxes)

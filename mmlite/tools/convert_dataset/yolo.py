@@ -42,6 +42,11 @@ def records(source: Source) -> Records:
     dataset = YoloDataset(
         data_root=str(source.path.resolve()), data_prefix=dict(img=str(images.resolve())), **ALL
     )
+    if not dataset.num_objects():
+        raise DataError(
+            f'{source.path}: none of the {len(dataset)} images in {images} has an object: '
+            f'{"; ".join(dataset.notes)}'
+        )
     for path in source.ending_in('.txt'):
         rows = (row.split() for row in read_text(path).splitlines())
         source.lose(POLYGONS, sum(len(row) >= 7 and len(row) % 2 == 1 for row in rows))

@@ -6,6 +6,7 @@ packages read is made in a temporary folder; what they write is kept without the
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -61,15 +62,16 @@ def datumaro(out):
     from datumaro.components.dataset_base import DatasetItem
     from datumaro.components.media import Image
 
-    items = []
+    items, number = [], 0
     for image in TRUTH['images']:
         anns = []
-        for i, b in enumerate(boxes(image)):
+        for b in boxes(image):
             x1, y1, x2, y2 = b['box']
+            number += 1
             marked = bool(b.get('marked'))
             attributes = dict(difficult=marked, is_crowd=marked, occluded=False, truncated=False)
-            anns.append(Bbox(x1, y1, x2 - x1, y2 - y1, label=CLASSES.index(b['class']), id=i + 1,
-                             group=i + 1, attributes=attributes))
+            anns.append(Bbox(x1, y1, x2 - x1, y2 - y1, label=CLASSES.index(b['class']), id=number,
+                             group=number, attributes=attributes))
         w, h = image['size']
         items.append(DatasetItem(
             id=Path(image['name']).stem, subset='train', annotations=anns,
@@ -77,7 +79,7 @@ def datumaro(out):
     labels = LabelCategories.from_iterable(CLASSES)
     labels.attributes |= {'difficult', 'is_crowd', 'occluded', 'truncated'}
     ds = Dataset.from_iterable(items, categories={AnnotationType.label: labels}, media_type=Image)
-    for name in ('coco_instances', 'voc_detection', 'yolo', 'cvat', 'label_me', 'open_images',
+    for name in ('coco_instances', 'voc_detection', 'yolo', 'cvat', 'open_images',
                  'wider_face', 'kitti_detection'):
         try:
             ds.export(f'{out}/{name}', name, save_media=False)
@@ -102,7 +104,11 @@ def label_studio(out):
     config = ('<View><Image name="image" value="$image"/><RectangleLabels name="label" '
               'toName="image"><Label value="cat"/><Label value="dog"/></RectangleLabels></View>')
     source = str(HERE / 'label_studio_json/export.json')
-    converter = Converter(config, project_dir=None)
+    os.makedirs('upload/1')
+    for image in Path('images').iterdir():
+        shutil.copy(image, f'upload/1/0a1b2c3d-{image.name}')
+    converter = Converter(config, project_dir=None, upload_dir='upload',
+                          download_resources=True)
     converter.convert_to_json_min(source, f'{out}/json_min', is_dir=False)
     converter.convert_to_coco(source, f'{out}/coco', output_image_dir=f'{out}/coco/images', is_dir=False)
     converter.convert_to_voc(source, f'{out}/voc', output_image_dir=f'{out}/voc/images', is_dir=False)
@@ -228,4 +234,5 @@ if __name__ == '__main__':
             text = file.read_text()
             for folder in (f'{work}/', f'{out}/', f'{HERE}/', str(HERE)):
                 text = text.replace(folder, '')
+            text = re.sub(r'(\.\.\\?/)+tmp\\?/[^/\\]+\\?/', '', text)  # Label Studio's way to it
             file.write_text(text)
