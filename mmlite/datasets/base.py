@@ -97,6 +97,7 @@ class DetDataset(SampleSource):
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
         self.warnings: list[str] = []  # those of them that a user should not miss
+        self.read_as: list[str] = []  # those that say how the files were understood
         self.bad_items: dict[str, str] = {}  # image file -> why it cannot be used
         records = self.load_records()
         if not isinstance(records, FlatRecords):
@@ -362,12 +363,14 @@ class DetDataset(SampleSource):
             raise missing_data(self.title, path, self.HOW_TO_GET)
         return path
 
-    def _check_prefix(self, known: str, meaning: str) -> None:
+    def _check_prefix(self, **known: str) -> None:
+        """Refuses keys of data_prefix but `known`, key -> what it means."""
         for key in self.data_prefix:
-            if key != known:
+            if key not in known:
+                takes = ', '.join(f'{name}, {meaning}' for name, meaning in known.items())
                 raise ConfigError(
-                    f"{self.title}: data_prefix has no key '{key}'.{did_you_mean(key, [known])} "
-                    f'It takes {known}, {meaning}.'
+                    f"{self.title}: data_prefix has no key '{key}'.{did_you_mean(key, known)} "
+                    f'It takes {takes}.'
                 )
 
     def _note(self, count: int, what: str) -> None:
@@ -381,6 +384,13 @@ class DetDataset(SampleSource):
             self._warn(text)
         elif count:
             self.notes.append(text)
+
+    def _say_read_as(self, what: str, is_warning: bool = False) -> None:
+        """Says how files are understood that other tools may have meant in another way."""
+        self.read_as.append(what)
+        self.notes.append(what)
+        if is_warning:
+            self.warnings.append(what)
 
     def _warn(self, what: str) -> None:
         self.notes.append(what)

@@ -42,7 +42,7 @@ class CsvDataset(DetDataset):
             ConfigError: `ann_file` is missing, or classes do not fit.
             DataError: the table is not there, or a row of it cannot be used.
         """
-        self._check_prefix('img', "the folder that the column 'filename' is relative to")
+        self._check_prefix(img="the folder that the column 'filename' is relative to")
         if not self.ann_file:
             raise ConfigError(f'{self.title}: ann_file is missing, the path of a CSV file')
         table = self._require(self._path(self.ann_file))

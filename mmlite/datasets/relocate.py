@@ -99,8 +99,8 @@ def use_demo_data(cfg: Config) -> Path | None:
     _check_drawn_layout(cfg)
     root = draw_demo_set(demo_root(classes, **DEMO_SIZE), classes, **DEMO_SIZE)
     relocate(cfg, root)
-    for _, dataset in dataset_dicts(cfg):  # names of the config's own folders, or ''
-        for key in ('img_subdir', 'ann_subdir'):
+    for _, dataset in dataset_dicts(cfg):  # what the config says about its own data
+        for key in ('img_subdir', 'ann_subdir', 'coordinates', 'missing_annotation'):
             dataset.pop(key, None)
     return root
 

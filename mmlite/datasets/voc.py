@@ -173,8 +173,7 @@ class VOCDataset(DetDataset):
         """Says how corners are read, and what the files say about how they are meant."""
         sizes = xml['sizes'][xml['image_inds']]
         self.judged = judge(xml['corners'], sizes, xml['writers'].tolist())
-        text, is_warning = verdict(self.coordinates, self.judged)
-        (self._warn if is_warning else self.notes.append)(text)
+        self._say_read_as(*verdict(self.coordinates, self.judged))
 
     def _make_records(
         self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str]
@@ -196,7 +195,7 @@ class VOCDataset(DetDataset):
 
     def _part_folder(self) -> str:
         meaning = f"the folder that holds '{self.img_subdir}' and '{self.ann_subdir}'"
-        self._check_prefix('sub_data_root', meaning)
+        self._check_prefix(sub_data_root=meaning)
         part = self._require(self._path(self.data_prefix.get('sub_data_root', '')))
         years = re.findall('VOC2007|VOC2012', part)
         if years:

@@ -98,30 +98,36 @@ def judge(corners: np.ndarray, sizes: np.ndarray, writers: Iterable[str]) -> Jud
     beyond = ((sizes > 0) & (high == sizes + 1)).any(axis=1).sum()
     last = ((sizes > 0) & (high == sizes)).any(axis=1).sum()
     if zeros:
-        others = f', though {ones} begin at 1' if ones else ''
-        reason = f'{zeros} of {len(corners)} boxes begin at 0, and a count from 1 has no 0{others}'
-        return Judgement('zero_based', reason, True)
+        reason = f'{zeros} of {len(corners)} boxes have an xmin or ymin of 0, so they count from 0'
+        others = f', though {ones} have one of 1' if ones else ''
+        return Judgement('zero_based', f'{reason}{others}', True)
     if fractions > _FRACTIONS * len(corners):
-        reason = f'{fractions} of {len(corners)} boxes have fractions, and counted pixels have none'
+        reason = f'{fractions} of {len(corners)} boxes have fractions: points counted from 0'
         return Judgement('zero_based', reason, True)
     if beyond:
-        reason = f'no box begins at 0, and {beyond} end a pixel beyond their image'
+        reason = (
+            f'no xmin or ymin is 0, and {beyond} of {len(corners)} boxes have an xmax or ymax one '
+            'beyond their image: 1 was added to all four'
+        )
         return Judgement('devkit', reason, True)
     most = Counter(writers).most_common(1)
     if most and most[0][0] in WRITERS:
         coordinates, habit = WRITERS[most[0][0]]
         return Judgement(coordinates, f'{most[0][1]} files have the marks of {habit}')
     if ones and last:
-        reason = f'no box begins at 0, {ones} begin at 1, {last} end at the last pixel counted so'
+        reason = (
+            f'no xmin or ymin is 0, {ones} boxes have one of 1, and {last} end at the width or '
+            'height: pixels counted from 1 up to the last'
+        )
         return Judgement('inclusive', reason)
-    return Judgement('', 'no box touches the border of its image, and the writer is not known')
+    return Judgement('', 'no box is at the border of its image, and the writer is not known')
 
 
 def verdict(coordinates: str, found: Judgement) -> tuple[str, bool]:
     """Returns what is to be said about files read by a rule, and whether it is a warning."""
     rule = f"corners read with coordinates='{coordinates}': {COORDINATES[coordinates]}"
     if not found.coordinates:
-        return f'{rule} (nothing in the files tells theirs: {found.reason})', False
+        return f'{rule} (the files do not tell theirs)', False
     if found.coordinates == coordinates:
         return f'{rule}, as the files have it ({found.reason})', False
     meant = f"coordinates='{found.coordinates}', {COORDINATES[found.coordinates]}"

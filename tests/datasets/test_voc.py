@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmlite.datasets import DetDataset, MissingDataError, VOCDataset, image_files
+from mmlite.datasets import MissingDataError, VOCDataset, image_files
 from mmlite.datasets import base as base_module
 from mmlite.datasets import voc_xml as voc_xml_module
 from mmlite.datasets.voc_layout import read_image_ids
@@ -290,15 +290,6 @@ def test_an_image_without_objects(tmp_path) -> None:
     assert dataset.get_ann_info(0)['bboxes'].shape == (0, 4)
     with pytest.raises(DataError, match='no objects to find the classes in'):
         voc(tmp_path)
-
-
-def test_constructor_takes_what_the_base_class_takes() -> None:
-    """VOCDataset repeats the arguments of DetDataset, which could get lost in one of them."""
-    import inspect
-
-    base, own = (inspect.signature(cls).parameters for cls in (DetDataset, VOCDataset))
-    assert [name for name in own if name not in ('img_subdir', 'ann_subdir')] == list(base)
-    assert all(own[name].default == base[name].default for name in base)
 
 
 @pytest.mark.skipif(
