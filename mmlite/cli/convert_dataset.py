@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
         help='what the corners of --to voc count by, as of VOCDataset (inclusive)',
     )
     add('--class-attribute', metavar='NAME', help='of VIA: the attribute that is the class')
+    add('--split', default='', help="of YOLO's data.yaml: train, val or test (train)")
     add('--skip-bad', action='store_true', help='leave out bad annotations, and count them')
     add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
@@ -54,7 +55,12 @@ def convert_dataset(args: argparse.Namespace) -> None:
     from mmlite.tools.convert_dataset import Source, convert, summary
 
     source = Source(
-        args.source, args.images, args.from_coordinates, args.class_attribute, args.skip_bad
+        args.source,
+        args.images,
+        args.from_coordinates,
+        args.class_attribute,
+        args.split,
+        args.skip_bad,
     )
     done = convert(source, args.to, args.out, args.read_as, args.pictures, args.to_coordinates)
     print(summary(source, done))

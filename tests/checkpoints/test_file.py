@@ -14,6 +14,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
+from mmlite.checkpoints import file as module
 from mmlite.checkpoints.file import (
     check_is_there,
     last_checkpoint,
@@ -22,7 +23,6 @@ from mmlite.checkpoints.file import (
     write_checkpoint,
 )
 from mmlite.checkpoints.loading import load_checkpoint
-from mmlite.checkpoints import file as module
 from mmlite.errors import DataError
 from tests.engine.toy import model, saved
 

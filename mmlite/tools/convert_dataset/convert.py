@@ -19,6 +19,7 @@ from mmlite.tools.convert_dataset.formats import find_format, module_of
 from mmlite.tools.convert_dataset.pictures import written_path
 from mmlite.tools.convert_dataset.source import Picture, Records, Source
 
+_ROUNDING = 0.01  # px; what shares of the image with six digits are off by
 HOW = ('copy', 'link', 'leave')  # what becomes of the image files
 
 
@@ -95,7 +96,7 @@ def _settled(source: Source, records: Records, images: Path) -> Any:
     seen: set[Path] = set()
 
     def settle(picture: Picture) -> Settled:
-        file = picture.file or source.pictures.find(picture.name)
+        file = picture.file or source.pictures.find(picture.name, picture.near)
         if file is None and picture.data is not None:
             file = _written(picture, images)
         if file in seen:
@@ -196,7 +197,7 @@ def _kept(source: Source, image: Listed, writer: ModuleType) -> list[Box]:
             source.lose('boxes that leave their image, cut off at its border', inside != box)
             box = inside
         if writer.WHOLE_PIXELS:
-            has_fraction = any(number % 1 for number in box.corners)
+            has_fraction = any(abs(n - round(n)) > _ROUNDING for n in box.corners)
             source.lose('boxes with fractions of a pixel, rounded', has_fraction)
         kept.append(box)
     return kept

@@ -64,9 +64,9 @@ def _picture(source: Source, path: Path) -> Picture:
     source.lose(ATTRIBUTES, _true_flags(content))
     size = size_of(content.get('imageWidth'), content.get('imageHeight'))
     data = None
-    if content.get('imageData') and source.pictures.find(name) is None:
+    if content.get('imageData') and source.pictures.find(name, path.parent) is None:
         data = _decoded(get(content, 'imageData', str, str(path)), path)
-    return Picture(name, boxes, size, data=data)
+    return Picture(name, boxes, size, data=data, near=path.parent)
 
 
 def _box(source: Source, shape: Any, at: str) -> Box | None:

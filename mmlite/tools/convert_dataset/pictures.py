@@ -34,12 +34,13 @@ class PictureFiles:
             self._by_stem.setdefault(path.stem, []).append(path)
         self.count = sum(map(len, self._by_name.values()))
 
-    def find(self, name: str) -> Path | None:
+    def find(self, name: str, near: Path | None = None) -> Path | None:
         """Returns the image that an annotation means; None where it is not there.
 
         Args:
             name: a path of any machine, a URL, or a name without ending. Only the folders of the
                 data are looked into, whatever it says.
+            near: the folder of the annotation, where the name is relative to that.
 
         Raises:
             DataError: several images fit.
@@ -49,6 +50,9 @@ class PictureFiles:
         has_ending = os.path.splitext(last)[1].lower() in IMAGE_ENDINGS
         table = self._by_name if has_ending else self._by_stem
         found = table.get(last) or table.get(_UPLOADED.sub('', last)) or []
+        if len(found) > 1 and near is not None:
+            beside = Path(os.path.normpath(near.joinpath(*words)))
+            found = [beside] if beside in found else found
         if len(found) > 1:
             found = _fitting_best(found, words)
         if len(found) > 1:

@@ -34,6 +34,7 @@ class Picture:
         shares: whether the boxes are shares of the image.
         data: the encoded image, where the annotation holds it.
         file: the image, where the reader knows it.
+        near: the folder that `name` starts from, where several images have that name.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Picture:
     shares: bool = False
     data: bytes | None = None
     file: Path | None = None
+    near: Path | None = None
 
 
 class Records(NamedTuple):
@@ -60,6 +62,7 @@ class Source:
         images: a folder to look for the images in.
         coordinates: of VOC's corners, see `VOCDataset`; None for that class's own rule.
         class_attribute: the attribute that is the class, where the format leaves that open.
+        split: of YOLO's data.yaml; '' for train.
         skip_bad: leave out pictures whose annotation cannot be used, and count them.
     """
 
@@ -67,6 +70,7 @@ class Source:
     images: Path | None = None
     coordinates: str | None = None
     class_attribute: str | None = None
+    split: str = ''
     skip_bad: bool = False
     lost: Counter[str] = field(default_factory=Counter)  # what the target does not get, by kind
     notes: list[str] = field(default_factory=list)  # what was found out about the files

@@ -10,14 +10,14 @@ from typing import Any
 from mmlite.datasets import YoloDataset
 from mmlite.datasets.annotation_files import Listed, yolo_config, yolo_row
 from mmlite.datasets.values import number_of
+from mmlite.datasets.yolo_lists import DESCRIPTIONS
 from mmlite.errors import DataError
 from mmlite.support.files import make_folder, write_text
-from mmlite.tools.convert_dataset.content import read_text
 from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
-from mmlite.tools.convert_dataset.source import POLYGONS, Records, Source
+from mmlite.tools.convert_dataset.source import Records, Source
 from mmlite.tools.convert_dataset.text_files import first_rows
 
-LOOKS_FOR = 'a folder with text files of `class cx cy w h` rows (labels beside images, data.yaml)'
+LOOKS_FOR = 'a folder with text files of `class cx cy w h` rows, or a data.yaml or obj.data'
 IMAGES = 'images'
 FLAT = False
 KEEPS: dict[str, str] = {}
@@ -25,7 +25,9 @@ WHOLE_PIXELS, CLIPS = False, True
 
 
 def finds(source: Source) -> bool:
-    return source.path.is_dir() and any(_is_row(row) for row in first_rows(source))
+    if source.path.is_file():
+        return source.path.name.endswith(DESCRIPTIONS)
+    return any(_is_row(row) for row in first_rows(source))
 
 
 def _is_row(row: str) -> bool:
@@ -35,21 +37,22 @@ def _is_row(row: str) -> bool:
 
 
 def records(source: Source) -> Records:
-    """Reads all images of the folder, or of --images."""
-    if not source.path.is_dir():
-        raise DataError(f'{source.path}: give the folder that holds images, labels and data.yaml')
-    images = source.images or source.path
-    dataset = YoloDataset(
-        data_root=str(source.path.resolve()), data_prefix=dict(img=str(images.resolve())), **ALL
-    )
+    """Reads all images of the folder, or of --images; or the split that a data.yaml describes.
+
+    Raises:
+        DataError: no image has an object: the label files are elsewhere, as a rule.
+    """
+    if source.path.is_file():
+        where = dict(ann_file=source.path.name, split=source.split or 'train')
+    else:
+        images = source.images or source.path
+        where = dict(data_prefix=dict(img=str(images.resolve())))
+    dataset = YoloDataset(data_root=str(source.root), **where, **ALL)
     if not dataset.num_objects():
         raise DataError(
-            f'{source.path}: none of the {len(dataset)} images in {images} has an object: '
+            f'{source.path}: none of its {len(dataset)} images has an object: '
             f'{"; ".join(dataset.notes)}'
         )
-    for path in source.ending_in('.txt'):
-        rows = (row.split() for row in read_text(path).splitlines())
-        source.lose(POLYGONS, sum(len(row) >= 7 and len(row) % 2 == 1 for row in rows))
     return dataset_records(source, dataset, 'difficult')
 
 

@@ -160,7 +160,11 @@ def sahi(out):
     Path('in.json').write_text(json.dumps(coco_in()))
     read = Coco.from_coco_dict_or_path('in.json', image_dir='images')
     save_json(read.json, f'{out}/coco_read.json')
-    coco = Coco.from_coco_dict_or_path('in.json', image_dir='images')
+    content = coco_in()  # ids from 0: sahi writes the id as the number of the class
+    for entry in content['categories'] + content['annotations']:
+        entry['id' if 'name' in entry else 'category_id'] -= 1
+    Path('from_0.json').write_text(json.dumps(content))
+    coco = Coco.from_coco_dict_or_path('from_0.json', image_dir='images')
     coco.export_as_yolo(f'{out}/yolo', train_split_rate=1, disable_symlink=True)
 
 
