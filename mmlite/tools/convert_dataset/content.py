@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -113,11 +114,14 @@ def name_of(value: Any, at: str) -> str:
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise DataError(f'{at}: the name of a class is expected, found {value!r:.100}')
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise DataError(f'{at}: the class {value!r} is no text in Unicode') from None
+    if not is_plain(value):
+        raise DataError(f'{at}: the class {value!r:.100} has signs that no file of texts can hold')
     return value.strip()
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text has no control characters, and can be written as UTF-8."""
+    return all(unicodedata.category(sign) not in ('Cc', 'Cs') for sign in text)
 
 
 def numbers(values: Any, count: int | None, at: str) -> list[float]:

@@ -15,10 +15,13 @@ from mmlite.datasets.annotation_files import Box, Listed, clipped
 from mmlite.datasets.image_files import read_size
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import make_folder, whole_file
+from mmlite.tools.convert_dataset.content import is_plain
 from mmlite.tools.convert_dataset.formats import find_format, module_of
 from mmlite.tools.convert_dataset.pictures import written_path
 from mmlite.tools.convert_dataset.source import Picture, Records, Source
 
+_LONGEST = 1000  # bytes of a path
+_LONGEST_NAME = 60  # letters, of up to four bytes
 _ROUNDING = 0.01  # px; what shares of the image with six digits are off by
 HOW = ('copy', 'link', 'leave')  # what becomes of the image files
 
@@ -96,6 +99,8 @@ def _settled(source: Source, records: Records, images: Path) -> Any:
     seen: set[Path] = set()
 
     def settle(picture: Picture) -> Settled:
+        if not is_plain(picture.name) or len(os.fsencode(picture.name)) > _LONGEST:
+            raise DataError(f'{picture.name!r:.100} is no name of an image file')
         file = picture.file or source.pictures.find(picture.name, picture.near)
         if file is None and picture.data is not None:
             file = _written(picture, images)
@@ -104,7 +109,10 @@ def _settled(source: Source, records: Records, images: Path) -> Any:
         seen.update({file} - {None})
         found = read_size(str(file)) if file else (0, 0)
         if file and found == (0, 0):
-            raise DataError(f'{file}: an image is expected, and it cannot be read')
+            if images in file.parents:
+                file.unlink()
+            where = '' if images in file.parents else f' ({file})'
+            raise DataError(f"the image '{picture.name}'{where} cannot be read")
         size = found if found != (0, 0) else picture.size
         if size == (0, 0):
             raise DataError(
@@ -120,7 +128,7 @@ def _settled(source: Source, records: Records, images: Path) -> Any:
 
 def _written(picture: Picture, images: Path) -> Path:
     """Writes the image that an annotation holds."""
-    last = PurePosixPath(written_path(picture.name)).name or 'image'
+    last = _last(picture.name)
     path = images / last
     number = 1
     while path.exists():
@@ -129,6 +137,12 @@ def _written(picture: Picture, images: Path) -> Path:
     with whole_file(path) as file:
         file.write(picture.data)
     return path
+
+
+def _last(name: str) -> str:
+    """Returns the name of an image without its folders, fit for a file."""
+    last = PurePosixPath(written_path(name)).name
+    return last[-_LONGEST_NAME:] if last.strip('.') else 'image'
 
 
 def _in_pixels(source: Source, picture: Picture, size: tuple[int, int]) -> list[Box]:
@@ -167,7 +181,7 @@ def _new_names(settled: Sequence[Settled], images: Path, flat: bool) -> list[str
         if one.file and images.absolute() in one.file.absolute().parents:
             names.append(one.file.name)
             continue
-        path = PurePosixPath(PurePosixPath(written_path(one.name)).name or 'image')
+        path = PurePosixPath(_last(one.name))
         if one.file and common:
             path = PurePosixPath(one.file.absolute().relative_to(common).as_posix())
         path = PurePosixPath(path.name) if flat else path

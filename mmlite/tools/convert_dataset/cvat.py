@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from mmlite.datasets.annotation_files import Box
+from mmlite.datasets.values import number_of
 from mmlite.errors import DataError
 from mmlite.tools.convert_dataset.content import (
     Corners,
@@ -38,11 +39,9 @@ def finds(source: Source) -> bool:
 
 def records(source: Source) -> Records:
     """Reads all files of the source; classes are in the order of the task's labels."""
-    roots = [
-        (path, load_xml(path))
-        for path in source.ending_in('.xml')
-        if len(source.files) == 1 or '<annotations' in starts_like(path)
-    ]
+    files = source.ending_in('.xml')
+    found = [path for path in files if '<annotations' in starts_like(path)] or files
+    roots = [(path, load_xml(path)) for path in found]
     for path, root in roots:
         if root.tag != 'annotations':
             raise DataError(f'{path}: the root element is <{root.tag}>, not <annotations>')
@@ -74,20 +73,22 @@ def _frames(source: Source, root: Element, path: Path) -> Iterator[Picture]:
     size = size_of(
         root.findtext('meta//original_size/width'), root.findtext('meta//original_size/height')
     )
-    length = root.findtext('meta//size') or '0'
+    length = number_of(root.findtext('meta//size')) or 0
     boxes: dict[int, list[Box]] = {}
-    if length.strip().isdecimal() and int(length) <= _MAX_FRAMES:
+    if 0 < length < _MAX_FRAMES:
         boxes = {frame: [] for frame in range(int(length))}
     for track in root.iterfind('track'):
         source.lose('tracks, written as boxes of single frames')
         for shape in track:
             at = f'{path}: track {track.get("id")}'
-            if not (shape.get('frame') or '').isdecimal():
-                raise DataError(f'{at}: frame is a number from 0, found {shape.get("frame")!r}')
+            frame = number_of(shape.get('frame'))
+            if frame is None or not 0 <= frame < _MAX_FRAMES or frame % 1:
+                found = shape.get('frame')
+                raise DataError(f'{at}: frame is a number from 0, found {found!r:.50}')
             box = None
             if shape.get('outside') != '1':
                 box = _box(source, shape, track.get('label'), at)
-            boxes.setdefault(int(shape.get('frame')), []).extend([box] if box else [])
+            boxes.setdefault(int(frame), []).extend([box] if box else [])
     for frame in sorted(boxes):
         yield Picture(f'frame_{frame:06d}', boxes[frame], size)
 

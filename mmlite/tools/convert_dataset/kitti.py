@@ -36,6 +36,7 @@ def _box(source: Source, row: str, at: str) -> Box | None:
     if len(words) not in _WORDS:
         raise DataError(f'{at}: 15 words (16 with a score) are expected, found {row!r:.100}')
     corners = numbers(words[4:8], 4, f'{at}: left, top, right, bottom')
+    numbers(words[1:], len(words) - 1, f'{at}: all words behind the class')
     if words[0] == 'DontCare':
         source.lose(NO_CLASS)
         return None

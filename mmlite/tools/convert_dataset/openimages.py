@@ -28,7 +28,7 @@ def finds(source: Source) -> bool:
 
 def records(source: Source) -> Records:
     """Reads one table; IsGroupOf is a crowd. Its images without objects are in no row of it."""
-    path = the_one(_tables(source) or source.ending_in('.csv'), source.path)
+    path = the_one(_tables(source) or _others(source), source.path)
     rows = load_table(path)
     for column in _COLUMNS:
         if not rows or column not in rows[0]:
@@ -50,6 +50,10 @@ def records(source: Source) -> Records:
 def _tables(source: Source) -> list[Path]:
     tables = source.ending_in('.csv')
     return [path for path in tables if set(_COLUMNS) <= set(_header(path))]
+
+
+def _others(source: Source) -> list[Path]:
+    return [path for path in source.ending_in('.csv') if 'class-descriptions' not in path.name]
 
 
 def _header(path: Path) -> list[str]:

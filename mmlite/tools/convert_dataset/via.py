@@ -47,7 +47,7 @@ def is_via(content: Any) -> bool:
 def records(source: Source) -> Records:
     """Reads one file. An image of the project without regions has no objects."""
     path, content = one_json(source, is_via)
-    images = content
+    images = get(dict(content=content), 'content', dict, str(path))
     if '_via_img_metadata' in content:
         images = get(content, '_via_img_metadata', dict, str(path))
     attribute = source.class_attribute or _class_attribute(images, str(path))

@@ -14,7 +14,7 @@ from mmlite.tools.convert_dataset.content import (
     name_of,
     size_of,
 )
-from mmlite.tools.convert_dataset.files import the_one
+from mmlite.tools.convert_dataset.files import one_json
 from mmlite.tools.convert_dataset.source import (
     NO_CLASS,
     POLYGONS,
@@ -48,8 +48,7 @@ def records(source: Source) -> Records:
         entries = [(path, None) for path in assets]
         tags = _tags(source, projects[0]) if projects else []
         return Records(source.each(lambda item: _picture(source, *item), entries), tags)
-    path = the_one(projects, source.path)
-    content = source.json(path)
+    path, content = one_json(source, is_export)
     entries = [(f'{path}: {key!r}', entry) for key, entry in _assets(content, path)]
     return Records(source.each(lambda item: _picture(source, *item), entries), _tags(source, path))
 
