@@ -7,7 +7,6 @@ stand-ins or written by a command further up. What has a short form below is the
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.util
 import re
 import shutil
@@ -17,11 +16,12 @@ from typing import ClassVar
 
 import pytest
 
+import lab.cli
 from mmlite.__main__ import VERBS
 from mmlite.config import load_config
 from tests.doc_blocks import Command
 from tests.doc_sandbox import DEMO, with_stand_ins
-from tests.runs import CHECKOUT, cli, shell
+from tests.runs import CHECKOUT, cli, command_line, shell
 
 # programs that are not mmlite's, and why they are not run
 OTHERS = {
@@ -33,6 +33,8 @@ OTHERS = {
     'source': 'of a new environment',
     'python3': 'makes a new environment',
 }
+ALL_VERBS = (*VERBS, *lab.cli.VERBS)
+
 # verbs that are parsed here and run by other tests
 RUN_ELSEWHERE = {
     'ablate': 'tests/lab/cli/test_ablate.py',
@@ -69,10 +71,8 @@ WRITTEN = ('work_dir', 'out', 'out_json', 'show_dir', 'html', 'target', 'new')
 
 def has_flag(flag: str, verb: str | None) -> bool:
     """Whether a verb, or if none is given any verb, takes a flag."""
-    verbs = [verb] if verb else VERBS
-    return any(
-        flag in _flags(importlib.import_module(f'mmlite.cli.{v}').build_parser()) for v in verbs
-    )
+    verbs = [verb] if verb else ALL_VERBS
+    return any(flag in _flags(command_line(v).build_parser()) for v in verbs)
 
 
 def _flags(parser: argparse.ArgumentParser) -> set[str]:
@@ -126,7 +126,7 @@ class Page:
             pytest.fail(f"{command.place}: no way to try '{command}'")
 
     def _try_verb(self, command: Command, verb: str, words: list[str], run: bool = True) -> None:
-        assert verb in VERBS, f'{command.place}: no verb {verb}'
+        assert verb in ALL_VERBS, f'{command.place}: no verb {verb}'
         args = _parsed(command, verb, words)
         for name in _paths(args, READ):
             known = name in self.written or '://' in name or list(Path().glob(name))
@@ -145,7 +145,7 @@ class Page:
 
 
 def _parsed(command: Command, verb: str, words: Sequence[str]) -> argparse.Namespace:
-    parser = importlib.import_module(f'mmlite.cli.{verb}').build_parser()
+    parser = command_line(verb).build_parser()
     try:
         return parser.parse_args(words)
     except SystemExit:

@@ -35,7 +35,16 @@ WHEELS = ('mmdet-3.3.0-py3-none-any.whl',)
 
 def make_sandbox(folder: Path) -> None:
     """Fills a folder with what the commands of the documentation read."""
-    for name in ('configs', 'tools', 'tests', 'docs', 'examples', 'requirements.txt', 'Makefile'):
+    for name in (
+        'configs',
+        'tools',
+        'lab',
+        'tests',
+        'docs',
+        'examples',
+        'requirements.txt',
+        'Makefile',
+    ):
         (folder / name).symlink_to(CHECKOUT / name)
     (folder / 'mmdetection').mkdir()
     (folder / 'mmdetection' / 'configs').symlink_to(CHECKOUT / 'configs')

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,10 @@ from mmlite.engine.runner import Runner
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CONFIGS = CHECKOUT / 'configs'
+LEAVES = [  # configs that are trained as they are
+    *sorted(CONFIGS.glob('[!_]*/*.py')),
+    *sorted((CHECKOUT / 'lab/ablation/configs').glob('*.py')),
+]
 TINY = CHECKOUT / 'tests' / 'tiny_ssd.py'
 SHARED = Path(os.environ.get('MMLITE_SHARED') or CHECKOUT.parent / 'shared')
 BCCD = SHARED / 'data/bccd'
@@ -40,10 +45,15 @@ class Ended(NamedTuple):
     err: str
 
 
+def command_line(verb: str) -> ModuleType:
+    """The module of a verb, of the package or of the laboratory."""
+    package = 'lab' if verb in lab.cli.VERBS else 'mmlite'
+    return importlib.import_module(f'{package}.cli.{verb}')
+
+
 def cli(verb: str, *args: object) -> Ended:
     """Runs a verb in this process."""
-    package = 'lab' if verb in lab.cli.VERBS else 'mmlite'
-    main = importlib.import_module(f'{package}.cli.{verb}').main
+    main = command_line(verb).main
     MMLogger._instance_dict.clear()  # mmengine's `current` logger would be the last run's
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -1,7 +1,7 @@
 default_scope = 'mmlite'
 
-# mmlite adds some that need no settings: they check the loss, count unreadable images, show the
-# progress on a terminal and leave pictures behind (pictures=None: none).
+# mmlite adds hooks that need no settings: they check the loss, count unreadable images, show the
+# progress on a terminal and save pictures (pictures=None switches the pictures off).
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
@@ -11,7 +11,7 @@ default_hooks = dict(
         interval=1,
         max_keep_ckpts=3,
         save_best='auto',
-        snapshot_interval=1000,  # iterations; what a run loses at most when it is killed
+        snapshot_interval=1000,  # iterations; a killed run loses no more than these
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )

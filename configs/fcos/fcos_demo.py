@@ -1,4 +1,4 @@
-# A small FCOS on the embedded set, which draws itself.
+# A small FCOS on the embedded set, which is drawn by mmlite.
 _base_ = [
     '../_base_/models/fcos_small.py',
     '../_base_/datasets/demo.py',

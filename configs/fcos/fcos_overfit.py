@@ -1,4 +1,4 @@
-# Can a small FCOS learn eight images by heart? If it cannot, something is wrong:
+# Can a small FCOS overfit eight images? If it cannot, something is wrong:
 #   python tools/train.py configs/fcos/fcos_overfit.py --data-root FOLDER_OF_COCO
 _base_ = [
     '../_base_/models/fcos_small.py',

@@ -5,5 +5,5 @@ _base_ = [
     '../_base_/schedules/bccd_12e.py',
     '../_base_/default_runtime.py',
 ]
-# in so few epochs AdamW gets further than SGD
+# with few epochs AdamW gives a better result than SGD
 optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05))

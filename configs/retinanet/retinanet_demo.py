@@ -1,4 +1,4 @@
-# A small RetinaNet on the embedded set, which draws itself.
+# A small RetinaNet on the embedded set, which is drawn by mmlite.
 _base_ = [
     '../_base_/models/retinanet_small.py',
     '../_base_/datasets/demo.py',

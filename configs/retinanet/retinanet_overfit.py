@@ -1,4 +1,4 @@
-# Can a small RetinaNet learn eight images by heart? If it cannot, something is wrong:
+# Can a small RetinaNet overfit eight images? If it cannot, something is wrong:
 #   python tools/train.py configs/retinanet/retinanet_overfit.py --data-root FOLDER_OF_COCO
 _base_ = [
     '../_base_/models/retinanet_small.py',

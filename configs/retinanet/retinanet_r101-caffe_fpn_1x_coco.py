@@ -1,4 +1,4 @@
-# The deeper one on Caffe's weights.
+# RetinaNet-ResNet101 on Caffe's weights.
 _base_ = './retinanet_r50-caffe_fpn_1x_coco.py'
 model = dict(
     backbone=dict(

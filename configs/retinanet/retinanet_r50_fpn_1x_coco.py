@@ -7,7 +7,7 @@ _base_ = [
 ]
 optim_wrapper = dict(optimizer=dict(lr=0.01))
 
-# `tools/test.py --tta`: three scales, each as it is and mirrored
+# `tools/test.py --tta`: three scales, each unchanged and mirrored
 tta_model = dict(
     type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
 )

@@ -1,4 +1,4 @@
-# RetinaNet-ResNet50 on VOC07+12: 4 epochs of the thrice repeated set.
+# RetinaNet-ResNet50 on VOC07+12: 4 epochs; the set is repeated three times in each.
 _base_ = [
     '../_base_/models/retinanet_r50_fpn.py',
     '../_base_/datasets/voc0712.py',

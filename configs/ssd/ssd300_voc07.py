@@ -1,4 +1,4 @@
-# The quick one: VOC07 alone, no repetition, a few epochs from ImageNet weights.
+# A short training: only VOC07, no repetition, a few epochs from ImageNet weights.
 _base_ = 'ssd300_voc.py'
 train_dataloader = dict(
     dataset=dict(

@@ -1,4 +1,4 @@
-# SSD on ResNet-50 whose finest level is a deep one: conv4_x keeps stride 8, conv5_x has stride 16.
+# SSD on ResNet-50 whose finest level is a deep stage: conv4_x has stride 8, conv5_x has stride 16.
 _base_ = './ssd320_r101_coco.py'
 model = dict(
     backbone=dict(

@@ -1,4 +1,4 @@
-# Can a small SSD learn eight images by heart? If it cannot, something is wrong:
+# Can a small SSD overfit eight images? If it cannot, something is wrong:
 #   python tools/train.py configs/ssd/ssd_overfit.py --data-root FOLDER_OF_COCO
 _base_ = [
     '../_base_/models/ssd_small.py',

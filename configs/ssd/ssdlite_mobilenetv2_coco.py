@@ -1,4 +1,5 @@
-# SSDLite-MobileNetV2 at 320 px on COCO, from scratch: 120 epochs of the five times repeated set.
+# SSDLite-MobileNetV2 at 320 px on COCO, from scratch: 120 epochs; the set is repeated five
+# times in each.
 _base_ = [
     '../_base_/models/ssdlite_mobilenetv2.py',
     '../_base_/datasets/coco_ssd320.py',

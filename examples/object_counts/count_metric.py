@@ -26,7 +26,7 @@ class CountMetric(ResultsMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns objects per image: the figure of each class, and last `MAE`, the headline."""
-        images = self.covered(results)  # but those that could not be read
+        images = self.covered(results)  # without the images that could not be read
         found = self.in_order(results)
         differences = [self._count_found(found[i]) - self._count_annotated(i) for i in images]
         per_class = np.abs(differences).reshape(-1, len(self.classes)).mean(axis=0)

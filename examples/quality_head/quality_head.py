@@ -10,6 +10,7 @@ from mmlite.models.heads.dense_head import flatten_levels, reduce_mean
 from mmlite.models.heads.retina_head import RetinaHead
 from mmlite.ops.boxes import aligned_iou
 from mmlite.registry import HEADS, LOSSES
+from mmlite.support.signatures import with_arguments_of
 
 Outs = dict[str, Tensor]
 
@@ -18,15 +19,9 @@ Outs = dict[str, Tensor]
 class QualityHead(RetinaHead):
     """A branch is an output in `forward`, a loss in `loss_terms` and a factor in `score_factor`."""
 
-    def __init__(
-        self, num_classes, in_channels, stacked_convs=4, feat_channels=256, norm_cfg=None,
-        anchor_generator=None, bbox_coder=None, loss_cls=None, loss_bbox=None, loss_quality=None,
-        train_cfg=None, test_cfg=None,
-    ):  # fmt: skip
-        super().__init__(
-            num_classes, in_channels, stacked_convs, feat_channels, norm_cfg, anchor_generator,
-            bbox_coder, loss_cls, loss_bbox, train_cfg, test_cfg,
-        )  # fmt: skip
+    @with_arguments_of(RetinaHead)
+    def __init__(self, num_classes, in_channels, *, loss_quality=None, **others):
+        super().__init__(num_classes, in_channels, **others)
         anchors = self.prior_generator.num_priors_per_location[0]
         self.retina_quality = nn.Conv2d(self.retina_reg.in_channels, anchors, 3, padding=1)
         self.loss_quality = LOSSES.build(

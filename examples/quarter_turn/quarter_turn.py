@@ -27,7 +27,7 @@ class RandomQuarterTurn:
         self.prob = prob
 
     def __call__(self, results: dict) -> dict:
-        # numpy's global generator: mmlite seeds it for each sample, whatever the worker
+        # numpy's global generator: mmlite seeds it for each sample, in every worker
         if np.random.random() >= self.prob:
             return results
         for _ in range(np.random.randint(1, 4)):

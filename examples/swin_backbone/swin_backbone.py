@@ -44,7 +44,7 @@ class SwinBackbone(BaseModule):
         maps = []
         for i, block in enumerate(self.features):
             x = block(x)
-            if i % 2:  # at even places are the layers that halve the map
+            if i % 2:  # layers at even positions halve the map
                 maps.append(self.norms[i // 2](x).permute(0, 3, 1, 2))
         return maps
 

@@ -37,7 +37,7 @@ class TimeBudgetHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         self.epochs += 1
         spent = torch.tensor(time.monotonic() - self.start)
-        broadcast(spent)  # the first process decides for all: their clocks differ a little
+        broadcast(spent)  # the clocks of processes differ a little: that of the first one counts
         if spent * (self.epochs + 1) / self.epochs > self.seconds:
             runner.train_loop.stop_training = True
             runner.logger.info(

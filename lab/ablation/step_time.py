@@ -11,6 +11,7 @@ from lab.benchmark.timing import median_seconds
 from mmlite.config import load_config
 from mmlite.datasets.relocate import relocate
 from mmlite.engine.build import build_runner
+from mmlite.engine.step import train_step
 
 
 def step_time(row: Row, data_root: str | None, rounds: int = 5) -> dict:
@@ -32,7 +33,7 @@ def step_time(row: Row, data_root: str | None, rounds: int = 5) -> dict:
             batch = next(iter(runner.train_dataloader))
             optimizer = runner.build_optim_wrapper(cfg.optim_wrapper)
             model = runner.model.train()
-            step = {row.name: lambda: model.train_step(batch, optimizer)}
+            step = {row.name: lambda: train_step(model, batch, optimizer)}
             device = next(model.parameters()).device
             seconds = median_seconds(step, rounds, warmup=2, device=device)
         finally:

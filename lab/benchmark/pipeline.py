@@ -54,7 +54,7 @@ def measure(data_root: Path | None = None, images: int = 100, rounds: int = 9) -
         'mmlite, reduced_decode': lambda: go_through(reduced, count),
         "mmlite, cache='decoded'": lambda: go_through(cached, count),
         'torchvision': peer.go_through,
-        'decoding alone': lambda: [cv2.imdecode(np.frombuffer(f, np.uint8), 1) for f in files],
+        'only decoding': lambda: [cv2.imdecode(np.frombuffer(f, np.uint8), 1) for f in files],
     }
     keep_pictures()  # as workers do; it helps the peer as well
     with one_thread():
@@ -76,7 +76,7 @@ def _row(name: str, seconds: dict[str, float], count: int) -> dict[str, Cell]:
         'images/s': count / mine,
         "times torchvision's": seconds['torchvision'] / mine,
         "times mmdet's": seconds['torchvision'] / mine / MMDET,
-        'times decoding alone': seconds['decoding alone'] / mine,
+        'times only decoding': seconds['only decoding'] / mine,
     }
 
 

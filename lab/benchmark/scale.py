@@ -29,7 +29,7 @@ from torch import nn
 from lab.benchmark.detectors import CASES, Batch, Case, build_ours, make_batch
 from lab.benchmark.report import Cell, Report
 from mmlite.engine.prepare_model import for_several_processes
-from mmlite.parallel.steps import parse_losses
+from mmlite.parallel.model_wrapper import parse_losses
 
 BUCKET_BYTES = 25 * 2**20  # DistributedDataParallel's own
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

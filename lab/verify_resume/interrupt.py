@@ -16,6 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, Sampler
 
+from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.registry import DATA_SAMPLERS, HOOKS
 
 _FIRST_ITERATION = 0.1  # seconds, where there is none before it
@@ -94,11 +95,7 @@ class Interrupt(Hook):
             threading.Timer(self.share * self._duration, os.kill, end).start()
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         self._duration = time.monotonic() - self._begun
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmlite.cli.common import add_common_arguments, config_from, run
-from mmlite.cli.test import report
+from mmlite.cli.test import show_metrics
 
 EXAMPLE = 'example: python tools/eval_results.py configs/ssd/ssd300_voc.py results.pkl'
 
@@ -33,4 +33,4 @@ def evaluate(args: argparse.Namespace) -> None:
     dataset = build_dataset(cfg.test_dataloader.dataset, at='test_dataloader.dataset')
     metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
     results = load_results(args.results, len(dataset), len(dataset.classes))
-    report(evaluate_results(results, dataset, metrics), args.out_json)
+    show_metrics(evaluate_results(results, dataset, metrics), args.out_json)

@@ -86,7 +86,7 @@ def test(args: argparse.Namespace) -> None:
             write_pictures(kept.kept, kept.dataset, args.show_dir, args.show_score_thr)
         if args.show:
             show_pictures(kept.kept, kept.dataset, args.show_score_thr)
-        report(metrics, args.out_json)
+        show_metrics(metrics, args.out_json)
 
 
 def check_eval_names(names: Sequence[str]) -> None:
@@ -100,7 +100,7 @@ def check_eval_names(names: Sequence[str]) -> None:
             )
 
 
-def report(metrics: dict[str, float], out_json: str | None) -> None:
+def show_metrics(metrics: dict[str, float], out_json: str | None) -> None:
     """Writes all metrics where asked, and prints the headline last."""
     if out_json:
         path = Path(out_json)

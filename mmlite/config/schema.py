@@ -439,7 +439,6 @@ NEEDED = {
 }
 # the sections of each task whose parts are built after the work dir is made
 BUILT_LATE = {
-    'train': ('optim_wrapper', 'param_scheduler', 'train_cfg', 'val_cfg', 'val_evaluator'),
-    'test': ('test_cfg', 'test_evaluator'),
+    'train': ('optim_wrapper', 'param_scheduler', 'train_cfg', 'val_cfg', 'visualizer'),
+    'test': ('test_cfg', 'visualizer'),
 }
-BUILT_ALWAYS = ('default_hooks', 'custom_hooks', 'log_processor', 'visualizer')

@@ -9,7 +9,7 @@ from typing import Any
 
 _LINE = 100  # columns
 
-Parts = tuple[str, list[tuple[str, Any]], str]  # opening bracket, (`key=`, item)..., closing
+Pieces = tuple[str, list[tuple[str, Any]], str]  # opening bracket, (`key=`, item)..., closing
 
 
 def config_text(cfg: Mapping[str, Any]) -> str:
@@ -48,7 +48,7 @@ def _flat(value: Any) -> str:
     return f'{opening}{", ".join(f"{key}{_flat(item)}" for key, item in items)}{comma}{closing}'
 
 
-def _parts(value: Any) -> Parts | None:
+def _parts(value: Any) -> Pieces | None:
     if isinstance(value, Mapping):
         if all(isinstance(key, str) and _is_name(key) for key in value):
             return 'dict(', [(f'{key}=', item) for key, item in value.items()], ')'

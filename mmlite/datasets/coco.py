@@ -106,6 +106,11 @@ class CocoDataset(DetDataset):
             'annotations of images that are not listed left out (such as image_id '
             f'{source["first_unlisted"].item()})',
         )
+        if source['root'].item():
+            self.notes.append(
+                f"category '{source['root'].item()}' of id 0, which has no object and is above all "
+                'others, left out'
+            )
         for note in source['notes'].tolist():
             self._warn(note)
         return self._make_records(source, paths)

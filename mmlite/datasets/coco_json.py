@@ -26,7 +26,8 @@ def load_coco_json(path: str) -> Arrays:
         (G,) bool, ignore (G,) bool. `unlisted` () is the number of annotations left out since the
         file does not list their image, `first_unlisted` () the image_id of the first one as text;
         `notes` (k,) are texts for the log, about what was read although it is unusual; `annotated`
-        () bool: the file has annotations at all, which a list of images to be tested need not.
+        () bool: the file has annotations at all, which a list of images to be tested need not;
+        `root` () is the name of the category above all others that was left out, '' if none was.
 
     Raises:
         DataError: the file is not such a file; the message says which entry.
@@ -74,7 +75,7 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
     annotations = _entries(content, 'annotations', path) if annotated else []
     images, categories = (_entries(content, key, path) for key in ('images', 'categories'))
     image_ids = _unique_ids(images, 'images', path)
-    categories, notes = _without_root(categories, annotations)
+    categories, root = _without_root(categories, annotations)
     category_ids = _unique_ids(categories, 'categories', path)
     names = [_text(entry, 'name', 'categories', path) for entry in categories]
     twice = {name for name in names if names.count(name) > 1}
@@ -110,8 +111,9 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
         category_names=np.array(names, str),
         unlisted=np.array(len(unlisted)),
         first_unlisted=np.array(repr(unlisted[0].get('image_id'))[:50] if unlisted else ''),
-        notes=np.array([*notes, *image_of.notes(), *category_of.notes()], str),
+        notes=np.array([*image_of.notes(), *category_of.notes()], str),
         annotated=np.array(annotated),
+        root=np.array(root),
         **{name: array[order] for name, array in of_objects.items()},
     )
 
@@ -132,8 +134,8 @@ def _entries(content: dict, key: str, path: str) -> list[dict]:
     return entries
 
 
-def _without_root(categories: list[dict], annotations: list[dict]) -> tuple[list[dict], list[str]]:
-    """Returns the categories without the one that Roboflow puts above them all, and a note.
+def _without_root(categories: list[dict], annotations: list[dict]) -> tuple[list[dict], str]:
+    """Returns the categories without the one that Roboflow puts above them all, and its name.
 
     It has the id 0, the supercategory 'none' and no object, and is the only one without a
     supercategory; its name may be that of a class.
@@ -142,9 +144,8 @@ def _without_root(categories: list[dict], annotations: list[dict]) -> tuple[list
     root = tops[0] if len(tops) == 1 and len(categories) > 1 else {}
     is_root = root.get('supercategory') == 'none' and number_of(root.get('id')) == 0
     if not is_root or any(number_of(entry.get('category_id')) == 0 for entry in annotations):
-        return categories, []
-    others = [entry for entry in categories if entry is not root]
-    return others, [f'category {root.get("name")!r} of id 0 left out: it is above all others']
+        return categories, ''
+    return [entry for entry in categories if entry is not root], str(root.get('name'))
 
 
 def _unique_ids(entries: list[dict], what: str, path: str) -> dict[Any, int]:

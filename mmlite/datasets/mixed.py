@@ -38,16 +38,15 @@ class MultiImageMixDataset(DatasetWrapper):
         self.summary = self.dataset.summary
         self.max_refetch = max_refetch
         skipped = skip_type_keys or ()
-        steps = [
-            step
-            for step in pipeline
-            if not (isinstance(step, dict) and step.get('type') in skipped)
+        kept = [
+            transform
+            for transform in pipeline
+            if not (isinstance(transform, dict) and transform.get('type') in skipped)
         ]
-        built = Compose(steps).transforms
         self.pipeline = Compose(
             [
-                _Mixing(step, self.dataset) if hasattr(step, 'get_indexes') else step
-                for step in built
+                _Mixing(built, self.dataset) if hasattr(built, 'get_indexes') else built
+                for built in Compose(kept).transforms
             ]
         )
 

@@ -17,6 +17,7 @@ from mmlite.datasets.yolo_labels import (
     find_label_files,
     load_label_files,
     search_label_file,
+    shared_label_files,
 )
 from mmlite.datasets.yolo_lists import (
     DESCRIPTIONS,
@@ -177,6 +178,9 @@ class YoloDataset(DetDataset):
         found = find_label_files(paths, img_dir, labels)
         if found.how:
             self._say_read_as(found.how)
+        shared = shared_label_files(paths, found)
+        if shared:
+            self._warn(f'{len(shared)} label files belong to several images, such as {shared[0]}')
         count, total = int(found.missing.sum()), len(paths)
         if count < total:
             self._note_absent(count, total, 'images have no label file: without objects')

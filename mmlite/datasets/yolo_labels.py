@@ -103,6 +103,16 @@ def _first(files: list[str], stats: np.ndarray) -> str:
     return files[present[0] if len(present) else 0]
 
 
+def shared_label_files(images: Sequence[str], found: LabelFiles) -> list[str]:
+    """Returns the label files that are there and that several images share, each once."""
+    of_file: dict[str, str] = {}
+    shared = {}
+    for image, file, missing in zip(images, found.files, found.missing.tolist(), strict=True):
+        if not missing and of_file.setdefault(file, image) != image:
+            shared[file] = True
+    return list(shared)
+
+
 class _Spelling:
     """Finds label files whose folders are spelt in another case, or beside `imgs`, `JPEGImages`."""
 

@@ -180,7 +180,7 @@ def find_entry(entry: str, bases: Sequence[Path], folder: Path) -> Path | None:
 
     As Ultralytics 8.4.190 (`check_det_dataset`) has it, `../x` that is not there is `x`: Roboflow
     writes `../train/images` into a data.yaml beside `train`. A path of another machine is found by
-    its end, at least two names long or all of it without the first one, below `folder`.
+    its end below `folder`: a folder by its last two names or more, a file by one too.
     """
     entry = _slashes(entry)
     for base in bases:
@@ -188,8 +188,9 @@ def find_entry(entry: str, bases: Sequence[Path], folder: Path) -> Path | None:
             if path.exists():
                 return Path(os.path.normpath(path))
     parts = [part for part in entry.split('/') if part not in ('', '.', '..')]
-    ends = [parts[i:] for i in range(1, len(parts)) if len(parts) - i >= min(2, len(parts) - 1)]
-    return next((folder.joinpath(*end) for end in ends if folder.joinpath(*end).exists()), None)
+    ends = [folder.joinpath(*parts[i:]) for i in range(len(parts))]
+    # a folder by its last name only, such as `images`, could be that of any split
+    return next((p for p in ends if p.is_file() or (p.is_dir() and p.parent != folder)), None)
 
 
 def resolve_list(lines: Sequence[str], list_folder: str, bases: Sequence[str]) -> list[str]:

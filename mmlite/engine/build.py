@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process, sync_random_seed
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import print_log
+from torch import nn
 
 from mmlite.checkpoints.loading import check_is_there, read_checkpoint
-from mmlite.datasets import build_dataset
-from mmlite.engine.checks import (
-    LOOPS_OF,
-    check_config,
-    check_head_against_data,
-    check_validation_classes,
-)
+from mmlite.engine.checks import check_validation_classes
 from mmlite.engine.custom_keys import check_custom_keys
+from mmlite.engine.parts import Parts
 from mmlite.engine.process.launch import check_gpu_ids, join_processes
 from mmlite.engine.process.random_state import seed_generators
 from mmlite.engine.process.work_dir import WorkDirLock, make_work_dir
 from mmlite.engine.resuming.resume import find_resumable
 from mmlite.engine.runner import Runner
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
-from mmlite.engine.vis_backends import check_vis_backends
-from mmlite.models import build_detector
-from mmlite.models.matching_parts import check_parts_fit
 
 
 def build_runner(
@@ -49,96 +41,105 @@ def build_runner(
         cfg: from `load_config`, with `work_dir` set; it is not changed.
         task: 'train', with validation where the config has it, or 'test'.
         extra_metrics: metrics beside those of the config.
-        allow_partial: go on where only a part of a checkpoint fits the model.
-        trust_checkpoint: read more than plain data from it.
-        checkpoint_layout: '1.x' or '3.x', where an SSD file does not say which mmdet wrote it.
+        allow_partial, trust_checkpoint, checkpoint_layout: see `Runner`.
         tta: test several versions of each image, see `mmlite.engine.tta`.
 
     Raises:
         ConfigError: something in the config cannot be built, or model and data do not fit.
         DataError: the data are missing or cannot be used.
     """
-    env_cfg = cfg.get('env_cfg') or {}
-    # first of all: loggers look whether they speak for the first process when they are made
-    join_processes(cfg.get('launcher', 'none'), env_cfg.get('dist_cfg'))
-    check_gpu_ids(cfg.get('gpu_ids'), cfg.get('launcher', 'none'))
-    check_config(cfg, task)
-    check_vis_backends(cfg.get('visualizer'))
-    cfg = copy.deepcopy(cfg)
-    merging = use_tta(cfg) if tta else None
-    load_from, resumed = _resolved_checkpoint(cfg, task, trust_checkpoint)
-    # before the detector is built: a part without an init_cfg keeps the weights it is built with
+    _join(cfg)
+    parts = Parts(cfg, task)
+    start = _start(parts, trust_checkpoint)
+    model = _seeded_model(parts, start['resumed'])
+    stages = _stages(parts, extra_metrics, tta)
+    hooks = _hooks(parts)  # from here on the work dir is this run's
+    trust = dict(allow_partial=allow_partial, trust_checkpoint=trust_checkpoint)
+    settings = _settings(parts)
+    return Runner(
+        model, **start, **stages, **hooks, **trust, **settings, checkpoint_layout=checkpoint_layout
+    )
+
+
+def _join(cfg: Config) -> None:
+    """First of all: loggers look whether they speak for the first process when they are made."""
+    launcher = cfg.get('launcher', 'none')
+    join_processes(launcher, (cfg.get('env_cfg') or {}).get('dist_cfg'))
+    check_gpu_ids(cfg.get('gpu_ids'), launcher)
+
+
+def _start(parts: Parts, trust_checkpoint: bool) -> dict[str, Any]:
+    """The checkpoint to start from, and its content where it is resumed."""
+    cfg = parts.checked_cfg
+    resume, path = parts.task == 'train' and cfg.get('resume', False), cfg.get('load_from')
+    content = None
+    if path is not None:
+        check_is_there(path)
+        content = read_checkpoint(path, trust_checkpoint) if resume else None
+    elif resume:
+        path, content = find_resumable(cfg.work_dir, trust_checkpoint)
+        if path is None:
+            print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
+    return dict(load_from=path, resumed=content, resume=content is not None)
+
+
+def _seeded_model(parts: Parts, resumed: dict | None) -> nn.Module:
+    """The detector; a part without an init_cfg keeps the weights that it is built with."""
+    cfg = parts.checked_cfg
     cfg.randomness = _resolved_randomness(cfg, resumed)
     seed_generators(**cfg.randomness)
-    detector = build_detector(cfg.model)
-    check_parts_fit(cfg.model)
-    if task == 'train':
-        check_custom_keys(cfg, detector)
-    parts: dict[str, Any] = {}
-    for loop in LOOPS_OF[task]:
-        loader = cfg.get(f'{loop}_dataloader')
-        if loader is None:
-            continue
-        at = f'{loop}_dataloader.dataset'
-        dataset = build_dataset(loader.dataset, at=at)
-        check_head_against_data(detector, dataset, at)
-        parts[f'{loop}_dataloader'] = {**loader, 'dataset': dataset}
-        parts[f'{loop}_cfg'] = cfg[f'{loop}_cfg']
-        if loop != 'train':
-            parts[f'{loop}_evaluator'] = cfg[f'{loop}_evaluator']
+    model = parts.checked_detector
+    if parts.task == 'train':
+        check_custom_keys(cfg, model)
+    return model
+
+
+def _stages(parts: Parts, extra_metrics: Sequence[BaseMetric], tta: bool) -> dict[str, Any]:
+    """Loaders, loops and evaluators of the task, and for a training its optimiser."""
+    cfg = parts.checked_cfg
+    merging = use_tta(cfg) if tta else None
+    built: dict[str, Any] = {}
+    for stage in parts.stages:
+        built[f'{stage}_dataloader'] = parts.loader(stage)
+        built[f'{stage}_cfg'] = cfg[f'{stage}_cfg']
+    for stage, metrics in parts.metrics.items():
+        built[f'{stage}_evaluator'] = Evaluator([*metrics, *extra_metrics])
     if merging is not None:
-        parts['test_dataloader']['collate_fn'] = collate_versions
-        parts['test_cfg'] = {**parts['test_cfg'], 'type': TTALoop, **merging}
-    if 'val_dataloader' in parts:
-        trained, validated = (parts[f'{loop}_dataloader']['dataset'] for loop in ('train', 'val'))
-        check_validation_classes(trained, validated)
-    if task == 'train':
+        built['test_dataloader']['collate_fn'] = collate_versions
+        built['test_cfg'] = {**built['test_cfg'], 'type': TTALoop, **merging}
+    if 'val' in parts.stages:
+        check_validation_classes(parts.train_set, parts.val_set)
+    if parts.task == 'train':
         for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
-            parts[name] = cfg.get(name)
-    hooks = list(cfg.get('custom_hooks') or [])
+            built[name] = cfg.get(name)
+    return built
+
+
+def _hooks(parts: Parts) -> dict[str, Any]:
+    """The hooks, with the lock of the work dir, which is made here."""
+    default, custom = parts.hooks
     if is_main_process():
-        make_work_dir(cfg.work_dir)
-        if task == 'train':
-            hooks.append(WorkDirLock(cfg.work_dir).take())
-    return Runner(
-        model=detector,
+        make_work_dir(parts.cfg.work_dir)
+        if parts.task == 'train':
+            custom = [*custom, WorkDirLock(parts.cfg.work_dir).take()]
+    return dict(default_hooks=default, custom_hooks=custom)
+
+
+def _settings(parts: Parts) -> dict[str, Any]:
+    """What mmengine's Runner reads of a config beside its parts."""
+    cfg = parts.checked_cfg
+    return dict(
+        cfg=cfg,
         work_dir=cfg.work_dir,
-        default_hooks=cfg.get('default_hooks'),
-        custom_hooks=hooks,
-        load_from=load_from,
-        resume=resumed is not None,
-        resumed=resumed,
         launcher=cfg.get('launcher', 'none'),
-        env_cfg=env_cfg,
-        log_processor=cfg.get('log_processor'),
+        env_cfg=cfg.get('env_cfg') or {},
+        log_processor=parts.log_processor,
         log_level=cfg.get('log_level', 'INFO'),
         visualizer=cfg.get('visualizer') or default_visualizer(),
         default_scope=None,  # mmlite's registries are asked directly
         randomness=cfg.randomness,
         experiment_name=cfg.get('experiment_name'),
-        cfg=cfg,
-        extra_metrics=extra_metrics,
-        allow_partial=allow_partial,
-        trust_checkpoint=trust_checkpoint,
-        checkpoint_layout=checkpoint_layout,
-        **parts,
     )
-
-
-def _resolved_checkpoint(
-    cfg: Config, task: str, trust_checkpoint: bool
-) -> tuple[str | None, dict | None]:
-    """Returns the path of the checkpoint to start from, and its content where it is resumed."""
-    resume, path = task == 'train' and cfg.get('resume', False), cfg.get('load_from')
-    if path is not None:
-        check_is_there(path)
-        return path, read_checkpoint(path, trust_checkpoint) if resume else None
-    if not resume:
-        return None, None
-    path, resumed = find_resumable(cfg.work_dir, trust_checkpoint)
-    if path is None:
-        print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
-    return path, resumed
 
 
 def _resolved_randomness(cfg: Config, resumed: dict | None) -> dict:

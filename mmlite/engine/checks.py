@@ -12,10 +12,10 @@ from torch.utils.data import Dataset
 from mmlite import registry
 from mmlite.config.keys import problems, raise_first, typed_parts
 from mmlite.config.nodes import walk
-from mmlite.config.schema import ALWAYS, BUILT_ALWAYS, BUILT_LATE, LOADERS, NEEDED, SCHEMA
+from mmlite.config.schema import ALWAYS, BUILT_LATE, LOADERS, NEEDED, SCHEMA
 from mmlite.errors import ConfigError
 
-LOOPS_OF = dict(train=('train', 'val'), test=('test',))
+STAGES_OF = dict(train=('train', 'val'), test=('test',))  # of each task
 
 
 def check_config(cfg: Mapping, task: str) -> None:
@@ -36,7 +36,7 @@ def check_config(cfg: Mapping, task: str) -> None:
                 f"the config has no '{name}', which the task '{task}' needs."
                 f'{old if isinstance(cfg.get("data"), Mapping) else ""}'
             )
-    for loop in LOOPS_OF[task]:
+    for loop in STAGES_OF[task]:
         loader = cfg.get(f'{loop}_dataloader')
         if loader is not None and 'dataset' not in loader:
             raise ConfigError(f"{loop}_dataloader: the key 'dataset' is missing")
@@ -68,7 +68,7 @@ _REGISTRIES = registry.registries()
 
 def _check_parts(cfg: Mapping, task: str) -> None:
     """Refuses what `build` would refuse, in the dicts that are built late."""
-    for section in (*BUILT_LATE[task], *BUILT_ALWAYS):
+    for section in BUILT_LATE[task]:
         if section.startswith('val_') and cfg.get('val_dataloader') is None:
             continue
         node = cfg.get(section)
@@ -76,8 +76,8 @@ def _check_parts(cfg: Mapping, task: str) -> None:
             continue  # several optimisers: only the constructor knows what its dict means
         if section.endswith('_cfg'):
             node = typed_loop(node, section.removesuffix('_cfg'))
-        if section == 'optim_wrapper' and 'optimizer' in node:  # None is a value elsewhere
-            registry.OPTIMIZERS.check(node['optimizer'], 'optim_wrapper.optimizer', ('params',))
+        if section == 'optim_wrapper' and node.get('optimizer', {}) is None:  # else it may be
+            registry.OPTIMIZERS.check(None, 'optim_wrapper.optimizer')
         for spec, part, path in typed_parts(node, SCHEMA[section], section):
             _REGISTRIES[spec.registry].check(part, path, spec.given)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import mmengine.runner
@@ -16,6 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlite.datasets.loader import skip_batches
+from mmlite.engine.step import train_step, warn_of_own_way
 from mmlite.engine.units import iterations_per_epoch
 from mmlite.registry import LOOPS
 
@@ -55,12 +57,17 @@ class _Resumable:
         self.runner.val_loop.run()
         self.last_val_iter = self._iter
 
+    def _begin(self) -> None:
+        """What comes before the first iteration."""
+        self.runner.call_hook('before_train')
+        warn_of_own_way(self.runner)
+
     def _train_on(self, data_batch: Mapping[str, Any], batch_idx: int) -> None:
-        """One iteration: the hooks, and the step of the model."""
-        batch = dict(batch_idx=batch_idx, data_batch=data_batch)
-        self.runner.call_hook('before_train_iter', **batch)
-        outputs = self.runner.model.train_step(data_batch, optim_wrapper=self.runner.optim_wrapper)
-        self.runner.call_hook('after_train_iter', **batch, outputs=outputs)
+        """One iteration: the step of the model, and the hooks before, in and after it."""
+        call_hook = partial(self.runner.call_hook, batch_idx=batch_idx, data_batch=data_batch)
+        call_hook('before_train_iter')
+        outputs = train_step(self.runner.model, data_batch, self.runner.optim_wrapper, call_hook)
+        call_hook('after_train_iter', outputs=outputs)
         self._iter += 1
         self.done_in_epoch += 1
 
@@ -71,7 +78,7 @@ class EpochBasedTrainLoop(_Resumable, mmengine.runner.EpochBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Trains, and validates every `val_interval` epochs."""
-        self.runner.call_hook('before_train')
+        self._begin()
         if self.done_in_epoch == 0:
             self.runner.restore_random_state()
             if self._epoch > 0:  # the run that is resumed may have ended before this
@@ -127,7 +134,7 @@ class IterBasedTrainLoop(_Resumable, mmengine.runner.IterBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Trains, and validates every `val_interval` iterations."""
-        self.runner.call_hook('before_train')
+        self._begin()
         if self.done_in_epoch == 0 or not self._goes_on():
             self.runner.restore_random_state()
             if self._iter > 0:  # the run that is resumed may have ended before this

@@ -19,13 +19,12 @@ from pathlib import Path
 
 import mmengine.runner
 import torch
-from mmengine.config import ConfigDict
 from mmengine.dist import all_gather_object, broadcast, is_main_process
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.runner import LogProcessor
 from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
@@ -48,6 +47,7 @@ from mmlite.engine.checks import check_checkpoint_classes, typed_loop
 from mmlite.engine.hooks.checkpoint import CheckpointHook
 from mmlite.engine.hooks.ema import put_training_weights_back
 from mmlite.engine.learning_rate import fit_to_batch
+from mmlite.engine.parts import build_hook
 from mmlite.engine.prepare_model import (
     compile_parts,
     for_one_process,
@@ -61,9 +61,10 @@ from mmlite.engine.resuming.resume import check_can_be_resumed, resume_training
 from mmlite.engine.resuming.run_state import message_hub_state, plain_message_hub, process_state
 from mmlite.engine.schedules import build_scheduler, schedule_state
 from mmlite.engine.units import counts_epochs
+from mmlite.errors import ConfigError
 from mmlite.evaluation import build_metrics
 from mmlite.models.layers import prepare_for_inference
-from mmlite.registry import HOOKS, LOG_PROCESSORS, LOOPS, VISUALIZERS
+from mmlite.registry import LOG_PROCESSORS, LOOPS, VISUALIZERS
 from mmlite.support.allocator import keep_feature_maps
 from mmlite.version import __version__
 
@@ -79,7 +80,9 @@ _MMENGINE_ON_ITSELF = ('"FileClient" will be deprecated', '"HardDiskBackend" is 
 
 def own_hooks(custom_hooks: Sequence[Hook | dict]) -> dict[str, dict]:
     """Returns those of OWN_HOOKS that a config does not have among its `custom_hooks`."""
-    named = [hook.get('type') for hook in custom_hooks if isinstance(hook, dict)]
+    named = [
+        hook.get('type') if isinstance(hook, dict) else type(hook).__name__ for hook in custom_hooks
+    ]
     return {name: dict(type=cls) for name, cls in OWN_HOOKS.items() if cls not in named}
 
 
@@ -87,22 +90,21 @@ class Runner(mmengine.runner.Runner):
     """See the module's docstring; `build_runner` makes one from a config.
 
     Args: mmengine's, and
-        extra_metrics: metrics beside those of the evaluators.
-        allow_partial, trust_checkpoint, checkpoint_layout: as `build_runner`.
+        allow_partial: go on where only a part of a checkpoint fits the model.
+        trust_checkpoint: read more than plain data from it.
+        checkpoint_layout: '1.x' or '3.x', where an SSD file does not say which mmdet wrote it.
         resumed: the content of the checkpoint to resume, where `load_from` has been read already.
     """
 
     def __init__(
         self,
         *args,
-        extra_metrics: Sequence[BaseMetric] = (),
         allow_partial: bool = False,
         trust_checkpoint: bool = False,
         checkpoint_layout: str | None = None,
         resumed: dict | None = None,
         **kwargs,
     ) -> None:
-        self._extra_metrics = list(extra_metrics)
         self._allow_partial = allow_partial
         self._trust_checkpoint = trust_checkpoint
         self._checkpoint_layout = checkpoint_layout
@@ -203,7 +205,7 @@ class Runner(mmengine.runner.Runner):
         if isinstance(evaluator, Evaluator):
             return evaluator
         at = 'val_evaluator' if evaluator is self._val_evaluator else 'test_evaluator'
-        return Evaluator(build_metrics(evaluator, at) + self._extra_metrics)
+        return Evaluator(build_metrics(evaluator, at))
 
     def build_train_loop(self, loop: dict | mmengine.runner.BaseLoop) -> mmengine.runner.BaseLoop:
         """Builds one of mmlite's loops, which can be resumed anywhere."""
@@ -239,17 +241,24 @@ class Runner(mmengine.runner.Runner):
 
     def register_hook(self, hook: Hook | dict, priority: str | int | None = None) -> None:
         """Builds a hook by mmlite's registry, where mmengine's are found too."""
-        if isinstance(hook, dict):
-            args = ConfigDict(hook)
-            priority = args.pop('priority', priority)
-            hook = HOOKS.build(args, at=f'hook {args.get("type")}')
-        super().register_hook(hook, priority)
+        at = f'hook {hook.get("type")}' if isinstance(hook, dict) else ''
+        super().register_hook(build_hook(hook, at), priority)
 
     def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
-        """Builds the optimiser, in mmlite's own wrapper where there is one of that name."""
+        """Builds the optimiser, in mmlite's own wrapper where there is one of that name.
+
+        Raises:
+            ConfigError: a constructor returned several optimisers.
+        """
         if isinstance(optim_wrapper, dict):
             optim_wrapper = prepared_optim_wrapper(optim_wrapper)
-        return super().build_optim_wrapper(optim_wrapper)
+        built = super().build_optim_wrapper(optim_wrapper)
+        if isinstance(built, OptimWrapperDict):
+            raise ConfigError(
+                'optim_wrapper: one optimiser is expected, found an OptimWrapperDict of '
+                f'{len(built.optim_wrappers)}: {", ".join(built.optim_wrappers)}'
+            )
+        return built
 
     def _build_param_scheduler(
         self, scheduler: _ParamScheduler | dict | list, optim_wrapper: OptimWrapper

@@ -27,8 +27,6 @@ from mmlite.registry import without_scope
 # of a pipeline without versions: what stands before these is done once, flips stand there
 _FORMATTING = ('Normalize', 'Pad', 'DefaultFormatBundle', 'PackDetInputs')
 
-Detections = dict[str, Tensor]
-
 
 class TTALoop(TestLoop):
     """mmengine's test loop over batches in several versions.
@@ -74,8 +72,8 @@ class TTALoop(TestLoop):
 
 
 def merge_versions(
-    found: Sequence[Detections], metas: Sequence[Mapping], iou_thr: float, max_per_img: int
-) -> Detections:
+    found: Sequence[dict[str, Tensor]], metas: Sequence[Mapping], iou_thr: float, max_per_img: int
+) -> dict[str, Tensor]:
     """Returns the detections of one image from those in each of its versions.
 
     Args:

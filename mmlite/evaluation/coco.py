@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from mmlite.evaluation.detections import Detections, flatten
+from mmlite.evaluation.detections import FlatDetections, flatten
 from mmlite.support.collector import collector_paused
 
 IOU_THRS = tuple(np.linspace(0.5, 0.95, 10))
@@ -140,7 +140,7 @@ def _dataset(truths: Sequence[dict[str, np.ndarray]], ranks: np.ndarray, num_cla
     )
 
 
-def _detected(dets: Detections, ranks: np.ndarray, dataset: dict) -> dict:
+def _detected(dets: FlatDetections, ranks: np.ndarray, dataset: dict) -> dict:
     """Returns what `COCO.loadRes` makes of the detections, without what only masks need."""
     xywh = dets.rows[:, :4].astype(np.float64)
     xywh[:, 2:] -= xywh[:, :2]

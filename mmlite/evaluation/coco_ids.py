@@ -14,7 +14,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mmlite.errors import ConfigError
-from mmlite.evaluation.detections import Detections
+from mmlite.evaluation.detections import FlatDetections
 from mmlite.support.files import write_text
 
 
@@ -97,7 +97,7 @@ def check_ids(dataset: Any, user: str) -> None:
                 )
 
 
-def write_coco_results(found: Detections, dataset: Any, path: str) -> None:
+def write_coco_results(found: FlatDetections, dataset: Any, path: str) -> None:
     """Writes detections in COCO's results format, with the ids of the files.
 
     Detections of a class that the file has no category for are left out, and counted in the log.

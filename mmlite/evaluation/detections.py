@@ -16,7 +16,7 @@ from mmlite.support.arrays import runs
 
 
 @dataclass(frozen=True, eq=False)
-class Detections(Sequence):
+class FlatDetections(Sequence):
     """Flat arrays that read as results in the (n_imgs)(n_class)(k, 5) form.
 
     `detections[i]` is the list of C arrays of image i, made when it is asked for.
@@ -43,7 +43,7 @@ class Detections(Sequence):
         rows, edges = self.rows[own], np.arange(1, self.num_classes + 2)
         return [rows[a:b] for a, b in pairwise(np.searchsorted(self.label[own], edges))]
 
-    def of_images(self, images: Sequence[int]) -> Detections:
+    def of_images(self, images: Sequence[int]) -> FlatDetections:
         """Returns the detections of some images, ascending, which are numbered anew from 0."""
         if len(images) == self.num_images:
             return self
@@ -63,7 +63,7 @@ def kept_precision(*dtypes: np.dtype) -> type[np.floating]:
     return np.float32 if exact else np.float64
 
 
-def flatten(det_results: Sequence[Sequence[np.ndarray]]) -> Detections:
+def flatten(det_results: Sequence[Sequence[np.ndarray]]) -> FlatDetections:
     """Puts results in the (n_imgs)(n_class)(k, 5) form into flat arrays.
 
     Rows stay float32 where all of them are, and are float64 otherwise.
@@ -71,7 +71,7 @@ def flatten(det_results: Sequence[Sequence[np.ndarray]]) -> Detections:
     Raises:
         ValueError: names the image and the class whose array is not (k, 5).
     """
-    if isinstance(det_results, Detections):
+    if isinstance(det_results, FlatDetections):
         return det_results
     num_images = len(det_results)
     num_classes = len(det_results[0]) if num_images else 0
@@ -88,7 +88,7 @@ def flatten(det_results: Sequence[Sequence[np.ndarray]]) -> Detections:
         arrays = [_checked(rows, *divmod(k, num_classes)) for k, rows in enumerate(arrays)]
         rows = np.concatenate([empty, *arrays])
     lengths = list(map(len, arrays))
-    return Detections(
+    return FlatDetections(
         num_images,
         num_classes,
         np.repeat(np.arange(num_images).repeat(num_classes), lengths),
@@ -124,7 +124,7 @@ def gather(results: Sequence[tuple[int, np.ndarray | None]]) -> GatheredResults:
     )
 
 
-def ordered(parts: Sequence[GatheredResults], num_images: int, num_classes: int) -> Detections:
+def ordered(parts: Sequence[GatheredResults], num_images: int, num_classes: int) -> FlatDetections:
     """Puts what the processes gathered into the order of the images 0 to `num_images` - 1.
 
     Of an image that several have, the first counts: a distributed sampler repeats images to fill
@@ -139,7 +139,7 @@ def ordered(parts: Sequence[GatheredResults], num_images: int, num_classes: int)
     starts = np.cumsum(lengths) - lengths
     rows = rows[runs(starts[first], lengths[first])]
     image = np.repeat(image, lengths[first])
-    return Detections(num_images, num_classes, image, rows[:, 5].astype(np.int64), rows[:, :5])
+    return FlatDetections(num_images, num_classes, image, rows[:, 5].astype(np.int64), rows[:, :5])
 
 
 def _checked(rows: np.ndarray, i: int, c: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmlite.datasets.bad_items import bad_items, leaves
 from mmlite.datasets.usable import num_objects
 from mmlite.errors import ConfigError, DataError
-from mmlite.evaluation.detections import Detections, GatheredResults, gather, ordered
+from mmlite.evaluation.detections import FlatDetections, GatheredResults, gather, ordered
 from mmlite.evaluation.results import check_results_path, labelled_rows, result2bbox, save_results
 from mmlite.parallel import unwrapped
 from mmlite.registry import METRICS
@@ -27,7 +27,7 @@ class ResultsMetric(BaseMetric):
 
     Ground truth comes from the data set itself, never through the pipeline: the engine calls
     `set_dataset(dataset)` on every metric that has this method, before the first batch. The data
-    set has `len`, `metainfo['classes']` and `get_ann_info(i)` (design.md, section 7).
+    set has `len`, `metainfo['classes']` and `get_ann_info(i)`, as `DetDataset` has them.
     """
 
     dataset: Any = None
@@ -82,7 +82,7 @@ class ResultsMetric(BaseMetric):
         self.results = [gather(self.results)]  # a few large arrays travel, not many small ones
         return super().evaluate(get_world_size())
 
-    def in_order(self, results: list[GatheredResults]) -> Detections:
+    def in_order(self, results: list[GatheredResults]) -> FlatDetections:
         """Returns the results of image 0, 1, ...; they read as (n_imgs)(n_class)(k, 5).
 
         An image that was skipped has no detections.
@@ -152,7 +152,7 @@ class KeptResults(ResultsMetric):
     """Keeps the results for whoever tests: in `kept`, on the main process."""
 
     default_prefix = 'kept'
-    kept: Detections | None = None
+    kept: FlatDetections | None = None
 
     def compute_metrics(self, results: list) -> dict:
         """Puts the results in order."""

@@ -19,9 +19,9 @@ from mmlite.config.overrides import override
 from mmlite.config.recorded import config_in
 from mmlite.datasets.transforms import Compose
 from mmlite.datasets.transforms.loading import set_loaded_image
+from mmlite.engine.parts import Parts
 from mmlite.errors import ConfigError
 from mmlite.inference.detections import Detections
-from mmlite.models import build_detector
 from mmlite.models.layers import prepare_for_inference
 from mmlite.parallel import collate, scatter
 from mmlite.registry import DATASETS, without_scope
@@ -89,9 +89,7 @@ def load_detector(
     else:
         cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
     override(cfg, overrides)
-    if 'model' not in cfg:
-        raise ConfigError(f"{cfg.filename}: the config has no 'model'")
-    detector = build_detector(cfg.model)
+    detector = Parts(cfg, 'test').detector
     if checkpoint is not None:
         share = 0 if allow_partial else 1
         load_weights(detector, content, str(checkpoint), layout=layout, min_share=share)
@@ -123,8 +121,8 @@ def inference_detector(
         return inference_detector(model, [imgs])[0]
     if not len(imgs):
         return []
-    steps = _test_pipeline(model.cfg)
-    load, prepare = Compose(steps[:1]), Compose(steps[1:])
+    transforms = _test_pipeline(model.cfg)
+    load, prepare = Compose(transforms[:1]), Compose(transforms[1:])
     samples = [prepare(_loaded(img, i, load)) for i, img in enumerate(imgs)]
     batch = scatter(collate(samples), next(model.parameters()).device)
     inputs = {key: batch[key] for key in ('img', 'img_metas')}
@@ -139,10 +137,10 @@ def as_detections(det: Mapping[str, Tensor], classes: Sequence[str]) -> Detectio
 
 
 def _test_pipeline(cfg: Config) -> list[Any]:
-    steps = list(cfg.test_dataloader.dataset.pipeline)
-    if not steps or without_scope(str(steps[0].get('type'))) != 'LoadImageFromFile':
+    transforms = list(cfg.test_dataloader.dataset.pipeline)
+    if not transforms or without_scope(str(transforms[0].get('type'))) != 'LoadImageFromFile':
         raise ConfigError('test_dataloader.dataset.pipeline: LoadImageFromFile must come first')
-    return steps
+    return transforms
 
 
 def _loaded(img: Image, index: int, load: Compose) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from mmengine.model import initialize
 from torch import Tensor, nn
 
@@ -18,13 +20,16 @@ class BaseModule(nn.Module):
 
     Args:
         init_cfg: an initialiser of mmengine or a list of them, such as
-            `dict(type='Xavier', layer='Conv2d', distribution='uniform')`; None draws nothing.
+            `dict(type='Xavier', layer='Conv2d', distribution='uniform')`; None takes INIT_CFG of
+            the class, which draws nothing unless the class says so.
             `dict(type='Pretrained', checkpoint=..., prefix='')` loads a file, a URL or a name.
     """
 
+    INIT_CFG: ClassVar[dict | list | None] = None
+
     def __init__(self, init_cfg: dict | list | None = None) -> None:
         super().__init__()
-        self.init_cfg = init_cfg
+        self.init_cfg = init_cfg or self.INIT_CFG
 
     def init_weights(self) -> None:
         """Draws the weights of this module, then those of its parts that have their own way.

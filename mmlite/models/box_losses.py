@@ -41,7 +41,7 @@ class BoxLoss(nn.Module):
             avg_factor: scalar.
             weight: (P,), 0 for a prior that has no box to find; None for 1.
         """
-        loss = self.per_box(pred, target)
+        loss = self.per_box(pred, target)  # (P, 4), (P, 4) -> (P,)
         loss = loss if weight is None else (loss * weight).where(weight > 0, 0)
         return self.loss_weight * loss.sum() / avg_factor
 
@@ -58,7 +58,7 @@ class L1Loss(BoxLoss):
 
     def per_box(self, pred: Tensor, target: Tensor) -> Tensor:
         """Returns the sum over the four deltas (P,)."""
-        return (pred - target).abs().sum(dim=1)
+        return (pred - target).abs().sum(dim=1)  # (P, 4) -> (P,)
 
 
 @LOSSES.register_module()
@@ -78,6 +78,7 @@ class SmoothL1Loss(BoxLoss):
 
     def per_box(self, pred: Tensor, target: Tensor) -> Tensor:
         """Returns the sum over the four deltas (P,)."""
+        # (P, 4) -> (P,)
         return F.smooth_l1_loss(pred, target, reduction='none', beta=self.beta).sum(dim=1)
 
 
@@ -112,7 +113,7 @@ class IoULoss(BoxLoss):
 
     def per_box(self, pred: Tensor, target: Tensor) -> Tensor:
         """Returns (P,)."""
-        iou = aligned_iou(pred, target).clamp(min=self.eps)
+        iou = aligned_iou(pred, target).clamp(min=self.eps)  # (P, 4), (P, 4) -> (P,)
         if self.mode == 'log':
             return -iou.log()
         return 1 - (iou if self.mode == 'linear' else iou**2)
@@ -166,5 +167,5 @@ class CIoULoss(DIoULoss):
 
 def _angle(bboxes: Tensor, eps: float) -> Tensor:
     """The angle of the diagonal to the vertical, (P,)."""
-    width, height = (bboxes[:, 2:] - bboxes[:, :2]).unbind(dim=1)
+    width, height = (bboxes[:, 2:] - bboxes[:, :2]).unbind(dim=1)  # (P, 2) -> (P,) and (P,)
     return torch.atan(width / (height + eps))

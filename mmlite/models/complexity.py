@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmlite.config.nodes import walk
 from mmlite.errors import ConfigError
 from mmlite.models.build import build_detector
+from mmlite.models.heads.dense_head import head_with_priors
 from mmlite.registry import without_scope
 
 
@@ -36,7 +37,7 @@ def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
         size: (w, h) of the input; None for that of the test pipeline. It is padded as in training.
 
     Raises:
-        ConfigError: the config has no model.
+        ConfigError: the config has no model, or a head without priors.
     """
     if 'model' not in cfg:
         raise ConfigError(f"{cfg.filename}: the config has no 'model'")
@@ -46,7 +47,7 @@ def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
         detector = build_detector(copy.deepcopy(cfg.model)).eval()
         with FlopCounterMode(display=False) as counter:
             feats = detector.extract_feat(torch.zeros(1, 3, height, width))
-            outs = detector.bbox_head(feats)
+            outs = head_with_priors(detector, 'this count')(feats)
     parameters = list(detector.parameters())
     return Complexity(
         (width, height),

@@ -24,17 +24,10 @@ class ModulatedDeformConv2d(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        dilation: int = 1,
-        groups: int = 1,
-        bias: bool = True,
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
+        padding: int = 0, dilation: int = 1, groups: int = 1, bias: bool = True,
         deform_groups: int = 1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.num_taps = deform_groups * kernel_size**2
@@ -61,14 +54,9 @@ class OffsetConv(nn.Module):
     """A convolution that starts at 0 and is no nn.Conv2d: a model's initialiser would draw it."""
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int,
-        padding: int,
-        dilation: int,
-    ) -> None:
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int,
+        padding: int, dilation: int,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, kernel_size, kernel_size))

@@ -17,6 +17,10 @@ from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS
 class SingleStageDetector(BaseModule):
     """Composes a detector from the dicts of `model` in a config.
 
+    A head is a module with `num_classes`, `loss(feats, img_metas, gt_bboxes, gt_labels,
+    gt_bboxes_ignore)` -> dict of scalars and `predict(feats, img_metas, rescale)` -> list of dicts,
+    as `DenseHead` has them; it need be no DenseHead, and have no priors.
+
     Args:
         backbone, neck, bbox_head: configs of the parts; the neck may be None.
         data_preprocessor: config of what happens to a batch on the device; None where the
@@ -109,13 +113,19 @@ class SingleStageDetector(BaseModule):
         img_metas = _with_shapes(img, img_metas)
         return self.bbox_head.predict(self.extract_feat(img), img_metas, rescale)
 
+    @property
+    def input_size(self) -> int | None:
+        """The side of the only input that the priors are made for; None where any size will do."""
+        generator = getattr(self.bbox_head, 'prior_generator', None)
+        return getattr(generator, 'input_size', None)
+
     def extract_feat(self, img: Tensor) -> list[Tensor]:
         """Images (N, 3, H, W) -> the maps (N, C_l, h_l, w_l) that the head reads, largest first.
 
         Raises:
             ConfigError: the priors are made for another input size.
         """
-        size = self.bbox_head.prior_generator.input_size
+        size = self.input_size
         if size is not None and tuple(img.shape[-2:]) != (size, size):
             height, width = img.shape[-2:]
             raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -170,30 +171,19 @@ def build_norm(norm_cfg: dict, channels: int) -> tuple[str, nn.Module]:
     return name, norm
 
 
-def build_conv(
-    conv_cfg: dict | None,
-    in_channels: int,
-    out_channels: int,
-    kernel_size: int,
-    stride: int = 1,
-    padding: int = 0,
-    dilation: int = 1,
-    groups: int = 1,
-    bias: bool = True,
-) -> nn.Module:
-    """Builds nn.Conv2d for None, or what a dict says.
+def conv_class(conv_cfg: dict | None) -> Callable[..., nn.Module]:
+    """Returns what builds a convolution, with the arguments of nn.Conv2d: Conv2d itself for None.
 
-    That is `dict(type='ConvWS')` with standardised weights, or a deformable one,
-    `dict(type='DCNv2', deform_groups=1)`.
+    `dict(type='ConvWS')` means one with standardised weights, `dict(type='DCNv2',
+    deform_groups=1)` a deformable one.
 
     Raises:
         ConfigError: another type or argument.
     """
-    given = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
     cfg = dict(conv_cfg or dict(type='Conv2d'))
     kind = cfg.pop('type', None)
     if kind in _CONVS and not cfg:
-        return _CONVS[kind](*given)
+        return _CONVS[kind]
     if kind != 'DCNv2':
         raise ConfigError(
             "conv_cfg: dict(type='ConvWS'), dict(type='DCNv2') or None is expected, "
@@ -205,7 +195,7 @@ def build_conv(
     deform_groups = cfg.pop('deform_groups', 1)
     if cfg:
         raise ConfigError(f'DCNv2 takes deform_groups, found {", ".join(cfg)}')
-    return ModulatedDeformConv2d(*given, deform_groups)
+    return partial(ModulatedDeformConv2d, deform_groups=deform_groups)
 
 
 class ConvModule(nn.Module):
@@ -216,7 +206,7 @@ class ConvModule(nn.Module):
         bias: None gives a bias where no normalisation follows.
         norm_cfg: None for no normalisation.
         act_cfg: None for no activation.
-        conv_cfg: another convolution, see `build_conv`.
+        conv_cfg: another convolution, see `conv_class`.
     """
 
     def __init__(
@@ -235,17 +225,8 @@ class ConvModule(nn.Module):
     ) -> None:
         super().__init__()
         bias = norm_cfg is None if bias is None else bias
-        self.conv = build_conv(
-            conv_cfg,
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-        )
+        shape = (in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
+        self.conv = conv_class(conv_cfg)(*shape, bias)
         self.norm_name = None
         if norm_cfg is not None:
             self.norm_name, norm = build_norm(norm_cfg, out_channels)
@@ -264,7 +245,7 @@ class DepthwiseSeparableConvModule(nn.Module):
     Args:
         in_channels, out_channels, kernel_size, stride, padding: as nn.Conv2d.
         norm_cfg, act_cfg: after both convolutions; None for none.
-        conv_cfg: other convolutions, see `build_conv`.
+        conv_cfg: other convolutions, see `conv_class`.
     """
 
     def __init__(
@@ -338,7 +319,7 @@ def conv_tower(
 ) -> nn.Sequential:
     """`num_convs` 3x3 convolutions with ReLU, as RetinaNet's and FCOS' heads stack them.
 
-    The last one is another convolution where `last_conv_cfg` says so, see `build_conv`.
+    The last one is another convolution where `last_conv_cfg` says so, see `conv_class`.
     """
     widths = [in_channels, *[channels] * num_convs]
     conv_cfgs = [*[None] * (num_convs - 1), last_conv_cfg]

@@ -40,10 +40,12 @@ class HardNegativeCrossEntropyLoss(nn.Module):
             labels: (N, R): -1 ignore, 0 background, 1..C.
             avg_factor: scalar.
         """
-        loss = cross_entropy(cls_score, labels)
+        loss = cross_entropy(cls_score, labels)  # (N, R, C + 1), (N, R) -> (N, R)
         pos, background = labels > 0, labels == 0
+        # (N, R): in each row the priors of an image, the background of the largest loss first
         order = loss.detach().where(background, -1).argsort(dim=1, descending=True)
-        num_hard = self.neg_pos_ratio * pos.sum(dim=1, keepdim=True)
+        num_hard = self.neg_pos_ratio * pos.sum(dim=1, keepdim=True)  # (N, R) -> (N, 1)
+        # (R,) < (N, 1) -> (N, R), by rank; scatter_ turns it into (N, R) by prior
         is_hard = torch.arange(labels.shape[1], device=labels.device) < num_hard
         hard = torch.zeros_like(pos).scatter_(1, order, is_hard) & background
         return self.loss_weight * loss.where(pos | hard, 0).sum() / avg_factor
@@ -93,7 +95,9 @@ class FocalLoss(nn.Module):
             labels: (N, R): -1 ignore, 0 background, 1..C.
             avg_factor: scalar.
         """
+        # (N, R) -> (N, R, C)
         targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
+        # (N, R, C) -> (N, R)
         loss = sigmoid_focal_loss(cls_score, targets, self.alpha, self.gamma).sum(dim=-1)
         return self.loss_weight * loss.where(labels >= 0, 0).sum() / avg_factor
 
@@ -131,14 +135,17 @@ class CrossEntropyLoss(nn.Module):
             avg_factor: scalar.
         """
         if not self.use_sigmoid:
+            # (N, R, C + 1), (N, R) -> (N, R) -> scalar
             loss = cross_entropy(cls_score, labels).sum()
         elif labels.is_floating_point():
             targets = labels.type_as(cls_score)
             loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')
             loss = loss.where(labels >= 0, 0).sum()
         else:
+            # (N, R) -> (N, R, C)
             targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
             loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')
+            # (N, R, C), an ignored prior (N, R, 1) counts in no class -> scalar
             loss = loss.where((labels >= 0)[..., None], 0).sum()
         return self.loss_weight * loss / avg_factor
 
@@ -153,13 +160,14 @@ class CrossEntropyLoss(nn.Module):
 def cross_entropy(cls_score: Tensor, labels: Tensor) -> Tensor:
     """Logits (..., K) and labels (...) in 0..K-1 -> (...); 0 where the label is -1."""
     # one row per prior: with the classes in the second dim torch is several times as slow
+    # (N, R, K) -> (N * R, K), (N, R) -> (N * R,)
     loss = F.cross_entropy(
         cls_score.flatten(0, -2), labels.flatten(), ignore_index=-1, reduction='none'
     )
-    return loss.view_as(labels)
+    return loss.view_as(labels)  # (N * R,) -> (N, R)
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     """Labels (...) in -1..C -> (..., C) bool; background and ignored priors have no class."""
     classes = torch.arange(1, num_classes + 1, device=labels.device)
-    return labels[..., None] == classes
+    return labels[..., None] == classes  # (..., 1) == (C,) -> (..., C)

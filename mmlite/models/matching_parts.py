@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.build import build_detector
+from mmlite.models.outline import outline_of
 
 _SIDE = 256  # of the input that is tried, where the priors ask for none
 _FEW = 4  # cells of a level tell nothing of its stride, where the side is not the real one
 _ODD = 1.4  # a level may be this much coarser or finer than its stride: sides are rounded
 
 
-def check_parts_fit(cfg: Mapping) -> None:
+def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
     """Runs a model without memory on an image without pixels and compares what is handed on.
 
     What cannot run so, in a class of the user's, is not looked at.
 
     Args:
-        cfg: `model` of a config, which has been built once.
+        detector: what was built; it is not changed.
+        cfg: `model` of its config.
 
     Raises:
         ConfigError: levels, channels or strides differ; names the keys and both values.
     """
     try:
+        outline = outline_of(detector)
+        side = getattr(detector, 'input_size', None) or _SIDE
         with torch.device('meta'):
-            detector = build_detector(copy.deepcopy(cfg)).eval()
-            side = detector.bbox_head.prior_generator.input_size or _SIDE
-            feats = detector.backbone(torch.zeros(1, 3, side, side))
+            feats = outline.backbone(torch.zeros(1, 3, side, side))
     except Exception:  # the first step says it, with its traceback
         return
     if cfg.get('neck') is not None:
         _check_channels(cfg['neck'], 'model.neck', feats, 'the backbone')
         try:
             with torch.device('meta'):
-                feats = detector.neck(feats)
+                feats = outline.neck(feats)
         except Exception:
             return
-    _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
-    _check_strides(detector.bbox_head.prior_generator, feats, side)
+    if hasattr(detector.bbox_head, 'prior_generator'):  # else its arguments are its own matter
+        _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
+        _check_strides(detector.bbox_head.prior_generator, feats, side)
 
 
 def _check_channels(part: Mapping, at: str, feats: Sequence[Tensor], giver: str) -> None:

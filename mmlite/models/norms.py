@@ -32,7 +32,8 @@ class BatchNorm2d(nn.BatchNorm2d, nn.modules.batchnorm._BatchNorm):
         if self.training and x.numel() == x.shape[1] and self.running_mean is not None:
             scale = (self.running_mean, self.running_var, self.weight, self.bias)
             return F.batch_norm(x, *scale, training=False, eps=self.eps)
-        if not (self.training and _adds_up_in_rows(x)):
+        has_one_run = x.numel() < 2 * _LENGTH * x.shape[1]  # torch's own sums are these then
+        if has_one_run or not (self.training and _adds_up_in_rows(x)):
             return super().forward(x)
         with torch.no_grad():
             mean, var = _moments(_rows(x))

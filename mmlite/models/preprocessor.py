@@ -78,15 +78,16 @@ class DetDataPreprocessor(nn.Module):
             ConfigError: the pipeline and this preprocessor both normalise.
         """
         if self.bgr_to_rgb:
-            img = img.flip(1)
+            img = img.flip(1)  # (N, 3, h, w): the order of the channels
         if self.normalises:
             if 'img_norm_cfg' in img_metas[0]:
                 raise ConfigError(
                     'the images are normalised twice: by Normalize in the pipeline and by '
                     'model.data_preprocessor (mean, std); remove one of the two'
                 )
-            img = (img - self.mean) / self.std
+            img = (img - self.mean) / self.std  # (N, 3, h, w) - (3, 1, 1)
         height, width = (self._padded(side) for side in img.shape[-2:])
+        # (N, 3, h, w) -> (N, 3, H, W)
         img = F.pad(
             img, (0, width - img.shape[-1], 0, height - img.shape[-2]), value=self.pad_value
         )
@@ -136,6 +137,7 @@ class BatchFixedSizePad(nn.Module):
         height, width = img.shape[-2:]
         below, beside = max(0, self.size[0] - height), max(0, self.size[1] - width)
         if below or beside:
+            # (N, 3, h, w) -> (N, 3, *size)
             img = F.pad(img, (0, beside, 0, below), value=self.img_pad_value)
             for meta in img_metas:
                 meta['batch_input_shape'] = tuple(img.shape[-2:])

@@ -1,33 +1,20 @@
 """Gives the classes of `mmlite.ops` their names in configs; `ops` itself knows no registry."""
 
-from mmlite.ops.assigners import ATSSAssigner, FCOSAssigner, MaxIoUAssigner
-from mmlite.ops.coders import (
-    DeltaXYWHBBoxCoder,
-    DistancePointBBoxCoder,
-    LegacyDeltaXYWHBBoxCoder,
-)
-from mmlite.ops.priors import (
-    AnchorGenerator,
-    LegacyAnchorGenerator,
-    LegacySSDAnchorGenerator,
-    MlvlPointGenerator,
-    SSDAnchorGenerator,
-    TorchvisionAnchorGenerator,
-)
+from mmlite.ops import assigners, coders, priors
 from mmlite.registry import TASK_UTILS
 
 for cls in (
-    AnchorGenerator,
-    LegacyAnchorGenerator,
-    LegacySSDAnchorGenerator,
-    MlvlPointGenerator,
-    SSDAnchorGenerator,
-    TorchvisionAnchorGenerator,
-    DeltaXYWHBBoxCoder,
-    LegacyDeltaXYWHBBoxCoder,
-    DistancePointBBoxCoder,
-    ATSSAssigner,
-    FCOSAssigner,
-    MaxIoUAssigner,
+    priors.AnchorGenerator,
+    priors.LegacyAnchorGenerator,
+    priors.LegacySSDAnchorGenerator,
+    priors.MlvlPointGenerator,
+    priors.SSDAnchorGenerator,
+    priors.TorchvisionAnchorGenerator,
+    coders.DeltaXYWHBBoxCoder,
+    coders.LegacyDeltaXYWHBBoxCoder,
+    coders.DistancePointBBoxCoder,
+    assigners.ATSSAssigner,
+    assigners.FCOSAssigner,
+    assigners.MaxIoUAssigner,
 ):
     TASK_UTILS.register_module(module=cls)

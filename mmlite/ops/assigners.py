@@ -6,6 +6,8 @@ from them in one place, the head.
 
 Every box is compared with every prior. Boxes come in chunks, and each prior keeps the best so far:
 hundreds of boxes in an image need no more memory than a few.
+
+In the comments on shapes: c boxes of a chunk, k candidates of a box, L levels.
 """
 
 from __future__ import annotations
@@ -86,12 +88,12 @@ class MaxIoUAssigner:
         best_gt = torch.zeros_like(best_iou, dtype=torch.int64)
         taken_by = torch.full_like(best_gt, -1)
         for start, bboxes in chunks(gt_bboxes, len(priors)):
-            ious = box_iou(bboxes, priors).masked_fill_(ignored, -1)  # (g, R)
-            iou, gt = ious.max(dim=0)
+            ious = box_iou(bboxes, priors).masked_fill_(ignored, -1)  # (c, 4), (R, 4) -> (c, R)
+            iou, gt = ious.max(dim=0)  # (c, R) -> (R,), (R,)
             best_gt = torch.where(iou > best_iou, gt + start, best_gt)
             best_iou = torch.maximum(iou, best_iou)
             if self.match_low_quality:
-                last = self._best_priors(ious)
+                last = self._best_priors(ious)  # (c, R) -> (R,)
                 taken_by = torch.where(last >= 0, last + start, taken_by)
 
         low, high = self.neg_iou_range
@@ -103,15 +105,16 @@ class MaxIoUAssigner:
 
     def _best_priors(self, ious: Tensor) -> Tensor:
         """Returns (R,): the last box of `ious` (g, R) whose best prior this is, -1 for none."""
-        gt_best_iou, gt_best_prior = ious.max(dim=1)
+        gt_best_iou, gt_best_prior = ious.max(dim=1)  # (g, R) -> (g,), (g,)
         enough = gt_best_iou >= self.min_pos_iou
         if self.gt_max_assign_all:
+            # (g, R) == (g, 1) -> (g, R)
             taken = (ious == gt_best_iou[:, None]) & enough[:, None]
         else:
             taken = torch.zeros_like(ious, dtype=torch.bool)
             taken[torch.arange(len(ious), device=ious.device), gt_best_prior] = enough
-        order = torch.arange(len(ious), device=ious.device)[:, None]
-        return torch.where(taken, order, -1).max(dim=0).values
+        order = torch.arange(len(ious), device=ious.device)[:, None]  # (g, 1)
+        return torch.where(taken, order, -1).max(dim=0).values  # (g, R) -> (R,)
 
 
 class FCOSAssigner:
@@ -151,21 +154,23 @@ class FCOSAssigner:
         assigned = torch.full_like(priors[:, 0], BACKGROUND, dtype=torch.int64)
         smallest = torch.full_like(priors[:, 0], torch.inf)
         for start, bboxes in chunks(gt_bboxes, len(priors)):
-            fits = self.in_range(priors, num_per_level, bboxes)
-            areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(dim=1, keepdim=True)
-            area, gt = torch.where(fits, areas, torch.inf).min(dim=0)
+            fits = self.in_range(priors, num_per_level, bboxes)  # (c, R) bool
+            areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(dim=1, keepdim=True)  # (c, 1)
+            area, gt = torch.where(fits, areas, torch.inf).min(dim=0)  # (c, R) -> (R,), (R,)
             assigned = torch.where(area < smallest, gt + start, assigned)
             smallest = torch.minimum(area, smallest)
         return assigned
 
     def in_range(self, priors: Tensor, num_per_level: Sequence[int], bboxes: Tensor) -> Tensor:
         """Returns (g, R) bool: the points that may look for each box, before the smallest wins."""
+        # (R, 4) -> points (R, 2), sides (R,)
         points, sides = (priors[:, :2] + priors[:, 2:]) / 2, priors[:, 2] - priors[:, 0]
         low, high = self._limits(priors, num_per_level)
-        nearest, farthest = distances_to_sides(points, bboxes)
+        nearest, farthest = distances_to_sides(points, bboxes)  # each (g, R)
         fits = (nearest > 0) & (farthest >= low) & (farthest <= high)
         if self.center_sampling:
-            centers = (bboxes[:, None, :2] + bboxes[:, None, 2:]) / 2
+            centers = (bboxes[:, None, :2] + bboxes[:, None, 2:]) / 2  # (g, 1, 2)
+            # (R, 2) - (g, 1, 2) -> (g, R, 2) -> (g, R)
             off = (points - centers).abs().amax(dim=-1)
             fits &= off < self.center_sample_radius * sides
         return fits
@@ -177,6 +182,7 @@ class FCOSAssigner:
                 f'FCOSAssigner: regress_ranges has {len(self.regress_ranges)} levels, the priors '
                 f'have {len(num_per_level)}'
             )
+        # L numbers -> (R,): each as often as its level has priors
         low, high = (
             torch.cat(
                 [
@@ -220,18 +226,19 @@ class ATSSAssigner:
         best_iou = torch.full_like(priors[:, 0], -1)
         points = (priors[:, :2] + priors[:, 2:]) / 2
         for start, bboxes in chunks(gt_bboxes, len(priors)):
-            ious = box_iou(bboxes, priors)  # (g, R)
-            centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
-            # an ignored prior is a candidate only where its level has too few others
+            ious = box_iou(bboxes, priors)  # (c, 4), (R, 4) -> (c, R)
+            centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2  # (c, 2)
+            # (c, R); an ignored prior is a candidate only where its level has too few others
             distances = torch.cdist(centers, points).masked_fill_(ignored, torch.inf)
-            candidates = self._nearest(distances, num_per_level)
-            overlaps = ious.gather(1, candidates)
-            threshold = overlaps.mean(dim=1) + overlaps.std(dim=1)
+            candidates = self._nearest(distances, num_per_level)  # (c, R) -> (c, k)
+            overlaps = ious.gather(1, candidates)  # (c, R) -> (c, k)
+            threshold = overlaps.mean(dim=1) + overlaps.std(dim=1)  # (c,)
             nearest, _ = distances_to_sides(points, bboxes)
-            inside = nearest.gather(1, candidates) > 0.01
+            inside = nearest.gather(1, candidates) > 0.01  # (c, R) -> (c, k) bool
             positive = inside & (overlaps >= threshold[:, None])
+            # (c, k) -> (c, R): the IoU of each positive candidate, -1 elsewhere
             wanted = torch.full_like(ious, -1).scatter_(1, candidates, overlaps.where(positive, -1))
-            iou, gt = wanted.max(dim=0)
+            iou, gt = wanted.max(dim=0)  # (c, R) -> (R,), (R,)
             assigned = torch.where(iou > best_iou, gt + start, assigned)
             best_iou = torch.maximum(iou, best_iou)
         return assigned
@@ -239,6 +246,7 @@ class ATSSAssigner:
     def _nearest(self, distances: Tensor, num_per_level: Sequence[int]) -> Tensor:
         """Returns the indices (g, L * topk) of the nearest priors of each level, less if few."""
         inds, start = [], 0
+        # (g, R) -> L of (g, R_l) -> L of (g, topk) -> (g, L * topk)
         for level in distances.split(list(num_per_level), dim=1):
             nearest = level.topk(min(self.topk, level.shape[1]), dim=1, largest=False).indices
             inds.append(nearest + start)
@@ -258,6 +266,7 @@ def distances_to_sides(points: Tensor, bboxes: Tensor) -> tuple[Tensor, Tensor]:
 
     The nearest is negative where the point lies outside.
     """
+    # (R,) - (g, 1) -> (g, R): left, top, right, bottom
     sides = [
         points[:, 0] - bboxes[:, 0, None],
         points[:, 1] - bboxes[:, 1, None],
@@ -280,8 +289,9 @@ def inside_ignored(
     if iof_thr <= 0 or gt_bboxes_ignore is None:
         return ignored
     for _, regions in chunks(gt_bboxes_ignore, len(priors)):
+        # (R, c); of the boxes: (c, R) -> (R, c)
         shares = box_iof(priors, regions) if of_prior else box_iof(regions, priors).T
-        ignored |= (shares > iof_thr).any(dim=1)
+        ignored |= (shares > iof_thr).any(dim=1)  # (R, c) -> (R,)
     return ignored
 
 

@@ -16,10 +16,11 @@ def box_iof(boxes: Tensor, regions: Tensor) -> Tensor:
     Returns:
         (n, m) in [0, 1].
     """
+    # (n, 1, 2), (1, m, 2) -> (n, m, 2)
     top_left = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
     bottom_right = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    intersection = (bottom_right - top_left).clamp(min=0).prod(-1)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    intersection = (bottom_right - top_left).clamp(min=0).prod(-1)  # (n, m, 2) -> (n, m)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)  # (n, 2) -> (n,)
     return intersection / area[:, None].clamp(min=1e-6)
 
 
@@ -27,7 +28,7 @@ def aligned_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Intersection over union of each box with the one in the same row: (n, 4), (n, 4) -> (n,)."""
     top_left = torch.maximum(boxes1[:, :2], boxes2[:, :2])
     bottom_right = torch.minimum(boxes1[:, 2:], boxes2[:, 2:])
-    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=1)
+    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=1)  # (n, 2) -> (n,)
     area1 = (boxes1[:, 2:] - boxes1[:, :2]).prod(dim=1)
     area2 = (boxes2[:, 2:] - boxes2[:, :2]).prod(dim=1)
     return intersection / (area1 + area2 - intersection).clamp(min=1e-6)
@@ -50,6 +51,7 @@ def flip_boxes(boxes: Tensor, shape: tuple[int, ...], direction: str) -> Tensor:
 def clip_boxes(boxes: Tensor, shape: tuple[int, int]) -> Tensor:
     """Clips boxes (..., 4) to an image of `shape` (h, w)."""
     height, width = shape
+    # (..., 4) -> (..., 2): x1, x2 and y1, y2
     x = boxes[..., 0::2].clamp(0, width)
     y = boxes[..., 1::2].clamp(0, height)
     return torch.stack([x[..., 0], y[..., 0], x[..., 1], y[..., 1]], dim=-1)

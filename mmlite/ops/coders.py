@@ -55,9 +55,10 @@ class DeltaXYWHBBoxCoder:
 
     def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
         """Returns deltas (n, 4) that take `priors` (n, 4) to `bboxes` (n, 4)."""
-        prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
+        prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel  # (n, 4) -> (n, 2)
         box_wh = bboxes[:, 2:] - bboxes[:, :2] + self.pixel
         centre_shift = (bboxes[:, :2] + bboxes[:, 2:] - priors[:, :2] - priors[:, 2:]) / 2
+        # (n, 2), (n, 2) -> (n, 4)
         deltas = torch.cat([centre_shift / prior_wh, torch.log(box_wh / prior_wh)], dim=1)
         return (deltas - on_device(self.means, deltas)) / on_device(self.stds, deltas)
 
@@ -75,7 +76,7 @@ class DeltaXYWHBBoxCoder:
         prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
         centre = (priors[:, :2] + priors[:, 2:]) / 2 + prior_wh * deltas[:, :2]
         half = prior_wh * deltas[:, 2:].clamp(self.least_log_ratio, _MAX_LOG_RATIO).exp() / 2
-        bboxes = torch.cat([centre - half, centre + half], dim=1)
+        bboxes = torch.cat([centre - half, centre + half], dim=1)  # (n, 2), (n, 2) -> (n, 4)
         if not (self.clip_border and max_shape):
             return bboxes
         return clip_boxes(bboxes, (max_shape[0] - self.pixel, max_shape[1] - self.pixel))
@@ -108,7 +109,8 @@ class DistancePointBBoxCoder:
 
     def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
         """Returns what takes `priors` (n, 4) to `bboxes` (n, 4) around their points."""
-        points = (priors[:, :2] + priors[:, 2:]) / 2
+        points = (priors[:, :2] + priors[:, 2:]) / 2  # (n, 4) -> (n, 2)
+        # (n, 2), (n, 2) -> (n, 4): left, top, right, bottom
         distances = torch.cat([points - bboxes[:, :2], bboxes[:, 2:] - points], dim=1)
         return distances / _side(priors) if self.norm_on_bbox else distances.log()
 
@@ -118,9 +120,10 @@ class DistancePointBBoxCoder:
         """Returns boxes (n, 4); arguments as DeltaXYWHBBoxCoder.decode."""
         points = (priors[:, :2] + priors[:, 2:]) / 2
         distances = deltas.clamp(min=0) * _side(priors) if self.norm_on_bbox else deltas.exp()
+        # (n, 2), (n, 2) -> (n, 4)
         bboxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], dim=1)
         return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes
 
 
 def _side(squares: Tensor) -> Tensor:
-    return squares[:, 2:3] - squares[:, 0:1]
+    return squares[:, 2:3] - squares[:, 0:1]  # (n, 4) -> (n, 1)

@@ -1,4 +1,7 @@
-"""From scores over all priors to the few detections of one image."""
+"""From scores over all priors to the few detections of one image.
+
+In the comments on shapes: L levels of R_l priors, a pairs above the threshold in a level.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +28,16 @@ def select_candidates(
     """
     inds, labels = [], []
     start, num_classes = 0, scores.shape[1]
-    for level in scores.split(list(num_per_level)):
+    for level in scores.split(list(num_per_level)):  # (R, C) -> L of (R_l, C)
+        # (R_l, C) -> (R_l * C,): the pair (prior p, class c) is number p * C + c
         pairs = level.reshape(-1)
-        above = torch.nonzero(pairs > score_thr)[:, 0]
+        above = torch.nonzero(pairs > score_thr)[:, 0]  # (R_l * C,) -> (a,)
         if 0 < nms_pre < len(above):
             above = above[pairs[above].topk(nms_pre).indices]
         inds.append(start + above // num_classes)
         labels.append(above % num_classes + 1)
         start += len(level)
+    # L of (a,) -> (m,)
     return torch.cat(inds), torch.cat(labels)
 
 
@@ -47,8 +52,9 @@ def best_of_each_class(scores: Tensor, score_thr: float, count: int) -> tuple[Te
     Returns:
         indices (m,) of the priors and their labels (m,) in 1..C, best first within a class.
     """
-    best, inds = scores.T.topk(min(count, len(scores)))
-    above = best > score_thr  # (C, count)
+    best, inds = scores.T.topk(min(count, len(scores)))  # (R, C) -> (C, R) -> (C, count)
+    above = best > score_thr  # (C, count) bool
+    # (C, count)[(C, count) bool] -> (m,); the row of a kept one is its class
     return inds[above], torch.nonzero(above)[:, 0] + 1
 
 
@@ -62,5 +68,5 @@ def multiclass_nms(
         scores: (m,).
         labels: (m,); boxes of different labels never suppress each other.
     """
-    keep = batched_nms(bboxes, scores, labels, iou_thr)
+    keep = batched_nms(bboxes, scores, labels, iou_thr)  # (m, 4), (m,), (m,) -> (n,)
     return keep[:max_per_img] if max_per_img > 0 else keep

@@ -82,7 +82,7 @@ class GridPriors:
                 self._on_devices[device], strides, featmap_sizes, strict=True
             )
         ]
-        return torch.cat(levels), [len(level) for level in levels]
+        return torch.cat(levels), [len(level) for level in levels]  # L of (R_l, 4) -> (R, 4)
 
     def strides_of(self, featmap_sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Returns the steps (w, h) in pixels between the cells of maps of these sizes."""
@@ -109,7 +109,9 @@ class GridPriors:
             columns = min(width, math.ceil(pad_shape[1] / stride_w))
             # all of it is counted on the host: a mask would have the device asked for its sum
             first = torch.arange(rows, device=like.device)[:, None] * width
+            # (rows, 1) + (columns,) -> (rows, columns) -> (cells, 1)
             cells = (first + torch.arange(columns, device=like.device)).reshape(-1, 1)
+            # (cells, 1) + (A,) -> (cells, A) -> (cells * A,)
             inds.append(
                 (start + cells * count + torch.arange(count, device=like.device)).reshape(-1)
             )
@@ -120,8 +122,10 @@ class GridPriors:
     def _shift(self, base: Tensor, stride: tuple[int, int], size: tuple[int, int]) -> Tensor:
         y = torch.arange(size[0], device=base.device, dtype=torch.float32) * stride[1]
         x = torch.arange(size[1], device=base.device, dtype=torch.float32) * stride[0]
-        yy, xx = torch.meshgrid(y, x, indexing='ij')
+        yy, xx = torch.meshgrid(y, x, indexing='ij')  # (H,), (W,) -> each (H, W)
+        # 4 of (H, W) -> (H, W, 4) -> (H * W, 1, 4)
         shifts = torch.stack([xx, yy, xx, yy], dim=-1).reshape(-1, 1, 4)
+        # (H * W, 1, 4) + (A, 4) -> (H * W, A, 4) -> (H * W * A, 4)
         return (shifts + base).reshape(-1, 4)
 
     def _check_levels(self, featmap_sizes: Sequence) -> None:
@@ -380,6 +384,7 @@ def _boxes_at(
     With `pixel` = 1 corners are whole pixels and belong to the box, as mmdet 1.x counts.
     """
     center, half = torch.tensor(center), (torch.tensor(sides) - pixel) / 2
+    # (2,) - (A, 2), (2,) + (A, 2) -> (A, 4)
     bboxes = torch.cat([center - half, center + half], dim=1)
     return bboxes.round() if pixel else bboxes
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from mmlite.parallel.model_wrapper import ModelWrapper, check_losses
 from mmlite.parallel.scatter import Device, as_device, scatter
-from mmlite.parallel.steps import Steps, check_losses
 from mmlite.registry import MODEL_WRAPPERS
 
 
 @MODEL_WRAPPERS.register_module()
-class MMDataParallel(Steps, nn.DataParallel):
+class MMDataParallel(ModelWrapper, nn.DataParallel):
     """Moves the detector to its device once and every batch as it comes.
 
     Args:

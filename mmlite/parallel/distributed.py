@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
+from mmlite.parallel.model_wrapper import ModelWrapper
 from mmlite.parallel.scatter import scatter
-from mmlite.parallel.steps import Steps
 from mmlite.registry import MODEL_WRAPPERS
 
 
 @MODEL_WRAPPERS.register_module()
-class MMDistributedDataParallel(Steps, DistributedDataParallel):
+class MMDistributedDataParallel(ModelWrapper, DistributedDataParallel):
     """DistributedDataParallel, arguments included, that scatters its batch and has the steps.
 
     The module is on its device already, as DistributedDataParallel wants it.
@@ -25,7 +25,7 @@ class MMDistributedDataParallel(Steps, DistributedDataParallel):
         return super().forward(*args, **batch)
 
     def val_step(self, data: dict) -> list[dict[str, Any]]:
-        """Detects in one batch, see `Steps.val_step`.
+        """Detects in one batch, see `ModelWrapper.val_step`.
 
         The bare module runs: DDP's forward would wait for the other processes to broadcast
         buffers, and they may have fewer batches.

@@ -44,7 +44,8 @@ class Registry(roots.Registry):
 
         Args:
             cfg: the dict; it is not changed.
-            default_args: arguments that `cfg` overrides.
+            default_args: arguments that `cfg` overrides; one that is None is left out where the
+                class has no such argument.
             at: config path of `cfg`, such as 'model.bbox_head'; found by itself in a nested build.
 
         Raises:
@@ -54,7 +55,7 @@ class Registry(roots.Registry):
         """
         path = at or _path_in_parents(cfg) or self.name
         cls, own = self._class_and_arguments(cfg, path)
-        args = check_arguments(cls, {**(default_args or {}), **own}, path)
+        args = check_arguments(cls, {**_defaults_taken(cls, default_args or {}), **own}, path)
         token = _under_construction.set((*_under_construction.get(), (path, args)))
         try:
             return cls(**args)
@@ -198,6 +199,11 @@ def check_arguments(cls: Callable, args: dict, path: str, given: Iterable[str] =
         key, expected = wrong
         raise ArgumentError(f'{path}.{key}: {expected} is expected, found {args[key]!r:.80}')
     return args
+
+
+def _defaults_taken(cls: Callable, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    takes = parameters_of(cls) if None in defaults.values() else None
+    return {k: v for k, v in defaults.items() if v is not None or takes is None or k in takes}
 
 
 def _name(cls: Callable) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmlite.errors import DataError
 from mmlite.visualization.figures import new_figure, save_figure
-from mmlite.visualization.run_log import read_lines
+from mmlite.visualization.run_log import read_scalars
 
 Curves = dict[str, dict[float, float]]  # name -> {step: value}
 
@@ -27,7 +27,7 @@ def plot_curves(scalars_json: str | os.PathLike, out_png: str | os.PathLike) -> 
         ConfigError: no picture has that ending.
         DataError: the file is not there, or holds no training or validation lines.
     """
-    figure = curves_figure(read_lines(Path(scalars_json)))
+    figure = curves_figure(read_scalars(Path(scalars_json)))
     if figure is None:
         raise DataError(f'{scalars_json}: no losses, validation results or learning rates in it')
     save_figure(figure, Path(out_png))

@@ -10,7 +10,7 @@ from mmlite.errors import DataError
 from mmlite.support.files import near_files
 
 
-def read_lines(path: Path) -> list[dict]:
+def read_scalars(path: Path) -> list[dict]:
     """Returns the lines of one scalars.json; half a line, as a stopped run may leave, is left out.
 
     Raises:
@@ -39,10 +39,10 @@ def read_training(source: Path) -> list[dict]:
         DataError: there is none.
     """
     if source.is_file():
-        return read_lines(source)
+        return read_scalars(source)
     if not source.is_dir():
         raise DataError(f'{source}: no such file or folder.{near_files(source, "*/")}')
-    runs = [read_lines(path) for path in sorted(source.glob('*/vis_data/scalars.json'))]
+    runs = [read_scalars(path) for path in sorted(source.glob('*/vis_data/scalars.json'))]
     runs = [lines for lines in runs if is_training(lines)]
     if not runs:
         raise DataError(f'{source}: no training; one writes {source}/*/vis_data/scalars.json')

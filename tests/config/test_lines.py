@@ -9,7 +9,7 @@ import pytest
 from mmlite.config import load_config
 from mmlite.config.lines import ConfigLines
 from mmlite.config.nodes import walk
-from tests.runs import CHECKOUT
+from tests.runs import LEAVES
 
 BASE = """\
 depth = 18
@@ -117,9 +117,7 @@ two:
     assert lines.history('two.<<') == []
 
 
-@pytest.mark.parametrize(
-    'path', sorted((CHECKOUT / 'configs').glob('[!_]*/*.py')), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 def test_every_value_of_every_config_is_found(path: Path) -> None:
     lines = ConfigLines(path)
     missing = [key for key, _ in walk(load_config(path)) if key and not lines.history(key)]

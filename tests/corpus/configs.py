@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmlite.config import load_config
-from mmlite.models.matching_parts import check_parts_fit
+from mmlite.engine.parts import Parts
 from tests.corpus.case import Case, named_cases
 from tests.corpus.commands import checkpoint, refused, run_test, train
 from tests.runs import CHECKOUT, TINY, cli
@@ -315,7 +315,7 @@ def strides_of_an_fpn(folder: Path) -> None:
     cfg = load_config(CHECKOUT / 'tests' / 'tiny_retinanet.py')
     cfg.model.neck.num_outs = 5
     try:
-        check_parts_fit(cfg.model)
+        _ = Parts(cfg).checked_detector
     except Exception as error:
         assert 'it gets 5 levels, and its priors have 4 strides' in str(error)
         assert getattr(error, 'status', None) == 2

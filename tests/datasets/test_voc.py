@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmlite.datasets import MissingDataError, VOCDataset, image_files
+from mmlite.datasets import DetDataset, MissingDataError, VOCDataset, image_files
 from mmlite.datasets import base as base_module
 from mmlite.datasets import voc_xml as voc_xml_module
 from mmlite.datasets.voc_layout import read_image_ids
@@ -290,6 +290,16 @@ def test_an_image_without_objects(tmp_path) -> None:
     assert dataset.get_ann_info(0)['bboxes'].shape == (0, 4)
     with pytest.raises(DataError, match='no objects to find the classes in'):
         voc(tmp_path)
+
+
+def test_constructor_takes_what_the_base_class_takes() -> None:
+    """VOCDataset hands them on, and its signature has them for the check of a config."""
+    import inspect
+
+    base, own = (inspect.signature(cls).parameters for cls in (DetDataset, VOCDataset))
+    mine = {'img_subdir', 'ann_subdir', 'coordinates', 'missing_annotation'}
+    assert set(own) - mine == set(base)
+    assert all(own[name].default == base[name].default for name in base)
 
 
 @pytest.mark.skipif(

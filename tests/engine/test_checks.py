@@ -14,20 +14,21 @@ from mmlite.engine.checks import (
     check_head_against_data,
     check_validation_classes,
 )
+from mmlite.engine.parts import Parts
 from mmlite.errors import ConfigError
 from tests.runs import CLASSES, CONFIGS, TINY, tiny
 
 
 def complaint(*overrides: str, task: str = 'train') -> str:
     with pytest.raises(ConfigError) as info:
-        check_config(load_config(TINY, list(overrides)), task)
+        _ = Parts(load_config(TINY, list(overrides)), task).checked_cfg
     return str(info.value)
 
 
 @pytest.mark.parametrize('name', ['ssd300_voc', 'ssd300_bccd', 'ssd_demo'])
 @pytest.mark.parametrize('task', ['train', 'test'])
 def test_the_configs_pass(name: str, task: str) -> None:
-    check_config(load_config(CONFIGS / 'ssd' / f'{name}.py'), task)
+    _ = Parts(load_config(CONFIGS / 'ssd' / f'{name}.py'), task).checked_cfg
 
 
 @pytest.mark.parametrize(

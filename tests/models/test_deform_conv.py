@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmlite.errors import ConfigError
 from mmlite.models.deform_conv import ModulatedDeformConv2d
-from mmlite.models.layers import build_conv
+from mmlite.models.layers import conv_class
 from mmlite.registry import BACKBONES, HEADS
 
 
@@ -107,7 +107,7 @@ def test_fcos_has_it_last_in_its_towers() -> None:
 )
 def test_other_convolutions_are_refused(conv_cfg: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        build_conv(conv_cfg, 4, 4, 3)
+        conv_class(conv_cfg)
 
 
 def test_a_resnet_without_bottlenecks_cannot_have_it() -> None:

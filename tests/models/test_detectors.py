@@ -8,7 +8,10 @@ import torch
 
 from mmlite.errors import ConfigError
 from mmlite.models import build_detector
+from mmlite.models.heads.dense_head import head_with_priors
+from mmlite.models.matching_parts import check_parts_fit
 
+from .plain_head import PlainHead
 from .tiny import NUM_PRIORS, batch, tiny_ssd
 
 
@@ -188,3 +191,45 @@ def test_training_without_an_assigner():
 def test_a_bare_detector_does_not_step():
     with pytest.raises(TypeError, match='MMDataParallel'):
         build().train_step({}, None)
+
+
+# ---- a head with a way of its own -----------------------------------------------------------
+
+
+def plain(**changes) -> dict:
+    """The tiny model with a PlainHead; `in_channels` is that of its smallest map."""
+    model = tiny_ssd()
+    model['bbox_head'] = {'type': PlainHead, 'num_classes': 3, 'in_channels': 16, **changes}
+    return {**model, 'train_cfg': None, 'test_cfg': None}
+
+
+def test_a_head_that_is_no_dense_head_learns_and_detects():
+    detector = build_detector(plain())
+    inputs = batch((64, 64), (48, 32))
+    losses = detector.train()(**inputs)
+    sum(losses.values()).backward()
+    assert detector.backbone.conv1.weight.grad.abs().sum() > 0
+    found = detector.eval()(inputs['img'], inputs['img_metas'], return_loss=False)
+    assert [det['bboxes'].shape for det in found] == [(1, 4), (1, 4)]
+    assert detector.input_size is None
+
+
+def test_the_dicts_for_a_head_that_takes_none_are_refused():
+    with pytest.raises(ConfigError, match=r"bbox_head: PlainHead takes no argument 'test_cfg'"):
+        build_detector({**plain(), 'test_cfg': dict(score_thr=0.1)})
+
+
+def test_what_needs_priors_says_that_a_head_has_none():
+    detector = build_detector(plain())
+    message = r'model\.bbox_head: the export needs the priors of a DenseHead, and PlainHead has'
+    with pytest.raises(ConfigError, match=message):
+        head_with_priors(detector, 'the export')
+    assert head_with_priors(build(), 'a test').num_classes == 3
+
+
+def test_the_neck_before_it_is_checked_and_its_own_in_channels_are_not():
+    cfg = plain()  # in_channels=16, of one map of three
+    check_parts_fit(build_detector(cfg), cfg)
+    cfg['neck'] = {**cfg['neck'], 'in_channels': (32, 8)}
+    with pytest.raises(ConfigError, match=r'neck\.in_channels: the backbone hands on 2 levels'):
+        check_parts_fit(build_detector(plain()), cfg)

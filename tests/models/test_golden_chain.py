@@ -1,4 +1,4 @@
-"""From an image file to detections in original pixels, against mmdet 3.3.0 (design.md section 9).
+"""From an image file to detections in original pixels, against mmdet 3.3.0.
 
 RetinaNet and FCOS with the rule's weights on real images of BCCD and of COCO.
 """

@@ -16,8 +16,8 @@ from mmlite.models.layers import (
     ConvWS2d,
     L2Norm,
     build_activation,
-    build_conv,
     build_norm,
+    conv_class,
     conv_norm,
     prepare_for_inference,
 )
@@ -121,7 +121,7 @@ def test_a_lone_value_is_normalised_by_the_running_statistics():
 
 
 def test_standardised_weights_by_hand():
-    conv = build_conv(dict(type='ConvWS'), 3, 2, 1, bias=False)
+    conv = conv_class(dict(type='ConvWS'))(3, 2, 1, bias=False)
     with torch.no_grad():
         conv.weight.copy_(Tensor([[1, 2, 3], [10, 10, 40]])[..., None, None])
     # 1 2 3: mean 2, deviation 1 (of three values, divided by two); the epsilon of 1e-5 aside.

@@ -1,4 +1,4 @@
-"""Two processes of batch b train as one of batch 2b does (design.md, section 3, row 11)."""
+"""Two processes of batch b train as one of batch 2b does."""
 
 from __future__ import annotations
 

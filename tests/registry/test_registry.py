@@ -243,3 +243,14 @@ def test_check_finds_what_build_would_find() -> None:
         PARAM_SCHEDULERS.check(dict(type='MultiStepLR'), 's', given=('optimizer', 'param_name'))
     with pytest.raises(UnknownTypeError, match=r"^s: type 'StepLr' .* Did you mean 'StepLR'"):
         PARAM_SCHEDULERS.check(dict(type='StepLr'), 's')
+
+
+def test_a_default_of_none_is_left_out_where_the_class_has_no_such_argument() -> None:
+    assert HEADS.build(dict(type=Plain, first=1), dict(second=None), at='h').first == 1
+    with pytest.raises(ArgumentError, match=r"^h: Plain takes no argument 'second'"):
+        HEADS.build(dict(type=Plain, first=1), dict(second=2), at='h')
+
+
+class Plain:
+    def __init__(self, first: int) -> None:
+        self.first = first

@@ -9,7 +9,7 @@ import pytest
 from mmlite.errors import ConfigError, DataError
 from mmlite.visualization import plot_curves
 from mmlite.visualization.curves import curves_of, validation_curves
-from mmlite.visualization.run_log import read_lines
+from mmlite.visualization.run_log import read_scalars
 
 TRAIN = [
     dict(lr=0.1, loss=3.0, loss_cls=1.0, loss_bbox=2.0, time=0.1, epoch=1, iter=10, step=10),
@@ -36,7 +36,7 @@ def test_a_panel_for_what_there_is(tmp_path, lines, panels):
 def test_numbers_by_step_and_the_later_run_wins(tmp_path):
     again = dict(lr=0.2, loss=1.0, iter=20, step=20)
     write(tmp_path / 'scalars.json', [*TRAIN, again], tail='{"lr": 0.')  # stopped while writing
-    lines = read_lines(tmp_path / 'scalars.json')
+    lines = read_scalars(tmp_path / 'scalars.json')
     assert curves_of(lines, 'iter', lambda key: 'loss' in key) == {
         'loss': {10: 3.0, 20: 1.0},
         'loss_cls': {10: 1.0, 20: 0.5},

@@ -1,4 +1,4 @@
-# Eight images of COCO, named, to train and to test on: at 320 px, as they are.
+# Eight named images of COCO for training and testing, at 320 px, without augmentation.
 pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
@@ -37,6 +37,6 @@ val_dataloader = dict(
     dataset=eight,
 )
 test_dataloader = val_dataloader
-# the images are 640 px wide: 32 x 32 px there are 16 x 16 px for the network
+# the images are 640 px wide: 32 x 32 px of them are 16 x 16 px of the input
 val_evaluator = dict(type='CocoMetric', classwise=False, area_ranges=dict(from16px=(1024, 1e10)))
 test_evaluator = val_evaluator

@@ -1,4 +1,4 @@
-# COCO 2017 with SSD's augmentation at 300 px; an epoch is five times the set.
+# COCO 2017 with SSD's augmentation at 300 px; an epoch has each image five times.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),

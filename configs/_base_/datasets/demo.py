@@ -1,4 +1,4 @@
-# The embedded set at 320x240: it draws itself.
+# The embedded set at 320x240; its images are drawn, not downloaded.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),

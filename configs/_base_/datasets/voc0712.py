@@ -1,4 +1,4 @@
-# VOC07+12 trainval for training, VOC07 test for testing, at 1000x600; an epoch is thrice the set.
+# VOC07+12 trainval for training, VOC07 test for testing, at 1000x600; three passes an epoch.
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),

@@ -1,4 +1,4 @@
-# DSSD (Fu et al. 2017, arXiv 1701.06659): the way back and the prediction module on SSD-R101.
+# DSSD (Fu et al. 2017, arXiv 1701.06659): the top-down path and prediction modules on SSD-R101.
 _base_ = './ssd320_r101.py'
 norm_cfg = dict(type='BN')
 model = dict(

@@ -7,7 +7,7 @@ model = dict(
     neck=dict(in_channels=[64, 128, 256, 512]),
     bbox_head=dict(
         num_classes=3,
-        # without pretrained weights the towers learn much faster with a norm
+        # without pretrained weights the towers learn much faster with normalisation
         norm_cfg=dict(type='GN', num_groups=32),
         # platelets are about 17 px at this size: anchors from 16 px, not from 32
         anchor_generator=dict(octave_base_scale=2),

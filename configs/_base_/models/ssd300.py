@@ -4,7 +4,7 @@ model = dict(
     data_preprocessor=dict(
         type='DetDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
-        std=[1, 1, 1],  # Caffe's weights: the mean is taken off, nothing is divided
+        std=[1, 1, 1],  # Caffe's weights: only the mean is subtracted
         bgr_to_rgb=True,
         pad_size_divisor=1,
     ),

@@ -1,6 +1,6 @@
-# SSD on ResNet-101 (Fu et al. 2017, arXiv 1701.06659, table 1): conv3_x at stride 8, conv5_x, kept
-# at stride 16 by a dilation, and four added levels; 1.6 is a third ratio on every level.
-# The paper's 321 px are 320 here: Caffe rounds otherwise, the maps have the sizes of the paper.
+# SSD on ResNet-101 (Fu et al. 2017, arXiv 1701.06659, table 1): conv3_x at stride 8, conv5_x
+# with a dilation at stride 16, and four added levels; 1.6 is a third ratio on every level.
+# 320 px here are 321 px in the paper: Caffe rounds differently. The maps have the paper's sizes.
 _base_ = './ssd_r18.py'
 model = dict(
     backbone=dict(

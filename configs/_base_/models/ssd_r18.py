@@ -1,4 +1,4 @@
-# SSD on ResNet-18 with batch norm: trains from scratch, and on a CPU.
+# SSD on ResNet-18 with batch norm: for training from scratch, also on a CPU.
 model = dict(
     type='SingleStageDetector',
     data_preprocessor=dict(

@@ -1,4 +1,4 @@
-# 300 iterations on a batch of eight, no decay, nothing random.
+# 300 iterations with batches of eight images, no decay, nothing random.
 _base_ = '../default_runtime.py'
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=4)
 val_cfg = dict(type='ValLoop')

@@ -1,4 +1,4 @@
-# 12 epochs of COCO, the rate for 16 images in a batch.
+# 12 epochs of COCO, with the learning rate for 16 images in a batch.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

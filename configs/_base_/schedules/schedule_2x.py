@@ -1,4 +1,4 @@
-# 24 epochs of COCO, the rate for 16 images in a batch.
+# 24 epochs of COCO, with the learning rate for 16 images in a batch.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

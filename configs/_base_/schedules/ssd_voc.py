@@ -1,4 +1,4 @@
-# SSD's published schedule for VOC: 24 epochs of the tenfold repeated set.
+# SSD's published schedule for VOC: 24 epochs; the set is repeated ten times in each.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -1,4 +1,4 @@
-# DSSD (Fu et al. 2017) on ResNet-18: the way back and the prediction module, 128 channels wide.
+# DSSD (Fu et al. 2017) on ResNet-18: the top-down path and prediction modules with 128 channels.
 _base_ = 'ssd_r18.py'
 norm_cfg = dict(type='BN')
 model = dict(

@@ -1,4 +1,4 @@
-# FSSD (Li and Zhou 2017) on ResNet-18: strides 8, 16 and 32 fused once, six levels made of that.
+# FSSD (Li and Zhou 2017) on ResNet-18: strides 8, 16 and 32 fused once into six levels.
 _base_ = 'ssd_r18.py'
 model = dict(
     neck=dict(

@@ -11,6 +11,12 @@ from mmlite.errors import ConfigError, did_you_mean
 _PAD_KEYS = ('img', 'masks', 'seg')  # the last two are of pictures that are not loaded here
 
 
+def check_probability(at: str, value: float) -> None:
+    """Raises ConfigError unless a number lies within 0 to 1; `at` is the argument."""
+    if not 0 <= value <= 1:
+        raise ConfigError(f'{at}: 0 to 1 is expected, found {value!r}')
+
+
 def fill_value(at: str, value: Any) -> tuple[float, float, float]:
     """Returns the BGR colour of what no picture covers.
 

@@ -21,9 +21,9 @@ class TransformError(RuntimeError):
 class Compose:
     """A pipeline.
 
-    Steps in a row that take windows (`window.py`) hand one along in the place of `img`, so that
-    Expand, MinIoURandomCrop, Resize and RandomFlip make only the pixels that come out at the end.
-    All other steps get and leave arrays.
+    Transforms in a row that take windows (`window.py`) hand one along in the place of `img`, so
+    that Expand, MinIoURandomCrop, Resize and RandomFlip make only the pixels that come out at the
+    end. All others get and leave arrays.
 
     Args:
         transforms: each a config dict with `type`, built through the registry TRANSFORMS, or
@@ -48,24 +48,24 @@ class Compose:
             UserError: a transform raised it; it names its own offender and passes as it is.
             TransformError: a transform raised anything else, or returned no dict.
         """
-        for step in range(len(self.transforms)):
+        for number in range(len(self.transforms)):
             try:
-                outcome = self._run(step, results)
+                outcome = self._run(number, results)
             except UserError:
                 raise
             except Exception as error:
                 reason = f'{type(error).__name__}: {error}'
-                raise TransformError(self._message(step, results, reason)) from error
+                raise TransformError(self._message(number, results, reason)) from error
             if outcome is None:
                 return None
             if not isinstance(outcome, dict):
                 reason = f'it returned {type(outcome).__name__}, not a dict or None'
-                raise TransformError(self._message(step, results, reason))
+                raise TransformError(self._message(number, results, reason))
             results = outcome
         return results
 
-    def _run(self, step: int, results: dict[str, Any]) -> Any:
-        transform, *after = self.transforms[step : step + 2]
+    def _run(self, number: int, results: dict[str, Any]) -> Any:
+        transform, *after = self.transforms[number : number + 2]
         if not takes_window(transform):
             return transform(results)
         if isinstance(results.get('img'), np.ndarray):
@@ -80,11 +80,11 @@ class Compose:
     def __repr__(self) -> str:
         return f'Compose({", ".join(map(_name, self.transforms))})'
 
-    def _message(self, step: int, results: dict[str, Any], reason: str) -> str:
+    def _message(self, number: int, results: dict[str, Any], reason: str) -> str:
         file = results.get('filename') or results.get('img_path') or 'a sample without file name'
         return (
-            f'{_name(self.transforms[step])} (step {step + 1} of {len(self.transforms)}) failed '
-            f'on {file}: {reason}. The sample held: {", ".join(map(str, results))}.'
+            f'{_name(self.transforms[number])} (step {number + 1} of {len(self.transforms)}) '
+            f'failed on {file}: {reason}. The sample held: {", ".join(map(str, results))}.'
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlite.datasets.transforms.arguments import check_probability
 from mmlite.datasets.transforms.geometry import (
     centers_inside,
     crop_bboxes,
@@ -99,8 +100,7 @@ class Expand:
                 f'Expand.ratio_range: (least, greatest), from 1 up, is expected, '
                 f'found {ratio_range!r}'
             )
-        if not 0 <= prob <= 1:
-            raise ConfigError(f'Expand.prob: 0 to 1 is expected, found {prob!r}')
+        check_probability('Expand.prob', prob)
         pixel_mean = [255 * value for value in mean] if max(mean) <= 1 else list(mean)
         self.fill = pixel_mean[::-1] if to_rgb else pixel_mean
         self.ratio_range = ratio_range

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmlite.datasets.transforms.arguments import fill_value, pixel_size
+from mmlite.datasets.transforms.arguments import check_probability, fill_value, pixel_size
 from mmlite.datasets.transforms.geometry import (
     clip_bboxes,
     flip_bboxes,
@@ -51,8 +51,7 @@ class Mosaic:
         pad_val: float | Sequence[float] | dict = 114.0,
         prob: float = 1.0,
     ) -> None:
-        if not 0 <= prob <= 1:
-            raise ConfigError(f'Mosaic.prob: 0 to 1 is expected, found {prob!r}')
+        check_probability('Mosaic.prob', prob)
         if not 0 <= center_ratio_range[0] <= center_ratio_range[1] <= 2:
             raise ConfigError(
                 'Mosaic.center_ratio_range: (least, greatest) within 0 to 2 is expected, found '

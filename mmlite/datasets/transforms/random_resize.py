@@ -11,6 +11,7 @@ from mmlite.datasets.transforms.arguments import pixel_size
 from mmlite.datasets.transforms.resize_flip_pad import Resize
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
+from mmlite.support.signatures import with_arguments_of
 
 
 class DrawnResize:
@@ -53,9 +54,8 @@ class DrawnResize:
 class RandomChoiceResize(DrawnResize):
     """Resizes to one of several scales, each as likely as the others.
 
-    Args:
+    Args (others as of DrawnResize):
         scales: (w, h) pairs.
-        keep_ratio, clip_object_border, backend, interpolation, resize_type: as DrawnResize.
 
     Raises:
         ConfigError: there is no scale, or one is no pair.
@@ -63,16 +63,9 @@ class RandomChoiceResize(DrawnResize):
 
     takes_window = True
 
-    def __init__(
-        self,
-        scales: Sequence[tuple[int, int]],
-        keep_ratio: bool = False,
-        clip_object_border: bool = True,
-        backend: str = 'cv2',
-        interpolation: str = 'bilinear',
-        resize_type: str = 'Resize',
-    ) -> None:
-        super().__init__(keep_ratio, clip_object_border, backend, interpolation, resize_type)
+    @with_arguments_of(DrawnResize)
+    def __init__(self, scales: Sequence[tuple[int, int]], **others: Any) -> None:
+        super().__init__(**others)
         self.scales = _pairs(scales, 'RandomChoiceResize.scales')
 
     def draw(self) -> tuple[int, int]:
@@ -83,11 +76,10 @@ class RandomChoiceResize(DrawnResize):
 class RandomResize(DrawnResize):
     """Resizes to a scale between two, or to one times a random factor.
 
-    Args:
+    Args (others as of DrawnResize):
         scale: two (w, h): the longer edges of the two limit a drawn one, and so the shorter ones.
             With `ratio_range` one (w, h), or a number for both.
         ratio_range: (least, greatest) factor on `scale`; large scale jitter has (0.1, 2.0).
-        keep_ratio, clip_object_border, backend, interpolation, resize_type: as DrawnResize.
 
     Raises:
         ConfigError: `scale` and `ratio_range` do not fit together.
@@ -95,17 +87,14 @@ class RandomResize(DrawnResize):
 
     takes_window = True
 
+    @with_arguments_of(DrawnResize)
     def __init__(
         self,
         scale: int | tuple[int, int] | Sequence[tuple[int, int]],
         ratio_range: tuple[float, float] | None = None,
-        keep_ratio: bool = False,
-        clip_object_border: bool = True,
-        backend: str = 'cv2',
-        interpolation: str = 'bilinear',
-        resize_type: str = 'Resize',
+        **others: Any,
     ) -> None:
-        super().__init__(keep_ratio, clip_object_border, backend, interpolation, resize_type)
+        super().__init__(**others)
         scale = (scale, scale) if isinstance(scale, (int, float)) else scale
         one = not isinstance(scale[0], (list, tuple))
         self.scales = _pairs([scale] if one else scale, 'RandomResize.scale')

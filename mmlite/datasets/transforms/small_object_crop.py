@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlite.datasets.transforms.arguments import check_probability
 from mmlite.datasets.transforms.expand_crop import crop_to_patch
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
@@ -49,8 +50,7 @@ class SmallObjectCrop:
                 'SmallObjectCrop.size_range: (least, greatest) within 0 to 1 is expected, found '
                 f'{size_range!r}'
             )
-        if not 0 <= prob <= 1:
-            raise ConfigError(f'SmallObjectCrop.prob: 0 to 1 is expected, found {prob!r}')
+        check_probability('SmallObjectCrop.prob', prob)
         self.max_size = max_size
         self.size_range = size_range
         self.prob = prob

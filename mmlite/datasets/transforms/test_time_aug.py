@@ -16,8 +16,8 @@ from mmlite.registry import TRANSFORMS
 class TestTimeAug:
     """Sends a sample through every combination of transforms, one of each list in turn.
 
-    It is the last step of a pipeline and gives `dict(versions=[...])`, a packed sample for each
-    version. Only `tools/test.py --tta` can use that: it detects in each version and merges.
+    It is the last transform of a pipeline and gives `dict(versions=[...])`, a packed sample for
+    each version. Only `tools/test.py --tta` can use that: it detects in each version and merges.
 
     Args:
         transforms: lists of transforms; [[a, b], [c], [d]] makes the versions a-c-d and b-c-d.
@@ -35,7 +35,7 @@ class TestTimeAug:
             )
         if not all(transforms):
             raise ConfigError('TestTimeAug.transforms: a list is empty, so there is no version')
-        self.pipelines = [Compose(steps) for steps in itertools.product(*transforms)]
+        self.pipelines = [Compose(version) for version in itertools.product(*transforms)]
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any] | None:
         versions = [pipeline(copy.copy(results)) for pipeline in self.pipelines]

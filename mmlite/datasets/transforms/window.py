@@ -1,7 +1,7 @@
 """Window: a picture that is yet to be made, so that crop, expand and resize touch pixels once.
 
-`Compose` hands one along, as `results['img']`, where steps that take windows stand in a row, and
-makes the pixels at the end of the row; a step that does not take windows never sees one.
+`Compose` hands one along, as `results['img']`, where transforms that take windows follow each
+other, and makes the pixels after the last of them; one that does not take windows never sees one.
 """
 
 from __future__ import annotations

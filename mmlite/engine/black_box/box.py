@@ -19,7 +19,7 @@ import torch
 from mmengine.runner import Runner
 
 from mmlite.checkpoints.file import plain, write_checkpoint
-from mmlite.engine.black_box.report import report, write_images
+from mmlite.engine.black_box.report import report_text, write_images
 from mmlite.engine.black_box.step_start import Step
 from mmlite.parallel import unwrapped
 from mmlite.support.files import refusing_full_disk, temporary_prefix, write_text
@@ -51,7 +51,7 @@ def write_black_box(runner: Runner, step: Step, what: str) -> Path:
             write_checkpoint(_state(runner, step), unfinished / STATE)
             write_text(unfinished / CONFIG, runner.cfg.pretty_text)
             write_images(step, _classes(runner), unfinished / 'images')
-            text = report(detector, step, what, _circumstances(runner), replay_command(folder))
+            text = report_text(detector, step, what, _circumstances(runner), replay_command(folder))
             write_text(unfinished / 'report.txt', text)
         shutil.rmtree(folder, ignore_errors=True)  # of the same iteration of an earlier run
         unfinished.rename(folder)

@@ -20,7 +20,7 @@ from mmlite.engine.process.random_state import set_random_state
 from mmlite.errors import DataError, did_you_mean
 from mmlite.models.norms import without_sync
 from mmlite.parallel import DataContainer, MMDataParallel
-from mmlite.parallel.steps import parse_losses
+from mmlite.parallel.model_wrapper import parse_losses
 
 State = dict[str, Any]  # of a black box
 

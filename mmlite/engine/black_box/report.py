@@ -28,7 +28,9 @@ BOUND = 1e4  # the largest value of a layer that is in order, as ActivationStats
 _SLACK = 1.0  # pixels that a box may stick out: rounding of sizes
 
 
-def report(detector: nn.Module, step: Step, what: str, circumstances: str, command: str) -> str:
+def report_text(
+    detector: nn.Module, step: Step, what: str, circumstances: str, command: str
+) -> str:
     """Returns the text of report.txt.
 
     Args:

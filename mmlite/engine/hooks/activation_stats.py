@@ -14,6 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmlite.engine.black_box.layer_stats import LayerStats, LayerWatch, first_beyond
+from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.registry import HOOKS
 
 
@@ -45,11 +46,7 @@ class ActivationStatsHook(Hook):
             self._watch = self._watching.enter_context(LayerWatch(runner.model.module))
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         if self._watch is None:
             return

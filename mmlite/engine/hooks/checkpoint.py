@@ -12,6 +12,7 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.engine.metric_names import check_metric_name
 from mmlite.engine.process.stop_signals import StoppedBySignal, StopSignals
 from mmlite.engine.units import counts_epochs, iterations_per_epoch
@@ -120,11 +121,7 @@ class CheckpointHook(Hook):
         self._signals.listen()
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         done = runner.iter + 1
         position = runner.train_loop.position(iters=1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from functools import partial
 
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mmlite.engine.hooks.arguments import DataBatch
 from mmlite.registry import HOOKS
 
 
@@ -30,6 +30,7 @@ class GradNormHook(Hook):
 
     def __init__(self, interval: int = 10) -> None:
         self.interval = interval
+        self._is_due = False
 
     def before_train(self, runner: Runner) -> None:
         names = [name for name, p in runner.model.module.named_parameters() if p.requires_grad]
@@ -43,35 +44,27 @@ class GradNormHook(Hook):
         ]
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None
     ) -> None:
-        if self.every_n_train_iters(runner, self.interval):
-            # mmengine clips, steps and clears the gradients in one go: hooks come too late
-            runner.optim_wrapper.backward = partial(self._backward, runner)
+        self._is_due = self._is_due or self.every_n_train_iters(runner, self.interval)
 
-    def _backward(self, runner: Runner, loss: Tensor, **kwargs: object) -> None:
-        """Stands in for the optimiser wrapper's method until the gradients are complete."""
-        wrapper = runner.optim_wrapper
-        type(wrapper).backward(wrapper, loss, **kwargs)
-        if wrapper.should_update():
-            del wrapper.backward  # its own is found again
-            self._measure(runner)
-
-    def _measure(self, runner: Runner) -> None:
+    def after_backward(self, runner: Runner, batch_idx: int, data_batch: DataBatch = None) -> None:
+        if not self._is_due or not runner.optim_wrapper.should_update():
+            return
+        self._is_due = False
+        norms = grad_norms(runner.model.module)
         scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
         is_scaled = scaler is not None and scaler.is_enabled()
-        norms = grad_norms(runner.model.module, scaler.get_scale() if is_scaled else 1.0)
         if math.isfinite(norms['all']) or not is_scaled:
             for part, norm in norms.items():
                 runner.message_hub.update_scalar(f'train/grad_norm/{part}', norm)
 
 
-def grad_norms(model: nn.Module, scale: float = 1.0) -> dict[str, float]:
+def grad_norms(model: nn.Module) -> dict[str, float]:
     """Returns the L2 norm of the gradients of each child of a model, and of 'all'.
 
     Args:
         model: after a backward pass; parameters without a gradient do not count.
-        scale: factor that the gradients were made with.
     """
     by_part: dict[str, list[Tensor]] = defaultdict(list)
     for name, parameter in model.named_parameters():
@@ -80,7 +73,7 @@ def grad_norms(model: nn.Module, scale: float = 1.0) -> dict[str, float]:
             by_part[_part(name)].append(norm)
     norms = {part: torch.stack(each).norm() for part, each in by_part.items()}
     norms['all'] = torch.stack(list(norms.values())).norm()
-    values = torch.stack(list(norms.values())) / scale
+    values = torch.stack(list(norms.values()))
     return dict(zip(norms, values.tolist(), strict=True))  # one copy from the device
 
 

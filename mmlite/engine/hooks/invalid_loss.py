@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mmlite.engine.black_box.box import replay_command, write_black_box
 from mmlite.engine.black_box.step_start import Step, amp_dtype, begin_step
-from mmlite.engine.clipping import put_around_clipping
+from mmlite.engine.hooks.arguments import DataBatch, Norm
 from mmlite.engine.hooks.runtime_info import is_read_at_once
 from mmlite.errors import RunError
 from mmlite.registry import HOOKS
@@ -77,39 +77,39 @@ class CheckInvalidLossHook(Hook):
         self._finite: Tensor | None = None  # on the device: are the numbers of this iteration?
         self._pending_losses: _Figures | None = None
         self._pending_gradients: _Figures | None = None
-        self._undo: list[Callable[[], None]] = []
+        self._undo: Callable[[], None] | None = None
 
     # ---- where it looks -------------------------------------------------------------------
 
     def before_train(self, runner: Runner) -> None:
         self._runner = runner
         self._parameters = list(runner.model.module.named_parameters())
-        wrapper = runner.optim_wrapper
-        scaler = getattr(wrapper, 'loss_scaler', None)
+        scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
         self._checks_gradients = scaler is None or not scaler.is_enabled()
-        self._undo = [
-            runner.model.register_forward_hook(self._look).remove,
-            wrapper.optimizer.register_step_pre_hook(self._guard).remove,
-            # by its norm clipping would spread one NaN over all gradients
-            put_around_clipping(wrapper, self._clip),
-        ]
+        # right after the forward pass: a GPU is on its way then, and autocast is on
+        self._undo = runner.model.register_forward_hook(self._look).remove
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None
     ) -> None:
         self._raise_pending_losses()
         self._has_looked = False
         self._step = begin_step(runner, data_batch)
 
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+    def after_backward(self, runner: Runner, batch_idx: int, data_batch: DataBatch = None) -> None:
+        # before clipping, which by its norm would spread one NaN over all gradients
+        self._look_at_gradients()
+
+    def before_update(
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, grad_norm: Norm = None
     ) -> None:
-        if not runner.optim_wrapper.should_update():  # accumulating: there was no step to look at
-            self._look_at_gradients()
+        self._look_at_gradients()  # an optimiser wrapper with a step of its own comes only here
+        if self._finite is None or is_read_at_once(self._finite):
+            return
+        invalid = ~self._finite
+        for _, parameter in self._parameters:
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(invalid, 0)
 
     def after_train(self, runner: Runner) -> None:
         self._raise_pending_losses()
@@ -118,9 +118,9 @@ class CheckInvalidLossHook(Hook):
 
     def close(self) -> None:
         """Lets go of the model and the last batch; the Runner calls this however a run ends."""
-        for undo in self._undo:
-            undo()
-        self._undo, self._parameters = [], []
+        if self._undo is not None:
+            self._undo()
+        self._undo, self._parameters = None, []
         self._runner = self._step = self._pending_losses = self._pending_gradients = None
 
     def _look(self, model: nn.Module, args: tuple, losses: dict[str, Tensor]) -> None:
@@ -139,11 +139,6 @@ class CheckInvalidLossHook(Hook):
             self._raise_pending_losses()
         if boxes:
             self._raise(f'boxes are not finite: {", ".join(boxes)}', '', self._step)
-
-    def _clip(self, clip: Callable, parameters: Sequence[Tensor], **kwargs: object) -> object:
-        """Stands in for the optimiser wrapper's function."""
-        self._look_at_gradients()
-        return clip(parameters, **kwargs)
 
     def _look_at_gradients(self) -> None:
         """Once in an iteration, when its gradients are complete."""
@@ -172,16 +167,6 @@ class CheckInvalidLossHook(Hook):
         else:
             overflown = [name for name, g in named.items() if g.isfinite().all()]
             self._raise_pending_gradients(but=overflown)
-
-    def _guard(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
-        self._look_at_gradients()
-        if self._finite is None or is_read_at_once(self._finite):
-            return
-        invalid = ~self._finite
-        for group in optimizer.param_groups:
-            for parameter in group['params']:
-                if parameter.grad is not None:
-                    parameter.grad.masked_fill_(invalid, 0)
 
     # ---- what it says ---------------------------------------------------------------------
 

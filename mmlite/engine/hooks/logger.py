@@ -8,6 +8,7 @@ from mmengine import hooks
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.engine.units import counts_epochs
 from mmlite.errors import ConfigError
 from mmlite.registry import HOOKS
@@ -66,11 +67,7 @@ class LoggerHook(hooks.LoggerHook):
             )
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         self._is_first = runner.iter == self._first_iter
         super().after_train_iter(runner, batch_idx, data_batch, outputs)

@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.errors import did_you_mean
 from mmlite.registry import HOOKS
 
@@ -66,11 +67,7 @@ class LossWatchHook(Hook):
         self._warned: set[str] = set()
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         if not self.every_n_train_iters(runner, self.window):
             return

@@ -11,6 +11,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.registry import HOOKS
 
 _MIB = 2**20
@@ -32,11 +33,7 @@ class MemoryHook(Hook):
         self.interval = interval
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         if not self.every_n_train_iters(runner, self.interval):
             return

@@ -13,7 +13,7 @@ from mmengine.runner import BaseLoop, Runner
 
 from mmlite.engine.units import counts_epochs
 from mmlite.evaluation import KeptResults, ResultsMetric, save_results
-from mmlite.evaluation.detections import Detections
+from mmlite.evaluation.detections import FlatDetections
 from mmlite.registry import HOOKS
 
 
@@ -35,7 +35,7 @@ class RunPicturesHook(Hook):
 
     def __init__(self) -> None:
         self._kept: KeptResults | None = None
-        self._best: Detections | None = None
+        self._best: FlatDetections | None = None
         self._best_score = float('-inf')
         self._first = True
 
@@ -102,7 +102,7 @@ class RunPicturesHook(Hook):
             self._kept.set_dataset(loop.dataloader.dataset)
             metrics.append(self._kept)
 
-    def _found(self) -> Detections | None:
+    def _found(self) -> FlatDetections | None:
         """Returns the detections of the evaluation that has just ended; on the main process."""
         return None if self._kept is None else self._kept.kept
 
@@ -123,7 +123,7 @@ def _folder(runner: Runner) -> Path:
     return Path(runner.work_dir, runner.timestamp, 'pictures')
 
 
-def _write_predictions(runner: Runner, name: str, found: Detections, dataset: Any) -> None:
+def _write_predictions(runner: Runner, name: str, found: FlatDetections, dataset: Any) -> None:
     with _logged(runner, name) as path:
         from mmlite.visualization.pictures import write_jpeg
         from mmlite.visualization.sheets import predictions_sheet
@@ -131,7 +131,7 @@ def _write_predictions(runner: Runner, name: str, found: Detections, dataset: An
         write_jpeg(predictions_sheet(found, dataset), path)
 
 
-def _write_results(runner: Runner, name: str, found: Detections, dataset: Any) -> None:
+def _write_results(runner: Runner, name: str, found: FlatDetections, dataset: Any) -> None:
     with _logged(runner, name) as path:
         save_results(found, path.parent.parent / name)
     with _logged(runner, 'precision_recall.png, f1.png and confusion.png') as path:

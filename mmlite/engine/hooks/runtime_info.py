@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 
 import torch
 from mmengine import hooks
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmlite.engine.clipping import put_around_clipping
+from mmlite.engine.hooks.arguments import DataBatch, Norm, Outputs
 from mmlite.engine.resuming.run_state import plain_message_hub
 from mmlite.registry import HOOKS
 
@@ -29,23 +28,25 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
         self._clipped: dict[str, Tensor] = {}
         self._every = 1
         self._first = 0
-        self._norm_name = ''
-        self._undo: Callable[[], None] | None = None
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self._first = runner.iter  # it is logged too
         loggers = [hook for hook in runner.hooks if isinstance(hook, hooks.LoggerHook)]
         self._every = math.gcd(*(logger.interval for logger in loggers)) or 1
-        self._undo = put_around_clipping(runner.optim_wrapper, self._clip)
-        self._norm_name = getattr(runner.optim_wrapper, 'grad_name', 'grad_norm')
+
+    def before_update(
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, grad_norm: Norm = None
+    ) -> None:
+        if grad_norm is None:
+            return
+        if is_read_at_once(grad_norm):
+            runner.message_hub.update_scalar('train/grad_norm', grad_norm.item())
+        else:
+            self._clipped = dict(grad_norm=grad_norm)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         self._unread.append({**(outputs or {}), **self._clipped})
         self._clipped = {}
@@ -63,19 +64,8 @@ class RuntimeInfoHook(hooks.RuntimeInfoHook):
             checkpoint['message_hub'] = plain_message_hub(runner.message_hub.state_dict())
 
     def close(self) -> None:
-        """Lets go of numbers and wrapper; the Runner calls this however a run ends."""
+        """Lets go of numbers on a device; the Runner calls this however a run ends."""
         self._unread, self._clipped = [], {}
-        if self._undo is not None:
-            self._undo()
-            self._undo = None
-
-    def _clip(self, clip: Callable, parameters: Sequence[Tensor], **kwargs: object) -> object:
-        """Stands in for the optimiser wrapper's function, whose result it reads at once."""
-        norm = clip(parameters, **kwargs)
-        if not isinstance(norm, Tensor) or is_read_at_once(norm):
-            return norm
-        self._clipped[self._norm_name] = norm
-        return None
 
     def _is_at_hand(self) -> bool:
         return all(

@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmlite.datasets.bad_items import bad_items, first_reasons, leaves, num_listed, too_many
+from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.errors import DataError, RunError
 from mmlite.parallel import unwrapped
 from mmlite.registry import HOOKS
@@ -34,11 +35,7 @@ class SkippedImagesHook(Hook):
             leaf.skip_bad_images = True  # its workers are not started yet
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: DataBatch = None, outputs: Outputs = None
     ) -> None:
         known = len(self.skipped)
         for meta in unwrapped(data_batch['img_metas']):

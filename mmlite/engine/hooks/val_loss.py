@@ -10,10 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmlite.datasets.base import clip_bboxes
+from mmlite.datasets.cleaning import clip_to_sizes
 from mmlite.errors import ConfigError
 from mmlite.parallel import DataContainer, unwrapped
-from mmlite.parallel.steps import parse_losses
+from mmlite.parallel.model_wrapper import parse_losses
 from mmlite.registry import HOOKS
 
 
@@ -109,6 +109,6 @@ def _input_bboxes(bboxes: Any, meta: dict) -> tuple[Tensor, Tensor]:
     """Returns the boxes of some size (g, 4), and which of those given they are."""
     size = torch.tensor(meta['img_shape'][1::-1])  # (w, h)
     scaled = torch.as_tensor(bboxes) * torch.as_tensor(meta['scale_factor'], dtype=torch.float32)
-    clipped = torch.as_tensor(clip_bboxes(scaled.numpy(), size.numpy()))
+    clipped = torch.as_tensor(clip_to_sizes(scaled.numpy(), size.numpy()))
     kept = (clipped[:, 2:] > clipped[:, :2]).all(dim=1)
     return clipped[kept], kept

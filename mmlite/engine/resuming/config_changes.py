@@ -12,13 +12,13 @@ from mmlite.config.schema import BEGINNING
 from mmlite.config.text import text_of
 from mmlite.errors import ConfigError
 
-Change = tuple[str, str, str]  # dotted key, value of the file, of the config
+ChangedKey = tuple[str, str, str]  # dotted key, value of the file, of the config
 
 _BEGINNING = {*BEGINNING, 'init_cfg'}  # a resumed model does not draw its weights
 _LONGEST = 80  # characters of a value in a message
 
 
-def changes_since(meta: Mapping[str, Any], cfg: Mapping, path: str) -> list[Change] | None:
+def changes_since(meta: Mapping[str, Any], cfg: Mapping, path: str) -> list[ChangedKey] | None:
     """Returns in what a config differs from the one that a checkpoint was trained with.
 
     A part that one of the two lacks is one change, from None or to None.
@@ -68,7 +68,7 @@ def _at(cfg: Any, key: str) -> Any:
     return None if found is MISSING else found
 
 
-def concern(changes: Sequence[Change], *keys: str) -> bool:
+def concern(changes: Sequence[ChangedKey], *keys: str) -> bool:
     """Whether one of the changes is at one of these keys or below."""
     return any(f'{change[0]}.'.startswith(f'{key}.') for change in changes for key in keys)
 

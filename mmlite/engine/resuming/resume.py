@@ -14,7 +14,7 @@ from torch import nn
 
 from mmlite.checkpoints.file import last_checkpoint, read_checkpoint
 from mmlite.config.schema import OPTIMISATION
-from mmlite.engine.resuming.config_changes import Change, concern
+from mmlite.engine.resuming.config_changes import ChangedKey, concern
 from mmlite.engine.resuming.optimiser import put_optimisation_back
 from mmlite.engine.resuming.run_state import put_gradients_back
 from mmlite.engine.units import counts_epochs, iterations_per_epoch
@@ -119,7 +119,7 @@ def _warn(text: str) -> None:
 
 
 def resume_training(
-    runner: Runner, checkpoint: Mapping[str, Any], path: str, changes: Sequence[Change] | None
+    runner: Runner, checkpoint: Mapping[str, Any], path: str, changes: Sequence[ChangedKey] | None
 ) -> None:
     """Puts the loop, the log, the optimiser and the schedules into the state of a checkpoint.
 

@@ -6,6 +6,12 @@ from torch import nn
 
 from mmlite.models.base_module import BaseModule
 
+# how the first weights of a backbone are drawn, where its class says INIT_CFG = KAIMING
+KAIMING = [
+    dict(type='Kaiming', layer='Conv2d'),
+    dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
+]
+
 
 class Backbone(BaseModule):
     """A module with parts that stay as they are; `convert_pretrained` takes a classifier's file."""

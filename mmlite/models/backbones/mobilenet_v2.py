@@ -8,7 +8,7 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.backbones.base import Backbone
+from mmlite.models.backbones.base import KAIMING, Backbone
 from mmlite.models.layers import ConvModule
 from mmlite.registry import BACKBONES
 
@@ -64,6 +64,8 @@ class MobileNetV2(Backbone):
             URL, or an initialiser of mmengine; None draws by Kaiming.
     """
 
+    INIT_CFG = KAIMING
+
     def __init__(
         self,
         widen_factor: float = 1.0,
@@ -75,13 +77,7 @@ class MobileNetV2(Backbone):
         with_cp: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(
-            init_cfg
-            or [
-                dict(type='Kaiming', layer='Conv2d'),
-                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
-            ]
-        )
+        super().__init__(init_cfg)
         if not set(out_indices) <= set(range(8)):
             raise ConfigError(f'MobileNetV2: out_indices lie in 0..7, found {tuple(out_indices)}')
         if frozen_stages not in range(-1, 8):

@@ -9,8 +9,8 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.backbones.base import Backbone
-from mmlite.models.layers import build_conv, build_norm, conv_norm
+from mmlite.models.backbones.base import KAIMING, Backbone
+from mmlite.models.layers import build_norm, conv_class, conv_norm
 from mmlite.registry import BACKBONES
 
 
@@ -40,9 +40,9 @@ class BasicBlock(Block):
     ) -> None:  # fmt: skip
         super().__init__()
         wide = dict(padding=dilation, dilation=dilation)
-        self.conv1 = build_conv(conv_cfg, in_channels, channels, 3, stride, **wide, bias=False)
+        self.conv1 = conv_class(conv_cfg)(in_channels, channels, 3, stride, **wide, bias=False)
         self.add_norm(1, norm_cfg, channels)
-        self.conv2 = build_conv(conv_cfg, channels, channels, 3, padding=1, bias=False)
+        self.conv2 = conv_class(conv_cfg)(channels, channels, 3, padding=1, bias=False)
         self.add_norm(2, norm_cfg, channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, channels, stride, conv_cfg, norm_cfg)
@@ -70,11 +70,11 @@ class Bottleneck(Block):
         first, second = (1, stride) if style == 'pytorch' else (stride, 1)
         out_channels = channels * self.expansion
         wide = dict(padding=dilation, dilation=dilation, groups=groups)
-        self.conv1 = build_conv(conv_cfg, in_channels, width, 1, first, bias=False)
+        self.conv1 = conv_class(conv_cfg)(in_channels, width, 1, first, bias=False)
         self.add_norm(1, norm_cfg, width)
-        self.conv2 = build_conv(dcn or conv_cfg, width, width, 3, second, **wide, bias=False)
+        self.conv2 = conv_class(dcn or conv_cfg)(width, width, 3, second, **wide, bias=False)
         self.add_norm(2, norm_cfg, width)
-        self.conv3 = build_conv(conv_cfg, width, out_channels, 1, bias=False)
+        self.conv3 = conv_class(conv_cfg)(width, out_channels, 1, bias=False)
         self.add_norm(3, norm_cfg, out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, out_channels, stride, conv_cfg, norm_cfg)
@@ -92,7 +92,7 @@ def _shortcut(
     if stride == 1 and in_channels == out_channels:
         return None
     return nn.Sequential(
-        build_conv(conv_cfg, in_channels, out_channels, 1, stride, bias=False),
+        conv_class(conv_cfg)(in_channels, out_channels, 1, stride, bias=False),
         build_norm(norm_cfg, out_channels)[1],
     )
 
@@ -133,6 +133,8 @@ class ResNet(Backbone):
             or an initialiser of mmengine; None draws by Kaiming.
     """
 
+    INIT_CFG = KAIMING
+
     def __init__(
         self,
         depth: int,
@@ -154,13 +156,7 @@ class ResNet(Backbone):
         with_cp: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(
-            init_cfg
-            or [
-                dict(type='Kaiming', layer='Conv2d'),
-                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
-            ]
-        )
+        super().__init__(init_cfg)
         self.zero_init_residual = zero_init_residual and init_cfg is None
         if depth not in _DEPTHS:
             raise ConfigError(f'ResNet: depth {depth} is unknown; known: {list(_DEPTHS)}')
@@ -196,7 +192,7 @@ class ResNet(Backbone):
         self.norm_eval = norm_eval
         self.with_cp = with_cp
 
-        self.conv1 = build_conv(conv_cfg, 3, base_channels, 7, stride=2, padding=3, bias=False)
+        self.conv1 = conv_class(conv_cfg)(3, base_channels, 7, stride=2, padding=3, bias=False)
         name, norm = build_norm(norm_cfg, base_channels)
         self.norm_name = f'{name}1'
         self.add_module(self.norm_name, norm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -34,6 +35,11 @@ class SSDVGG(Backbone):
             an initialiser of mmengine; None draws by Kaiming.
     """
 
+    INIT_CFG: ClassVar[list] = [
+        dict(type='Kaiming', layer='Conv2d'),
+        dict(type='Constant', val=1, layer='BatchNorm2d'),
+    ]
+
     def __init__(
         self,
         depth: int = 16,
@@ -44,13 +50,7 @@ class SSDVGG(Backbone):
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(
-            init_cfg
-            or [
-                dict(type='Kaiming', layer='Conv2d'),
-                dict(type='Constant', val=1, layer='BatchNorm2d'),
-            ]
-        )
+        super().__init__(init_cfg)
         if depth not in _STAGES:
             raise ConfigError(f'SSDVGG: depth {depth} is unknown; known: {list(_STAGES)}')
         if with_last_pool or tuple(out_indices) != (3, 4):

@@ -1,6 +1,7 @@
 """The one pipeline of every dense head: priors, targets, losses, scores, detections.
 
-N images, R priors over all levels, C object classes, K class outputs per prior.
+N images, R priors over all L levels, A at each location, C object classes, K class outputs per
+prior, g boxes and m candidates of an image.
 
     loss:     forward -> priors -> assign -> loss_terms
     predict:  forward -> priors -> scores -> candidates -> decode -> NMS
@@ -13,10 +14,11 @@ structure is a method: a head writes `forward`, and where it has a branch of its
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
@@ -25,6 +27,7 @@ from mmlite.models.base_module import BaseModule
 from mmlite.ops.assigners import BACKGROUND, IGNORE
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
+from mmlite.support.signatures import still_by_position
 
 BACKGROUND_LABEL = 0
 IGNORE_LABEL = -1
@@ -37,38 +40,49 @@ class DenseHead(BaseModule):
         num_classes: C, object classes without background.
         prior_generator: config of the priors.
         bbox_coder: config of the coder.
-        loss_cls, loss_bbox: configs of the losses.
+        loss_cls, loss_bbox: configs of the losses. Of these four parts a subclass may give a config
+            in `DEFAULTS`, which is taken where the argument is None.
         train_cfg: dict with `assigner`; None for a head that only predicts.
         test_cfg: dict with `score_thr`, `nms_pre`, `nms=dict(type='nms', iou_threshold=...)`,
             `max_per_img`, `min_bbox_size`. With `max_per_class` > 0 so many candidates of each
             class enter the NMS, in place of `nms_pre` of each level. `geometric_score`: the
             geometric mean of class score and `score_factor` is the score before the threshold;
             else their product after it.
-        init_cfg: an initialiser of mmengine.
+        init_cfg: an initialiser of mmengine; None takes `INIT_CFG` of the class.
     """
 
+    DEFAULTS: ClassVar[dict[str, dict]] = {}
+
+    @still_by_position
     def __init__(
         self,
         num_classes: int,
-        prior_generator: dict,
-        bbox_coder: dict,
-        loss_cls: dict,
-        loss_bbox: dict,
+        *,
+        prior_generator: dict | None = None,
+        bbox_coder: dict | None = None,
+        loss_cls: dict | None = None,
+        loss_bbox: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
-        self.prior_generator = TASK_UTILS.build(prior_generator)
-        self.bbox_coder = TASK_UTILS.build(bbox_coder)
-        self.loss_cls = LOSSES.build(loss_cls)
-        self.loss_bbox = LOSSES.build(loss_bbox)
+        self.prior_generator = TASK_UTILS.build(self._given('prior_generator', prior_generator))
+        self.bbox_coder = TASK_UTILS.build(self._given('bbox_coder', bbox_coder))
+        self.loss_cls = LOSSES.build(self._given('loss_cls', loss_cls))
+        self.loss_bbox = LOSSES.build(self._given('loss_bbox', loss_bbox))
         self.num_outputs = self.loss_cls.num_outputs(num_classes)
         check_dict(train_cfg or {}, TRAIN_CFG, 'model.train_cfg')
         assigner = (train_cfg or {}).get('assigner')
         self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
         self.test_cfg = _checked_test_cfg(test_cfg or {})
+
+    def _given(self, part: str, cfg: dict | None) -> dict:
+        cfg = cfg or self.DEFAULTS.get(part)
+        if cfg is None:
+            raise TypeError(f"it needs the argument '{part}', and has no default for it")
+        return cfg
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Maps (N, C_l, h, w) -> `cls_score` (N, R, K), `bbox_pred` (N, R, 4), extras (N, R)."""
@@ -79,7 +93,9 @@ class DenseHead(BaseModule):
 
         The convolutions have it last, as mmdet 3.x's files do; labels have it first.
         """
+        # L of (N, A * K, H, W) -> (N, R, K), as the files have it: C classes, then the background
         cls_score = flatten_levels(cls_maps, self.num_outputs)
+        # (N, R, K = C) stays; (N, R, K = C + 1): the last column becomes the first
         return cls_score if self.num_outputs == self.num_classes else cls_score.roll(1, dims=-1)
 
     # ---- training -------------------------------------------------------------------------
@@ -150,6 +166,7 @@ class DenseHead(BaseModule):
         labels, matched = [], []
         for i, meta in enumerate(img_metas):
             ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None
+            # inside: indices (r,) of the priors in the image; assigned: (R,) int64, a box, -1 or -2
             inside = self.priors_inside(feats, meta)
             if inside is None:
                 assigned = self.assigner(priors, num_per_level, gt_bboxes[i], ignored)
@@ -160,9 +177,10 @@ class DenseHead(BaseModule):
             # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
             assert (IGNORE, BACKGROUND) == (-2, -1)
             ends = [gt_labels[i].new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
+            # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
             labels.append(torch.cat([gt_labels[i], *ends])[assigned])
             matched.append(torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[assigned])
-        return torch.stack(labels), torch.stack(matched)
+        return torch.stack(labels), torch.stack(matched)  # (N, R), (N, R, 4)
 
     def priors_inside(
         self, feats: Sequence[Tensor], img_meta: dict
@@ -185,6 +203,7 @@ class DenseHead(BaseModule):
             matched: (N, R, 4), the box that each prior has to find, input pixels.
         """
         pos = labels > 0
+        # (N, R) -> (N,) positives of each image -> scalar
         avg_factor = reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
         pairs = self.bbox_pairs(outs, priors, pos, matched)
         return dict(
@@ -201,10 +220,10 @@ class DenseHead(BaseModule):
         far as the coder can say so; the loss gives such rows the weight 0. To pick the positive
         ones out, the device would have to be asked how many they are, in the middle of a step.
         """
-        pos = pos.flatten()[:, None]
-        priors = priors.repeat(len(matched), 1)
-        bbox_pred = outs['bbox_pred'].flatten(0, 1).where(pos, 0)
-        matched = matched.flatten(0, 1).where(pos, priors)
+        pos = pos.flatten()[:, None]  # (N, R) -> (N * R, 1)
+        priors = priors.repeat(len(matched), 1)  # (R, 4) -> (N * R, 4)
+        bbox_pred = outs['bbox_pred'].flatten(0, 1).where(pos, 0)  # (N, R, 4) -> (N * R, 4)
+        matched = matched.flatten(0, 1).where(pos, priors)  # (N, R, 4) -> (N * R, 4)
         if self.loss_bbox.on_decoded:
             return self.bbox_coder.decode(priors, bbox_pred), matched
         return bbox_pred, self.bbox_coder.encode(priors, matched)
@@ -241,6 +260,7 @@ class DenseHead(BaseModule):
         scores = self.loss_cls.scores(outs['cls_score'])
         factor = self.score_factor(outs)
         if factor is not None and self.test_cfg['geometric_score']:
+            # (N, R, C) * (N, R, 1) -> (N, R, C)
             return (scores * factor[..., None]).sqrt(), None
         return scores, factor
 
@@ -260,27 +280,54 @@ class DenseHead(BaseModule):
     ) -> dict[str, Tensor]:
         """The detections of one image from its scores (R, C) and deltas (R, 4)."""
         cfg = self.test_cfg
+        # scores (R, C) -> inds (m,) of priors and labels (m,) in 1..C, a pair for each candidate
         if cfg['max_per_class'] > 0:
             inds, labels = best_of_each_class(scores, cfg['score_thr'], cfg['max_per_class'])
         else:
             inds, labels = select_candidates(
                 scores, num_per_level, cfg['score_thr'], cfg['nms_pre']
             )
+        # (R, 4) -> (m, 4) of the candidates
         bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
-        kept = scores[inds, labels - 1]
+        kept = scores[inds, labels - 1]  # (R, C) -> (m,)
         if factor is not None:
             kept = kept * factor[inds]
         if rescale:
             bboxes = bboxes / bboxes.new_tensor(img_meta['scale_factor'])
         sides = bboxes[:, 2:] - bboxes[:, :2]
-        large = (sides > cfg['min_bbox_size']).all(dim=1)
+        large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
         bboxes, kept, labels = bboxes[large], kept[large], labels[large]
-        keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])
+        keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
         return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+
+
+def head_with_priors(detector: nn.Module, purpose: str) -> DenseHead:
+    """Returns the head of a detector for what needs its priors, which `purpose` names.
+
+    Raises:
+        ConfigError: the head has a way of its own, without priors.
+    """
+    head = getattr(detector, 'bbox_head', None)
+    if not hasattr(head, 'prior_generator'):
+        raise ConfigError(
+            f'model.bbox_head: {purpose} needs the priors of a DenseHead, and '
+            f'{type(head).__name__} has none'
+        )
+    return head
+
+
+def rare_objects_init(class_layer: str) -> dict:
+    """Returns the init_cfg of a sigmoid head with focal loss (Lin et al. 2017, section 4.1).
+
+    Every class starts with a score of 0.01: else the loss of the background is all at first.
+    """
+    rare = dict(type='Normal', name=class_layer, std=0.01, bias_prob=0.01)
+    return dict(type='Normal', layer='Conv2d', std=0.01, override=rare)
 
 
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
     """Per level (N, A * channels, H, W) -> (N, R, channels): rows, columns, then priors."""
+    # (N, A * K, H, W) -> (N, H, W, A * K) -> (N, H * W * A, K); then the levels in a row
     return torch.cat([m.permute(0, 2, 3, 1).reshape(m.shape[0], -1, channels) for m in maps], dim=1)
 
 

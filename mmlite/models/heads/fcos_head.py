@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.heads.dense_head import DenseHead, flatten_levels, reduce_mean
+from mmlite.models.heads.dense_head import DenseHead, flatten_levels, rare_objects_init, reduce_mean
 from mmlite.models.layers import Conv2d, Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
+from mmlite.support.signatures import with_arguments_of
 
 _INF = 1e8
 _TOWER_NORM = dict(type='GN', num_groups=32)
@@ -20,8 +22,7 @@ _TOWER_NORM = dict(type='GN', num_groups=32)
 class FCOSHead(DenseHead):
     """Sigmoid focal loss at every point, an IoU loss on the boxes, and how central the point is.
 
-    Args:
-        num_classes: C, object classes without background.
+    Args (others as of DenseHead):
         in_channels: channels of each level.
         stacked_convs, feat_channels: number and channels of the convolutions in each tower.
         strides: pixels per cell of each level.
@@ -34,17 +35,23 @@ class FCOSHead(DenseHead):
         dcn_on_last_conv: the last convolution of each tower is deformable.
         prior_generator: config of the points; those of `strides` if left out.
         bbox_coder: config of the coder, which also gets `norm_on_bbox`.
-        loss_cls, loss_bbox, loss_centerness: configs of the losses.
-        train_cfg, test_cfg, init_cfg: as DenseHead.
+        loss_centerness: config of the loss of the centerness.
 
     Raises:
         ConfigError: a MaxIoUAssigner, which old configs carry and mmdet ignores.
     """
 
+    DEFAULTS: ClassVar[dict[str, dict]] = dict(
+        loss_cls=dict(type='FocalLoss'), loss_bbox=dict(type='IoULoss')
+    )
+    INIT_CFG: ClassVar[dict] = rare_objects_init('conv_cls')
+
+    @with_arguments_of(DenseHead)
     def __init__(
         self,
         num_classes: int,
         in_channels: int,
+        *,
         stacked_convs: int = 4,
         feat_channels: int = 256,
         strides: Sequence[int] = (4, 8, 16, 32, 64),
@@ -58,12 +65,9 @@ class FCOSHead(DenseHead):
         dcn_on_last_conv: bool = False,
         prior_generator: dict | None = None,
         bbox_coder: dict | None = None,
-        loss_cls: dict | None = None,
-        loss_bbox: dict | None = None,
         loss_centerness: dict | None = None,
         train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
+        **others: Any,
     ) -> None:
         if str((train_cfg or {}).get('assigner', {}).get('type')).endswith('MaxIoUAssigner'):
             raise ConfigError(
@@ -78,19 +82,12 @@ class FCOSHead(DenseHead):
         )
         super().__init__(
             num_classes,
-            prior_generator or dict(type='MlvlPointGenerator', strides=strides),
-            dict(bbox_coder or dict(type='DistancePointBBoxCoder'), norm_on_bbox=norm_on_bbox),
-            loss_cls or dict(type='FocalLoss'),
-            loss_bbox or dict(type='IoULoss'),
-            dict(assigner=assigner) | (train_cfg or {}),
-            test_cfg,
-            init_cfg
-            or dict(
-                type='Normal',
-                layer='Conv2d',
-                std=0.01,
-                override=dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01),
+            prior_generator=prior_generator or dict(type='MlvlPointGenerator', strides=strides),
+            bbox_coder=dict(
+                bbox_coder or dict(type='DistancePointBBoxCoder'), norm_on_bbox=norm_on_bbox
             ),
+            train_cfg=dict(assigner=assigner) | (train_cfg or {}),
+            **others,
         )
         self.loss_centerness = LOSSES.build(
             loss_centerness or dict(type='CrossEntropyLoss', use_sigmoid=True)
@@ -118,6 +115,7 @@ class FCOSHead(DenseHead):
         return dict(
             cls_score=self.flatten_scores(cls_maps),
             bbox_pred=flatten_levels(reg_maps, 4),
+            # L of (N, 1, H, W) -> (N, R, 1) -> (N, R)
             centerness=flatten_levels(centerness_maps, 1)[..., 0],
         )
 
@@ -134,8 +132,9 @@ class FCOSHead(DenseHead):
         """
         pos = labels > 0
         num_pos = reduce_mean(pos.sum().float()).clamp(min=1)
+        # (R, 4), (N, R, 4) -> (N, R)
         target = centerness_target(priors, matched).where(pos, -1)
-        weight = target.clamp(min=0)
+        weight = target.clamp(min=0)  # (N, R)
         total = reduce_mean(weight.sum()).clamp(min=1e-6)
         pairs = self.bbox_pairs(outs, priors, pos, matched)
         return dict(
@@ -151,8 +150,9 @@ class FCOSHead(DenseHead):
 
 def centerness_target(priors: Tensor, bboxes: Tensor) -> Tensor:
     """1 in the middle of the box, 0 at its sides (equation 3): (..., 4), (..., 4) -> (...)."""
-    points = (priors[..., :2] + priors[..., 2:]) / 2
+    points = (priors[..., :2] + priors[..., 2:]) / 2  # (..., 2)
     first = points - bboxes[..., :2]  # left and top
     second = bboxes[..., 2:] - points  # right and bottom
     ratios = torch.minimum(first, second) / torch.maximum(first, second)
+    # (..., 2) -> (...)
     return ratios.prod(dim=-1).sqrt()

@@ -3,71 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from mmlite.errors import ConfigError
-from mmlite.models.heads.dense_head import DenseHead, flatten_levels
+from mmlite.models.heads.dense_head import DenseHead, flatten_levels, rare_objects_init
 from mmlite.models.layers import Conv2d, conv_tower
 from mmlite.registry import HEADS
+from mmlite.support.signatures import still_by_position, with_arguments_of
 
 
 @HEADS.register_module()
 class RetinaHead(DenseHead):
     """Sigmoid focal loss on every anchor, L1 on the boxes.
 
-    Args:
-        num_classes: C, object classes without background.
+    Args (others as of DenseHead):
         in_channels: channels of each level.
         stacked_convs, feat_channels: number and channels of the convolutions in each tower.
         norm_cfg: normalisation in the towers; None for none.
         anchor_generator: config of the anchors; the paper's if left out.
-        bbox_coder, loss_cls, loss_bbox: configs of the coder and the losses.
-        train_cfg, test_cfg, init_cfg: as DenseHead.
 
     Raises:
         ConfigError: levels have different numbers of anchors, and the towers are shared.
     """
 
+    DEFAULTS: ClassVar[dict[str, dict]] = dict(
+        prior_generator=dict(
+            type='AnchorGenerator',
+            octave_base_scale=4,
+            scales_per_octave=3,
+            ratios=[0.5, 1.0, 2.0],
+            strides=[8, 16, 32, 64, 128],
+        ),
+        bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
+        loss_cls=dict(type='FocalLoss'),
+        loss_bbox=dict(type='L1Loss'),
+    )
+    INIT_CFG: ClassVar[dict] = rare_objects_init('retina_cls')
+
+    @still_by_position
+    @with_arguments_of(DenseHead, without=('prior_generator',))
     def __init__(
         self,
         num_classes: int,
         in_channels: int,
+        *,
         stacked_convs: int = 4,
         feat_channels: int = 256,
         norm_cfg: dict | None = None,
         anchor_generator: dict | None = None,
-        bbox_coder: dict | None = None,
-        loss_cls: dict | None = None,
-        loss_bbox: dict | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            num_classes,
-            anchor_generator
-            or dict(
-                type='AnchorGenerator',
-                octave_base_scale=4,
-                scales_per_octave=3,
-                ratios=[0.5, 1.0, 2.0],
-                strides=[8, 16, 32, 64, 128],
-            ),
-            bbox_coder or dict(type='DeltaXYWHBBoxCoder'),
-            loss_cls or dict(type='FocalLoss'),
-            loss_bbox or dict(type='L1Loss'),
-            train_cfg,
-            test_cfg,
-            # a prior of 0.01 for every class: else the background's loss drowns all at first
-            init_cfg
-            or dict(
-                type='Normal',
-                layer='Conv2d',
-                std=0.01,
-                override=dict(type='Normal', name='retina_cls', std=0.01, bias_prob=0.01),
-            ),
-        )
+        super().__init__(num_classes, prior_generator=anchor_generator, **others)
         counts = set(self.prior_generator.num_priors_per_location)
         if len(counts) > 1:
             raise ConfigError(
@@ -85,4 +73,5 @@ class RetinaHead(DenseHead):
         """Returns `cls_score` (N, R, K) and `bbox_pred` (N, R, 4)."""
         cls_maps = [self.retina_cls(self.cls_convs(feat)) for feat in feats]
         reg_maps = [self.retina_reg(self.reg_convs(feat)) for feat in feats]
+        # per level (N, A * K, H, W) -> (N, R, K), and (N, A * 4, H, W) -> (N, R, 4)
         return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(reg_maps, 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -11,32 +12,34 @@ from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels
 from mmlite.models.layers import Conv2d, ConvModule, DepthwiseSeparableConvModule
 from mmlite.registry import HEADS
+from mmlite.support.signatures import with_arguments_of
 
 
 @HEADS.register_module()
 class SSDHead(DenseHead):
     """Softmax over background and classes at every default box, smooth L1 on the boxes.
 
-    Args:
-        num_classes: C, object classes without background.
+    Args (others as of DenseHead):
         in_channels: channels of each level.
         anchor_generator: config of the default boxes.
-        bbox_coder: config of the coder.
         stacked_convs, feat_channels: number and channels of 3x3 convolutions before the last one.
         use_depthwise: depthwise separable convolutions throughout: SSDLite (MobileNetV2, Sandler
             et al. 2018, section 6.2).
         norm_cfg, act_cfg: normalisation (None for none) and activation (ReLU) of all but the last.
         loss_cls, loss_bbox: configs of the losses. Left out, they are SSD's own, with
             `neg_pos_ratio` and `smoothl1_beta` from `train_cfg`, where mmdet keeps them.
-        train_cfg, test_cfg, init_cfg: as DenseHead.
     """
 
+    INIT_CFG: ClassVar[dict] = dict(type='Xavier', layer='Conv2d', distribution='uniform', bias=0)
+
+    @with_arguments_of(DenseHead, without=('prior_generator',))
     def __init__(
         self,
         num_classes: int,
         in_channels: Sequence[int],
         anchor_generator: dict,
         bbox_coder: dict,
+        *,
         stacked_convs: int = 0,
         feat_channels: int = 256,
         use_depthwise: bool = False,
@@ -45,22 +48,18 @@ class SSDHead(DenseHead):
         loss_cls: dict | None = None,
         loss_bbox: dict | None = None,
         train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
+        **others: Any,
     ) -> None:
         train = train_cfg or {}
+        ratio, beta = train.get('neg_pos_ratio', 3), train.get('smoothl1_beta', 1.0)
         super().__init__(
             num_classes,
-            anchor_generator,
-            bbox_coder,
-            loss_cls
-            or dict(
-                type='HardNegativeCrossEntropyLoss', neg_pos_ratio=train.get('neg_pos_ratio', 3)
-            ),
-            loss_bbox or dict(type='SmoothL1Loss', beta=train.get('smoothl1_beta', 1.0)),
-            train_cfg,
-            test_cfg,
-            init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform', bias=0),
+            prior_generator=anchor_generator,
+            bbox_coder=bbox_coder,
+            loss_cls=loss_cls or dict(type='HardNegativeCrossEntropyLoss', neg_pos_ratio=ratio),
+            loss_bbox=loss_bbox or dict(type='SmoothL1Loss', beta=beta),
+            train_cfg=train_cfg,
+            **others,
         )
         counts = self.prior_generator.num_priors_per_location
         if len(in_channels) != len(counts):
@@ -84,6 +83,7 @@ class SSDHead(DenseHead):
         """Returns `cls_score` (N, R, C + 1), background first, and `bbox_pred` (N, R, 4)."""
         cls_maps = [conv(feat) for conv, feat in zip(self.cls_convs, feats, strict=True)]
         reg_maps = [conv(feat) for conv, feat in zip(self.reg_convs, feats, strict=True)]
+        # per level (N, A * K, H, W) -> (N, R, K), and (N, A * 4, H, W) -> (N, R, 4)
         return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(reg_maps, 4))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -77,19 +78,23 @@ class DSSDNeck(BaseModule):
         ConfigError: a level is not about twice the next.
     """
 
+    INIT_CFG: ClassVar[dict] = dict(
+        type='Xavier', layer=['Conv2d', 'ConvTranspose2d'], distribution='uniform'
+    )
+
     def __init__(
         self,
         in_channels: Sequence[int],
         out_channels: int = 512,
+        *,
         last_kernel_size: int = 3,
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        convs = ['Conv2d', 'ConvTranspose2d']
-        super().__init__(init_cfg or dict(type='Xavier', layer=convs, distribution='uniform'))
-        steps = len(in_channels) - 1
-        deep = [in_channels[-1], *[out_channels] * steps][:steps]
-        kernels = [last_kernel_size, *[2] * steps][:steps]
+        super().__init__(init_cfg)
+        count = len(in_channels) - 1
+        deep = [in_channels[-1], *[out_channels] * count][:count]
+        kernels = [last_kernel_size, *[2] * count][:count]
         fine = in_channels[-2::-1]
         self.deconv_modules = nn.ModuleList(
             DeconvModule(deep_channels, fine_channels, out_channels, kernel_size, norm_cfg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,11 +39,14 @@ class FPN(BaseModule):
         ConfigError: the levels do not fit together.
     """
 
+    INIT_CFG: ClassVar[dict] = dict(type='Xavier', layer='Conv2d', distribution='uniform')
+
     def __init__(
         self,
         in_channels: Sequence[int],
         out_channels: int,
         num_outs: int,
+        *,
         start_level: int = 0,
         end_level: int = -1,
         add_extra_convs: bool | str = False,
@@ -54,7 +58,7 @@ class FPN(BaseModule):
         upsample_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
+        super().__init__(init_cfg)
         last = len(in_channels) - 1 if end_level == -1 else end_level
         num_extra = num_outs - (last - start_level + 1)
         _check_levels(in_channels, num_outs, start_level, last, num_extra)

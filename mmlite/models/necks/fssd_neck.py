@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -35,17 +36,20 @@ class FSSDNeck(BaseModule):
         ConfigError: strides or paddings are not one for each level.
     """
 
+    INIT_CFG: ClassVar[dict] = dict(type='Xavier', layer='Conv2d', distribution='uniform')
+
     def __init__(
         self,
         in_channels: Sequence[int],
         fused_channels: int = 256,
+        *,
         out_channels: Sequence[int] = (512, 512, 256, 256, 256, 256),
         level_strides: Sequence[int] = (1, 2, 2, 2, 1, 1),
         level_paddings: Sequence[int] = (1, 1, 1, 1, 0, 0),
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
+        super().__init__(init_cfg)
         if not len(level_strides) == len(level_paddings) == len(out_channels):
             raise ConfigError(
                 f'FSSDNeck: out_channels has {len(out_channels)} levels, but there are '
@@ -57,9 +61,9 @@ class FSSDNeck(BaseModule):
         )
         width = fused_channels * len(in_channels)
         self.fused_norm = nn.Identity() if norm_cfg is None else build_norm(norm_cfg, width)[1]
-        steps = zip(pairwise([width, *out_channels]), level_strides, level_paddings, strict=True)
+        levels = zip(pairwise([width, *out_channels]), level_strides, level_paddings, strict=True)
         self.level_convs = nn.ModuleList(
-            ConvModule(*pair, 3, stride, padding, **layers) for pair, stride, padding in steps
+            ConvModule(*pair, 3, stride, padding, **layers) for pair, stride, padding in levels
         )
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:

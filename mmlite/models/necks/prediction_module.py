@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -46,15 +47,18 @@ class PredictionModule(BaseModule):
         init_cfg: an initialiser of mmengine; None draws by Xavier.
     """
 
+    INIT_CFG: ClassVar[dict] = dict(type='Xavier', layer='Conv2d', distribution='uniform')
+
     def __init__(
         self,
         in_channels: Sequence[int],
         channels: int = 256,
         out_channels: int = 1024,
+        *,
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
+        super().__init__(init_cfg)
         self.blocks = nn.ModuleList(
             ResidualBlock(level_channels, channels, out_channels, norm_cfg)
             for level_channels in in_channels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -28,12 +29,18 @@ class SSDNeck(BaseModule):
         init_cfg: an initialiser of mmengine; None draws by Xavier.
     """
 
+    INIT_CFG: ClassVar[list] = [
+        dict(type='Xavier', distribution='uniform', layer='Conv2d'),
+        dict(type='Constant', val=1, layer='BatchNorm2d'),
+    ]
+
     def __init__(
         self,
         in_channels: Sequence[int],
         out_channels: Sequence[int],
         level_strides: Sequence[int],
         level_paddings: Sequence[int],
+        *,
         l2_norm_scale: float | None = 20.0,
         last_kernel_size: int = 3,
         use_depthwise: bool = False,
@@ -42,13 +49,7 @@ class SSDNeck(BaseModule):
         conv_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(
-            init_cfg
-            or [
-                dict(type='Xavier', distribution='uniform', layer='Conv2d'),
-                dict(type='Constant', val=1, layer='BatchNorm2d'),
-            ]
-        )
+        super().__init__(init_cfg)
         num_inputs = len(in_channels)
         if list(out_channels[:num_inputs]) != list(in_channels):
             raise ConfigError(

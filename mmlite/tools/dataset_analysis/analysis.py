@@ -19,7 +19,7 @@ from mmlite.tools.dataset_analysis.head import HeadOnGrid
 from mmlite.tools.dataset_analysis.pixels import duplicates, pixel_statistics
 from mmlite.tools.dataset_analysis.priors import prior_sides
 from mmlite.tools.dataset_analysis.splits import NetworkBoxes, Split, network_boxes, read_splits
-from mmlite.tools.dataset_analysis.statistics import describe
+from mmlite.tools.dataset_analysis.statistics import split_figures
 from mmlite.tools.dataset_analysis.suggest import head_threshold, suggest
 
 
@@ -31,7 +31,7 @@ class Analysis:
         config: its file.
         classes: their names.
         splits, boxes: the parts of the data, and their boxes in the network's input.
-        figures: of each part, see `describe`.
+        figures: of each part, see `split_figures`.
         pixels: see `pixel_statistics`; of the training set.
         copies: see `duplicates`.
         normalisation: what the config's preprocessor has: mean, std, bgr_to_rgb.
@@ -93,9 +93,11 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
         DataError: the data are missing or cannot be used.
     """
     on_grid = HeadOnGrid(cfg)
-    splits, steps = read_splits(cfg)
+    splits, transforms = read_splits(cfg)
     named = {split.name: split for split in splits}
-    boxes = {split.name: network_boxes(split, steps, on_grid.pad_size_divisor) for split in splits}
+    boxes = {
+        split.name: network_boxes(split, transforms, on_grid.pad_size_divisor) for split in splits
+    }
     if not len(boxes['train'].labels):
         raise DataError(f'{cfg.filename}: there is no box to be found in the training set')
     thr = head_threshold(on_grid.head)
@@ -111,7 +113,7 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
         classes=classes,
         splits=named,
         boxes=boxes,
-        figures={name: describe(split, boxes[name]) for name, split in named.items()},
+        figures={name: split_figures(split, boxes[name]) for name, split in named.items()},
         pixels=pixel_statistics(named['train'].usable_files, images),
         copies=duplicates(splits),
         normalisation=_normalisation(cfg),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mmlite.datasets.loader import derive_seed, kept_random_state, seed_sample
-from mmlite.datasets.steps import picture_of, run_steps, steps_of
+from mmlite.datasets.single_transforms import picture_of, run_transforms, transforms_of
 from mmlite.datasets.transforms import inverse_transform
 from mmlite.datasets.transforms.geometry import flip_bboxes
 from mmlite.datasets.wrappers import DatasetWrapper
@@ -86,9 +86,9 @@ def _is_for_testing(dataset: Any) -> bool:
 def stage_views(dataset: Any, i: int, seed: int) -> list[np.ndarray]:
     """Returns a picture of sample i after each transform of its pipeline, run one by one.
 
-    Steps that `Compose` joins make each its own pixels here; rounding may differ by a grey level.
-    The last picture is the one that `model_views` shows, for the same seed, unless a step dropped
-    the sample, in which case a run would take another one.
+    Transforms that `Compose` joins make each its own pixels here; rounding may differ by a grey
+    level. The last picture is the one that `model_views` shows, for the same seed, unless a
+    transform dropped the sample, in which case a run would take another one.
     """
     views = []
     with kept_random_state():
@@ -109,10 +109,10 @@ def stage_views(dataset: Any, i: int, seed: int) -> list[np.ndarray]:
 
 def stages(dataset: Any, i: int) -> Iterator[tuple[str, dict | None]]:
     """Yields the name of each transform and what it made of sample i; None for dropped."""
-    leaf, index, steps = steps_of(dataset, i)
+    leaf, index, transforms = transforms_of(dataset, i)
     results = leaf.get_data_info(index)
     # it ends where a step drops the sample
-    for (_, transform), made in zip(steps, run_steps(results, steps), strict=False):
+    for (_, transform), made in zip(transforms, run_transforms(results, transforms), strict=False):
         yield getattr(transform, '__name__', type(transform).__name__), made
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 from mmengine.config import Config
 
-from mmlite.errors import ConfigError
-from mmlite.models.featmap_sizes import FeatmapSizes
-from mmlite.models.heads.dense_head import DenseHead
-from mmlite.registry import HEADS
+from mmlite.engine.parts import Parts
+from mmlite.models.heads.dense_head import DenseHead, head_with_priors
 
 
 class HeadOnGrid:
@@ -20,23 +17,19 @@ class HeadOnGrid:
         cfg: a config with a model.
 
     Raises:
-        ConfigError: there is no model, or it cannot be built.
+        ConfigError: there is no model, it cannot be built, or its head has no priors.
     """
 
     def __init__(self, cfg: Config) -> None:
-        if not cfg.get('model'):
-            raise ConfigError(f"{cfg.filename}: the config has no 'model'")
-        self.cfg: Mapping = copy.deepcopy(cfg.model)
-        self._sizes = FeatmapSizes(cfg.model)
-        # with real numbers: the priors are read
-        shared = dict(train_cfg=self.cfg.get('train_cfg'), test_cfg=self.cfg.get('test_cfg'))
-        self.head: DenseHead = HEADS.build(self.cfg['bbox_head'], shared)
+        self._parts = Parts(cfg)
+        self.head: DenseHead = head_with_priors(self._parts.detector, 'this analysis')
+        self.cfg: Mapping = self._parts.cfg.model
 
     @property
     def pad_size_divisor(self) -> int:
-        return self._sizes.detector.data_preprocessor.pad_size_divisor
+        return self._parts.detector.data_preprocessor.pad_size_divisor
 
     def featmap_sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
         """Returns (h, w) of each level for an input of `size` (w, h)."""
         width, height = size
-        return self._sizes(height, width)
+        return self._parts.featmap_sizes(height, width)

@@ -83,7 +83,7 @@ def read_splits(cfg: Config) -> tuple[list[Split], list[Resize | Pad]]:
     """Reads the annotations of every part that the config has; parts of the same data once.
 
     Returns:
-        the parts, and the steps that bring a picture to the network's size: those of the test
+        the parts, and the transforms that bring a picture to the network's size: those of the test
         pipeline, as they are not random.
 
     Raises:
@@ -105,11 +105,11 @@ def read_splits(cfg: Config) -> tuple[list[Split], list[Resize | Pad]]:
 
 
 def _resizing(pipeline: Compose) -> Iterator[Resize | Pad]:
-    for step in pipeline.transforms:
-        if isinstance(step, TestTimeAug):
-            yield from _resizing(step.pipelines[0])
-        elif isinstance(step, (Resize, Pad)):
-            yield step
+    for transform in pipeline.transforms:
+        if isinstance(transform, TestTimeAug):
+            yield from _resizing(transform.pipelines[0])
+        elif isinstance(transform, (Resize, Pad)):
+            yield transform
 
 
 def read_split(dataset: Any, name: str) -> Split:
@@ -147,20 +147,22 @@ def _size(info: Mapping, bad: Mapping) -> tuple[int, int]:
     return image.size or image.decode().shape[1::-1]
 
 
-def network_boxes(split: Split, steps: Sequence[Resize | Pad], divisor: int = 1) -> NetworkBoxes:
+def network_boxes(
+    split: Split, transforms: Sequence[Resize | Pad], divisor: int = 1
+) -> NetworkBoxes:
     """Brings the boxes of a split to the network's input.
 
     Args:
         split: of the data.
-        steps: from `read_splits`.
+        transforms: from `read_splits`.
         divisor: `pad_size_divisor` of the preprocessor.
     """
     sizes, which = np.unique(split.sizes, axis=0, return_inverse=True)
     resized, padded = sizes.copy(), sizes.copy()
     for row, size in enumerate(sizes.tolist()):
-        for step in steps if min(size) > 0 else ():
-            size = step.new_size(*size)
-            if isinstance(step, Resize):
+        for transform in transforms if min(size) > 0 else ():
+            size = transform.new_size(*size)
+            if isinstance(transform, Resize):
                 resized[row] = size
         padded[row] = [math.ceil(side / divisor) * divisor for side in size]
     ratio = (resized / np.maximum(sizes, 1))[which.reshape(-1)]

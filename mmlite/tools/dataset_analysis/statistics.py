@@ -21,7 +21,7 @@ def size_class(sides: np.ndarray) -> np.ndarray:
     return np.digitize(sides.prod(axis=1), _SIZE_LIMITS)
 
 
-def describe(split: Split, boxes: NetworkBoxes) -> dict[str, Any]:
+def split_figures(split: Split, boxes: NetworkBoxes) -> dict[str, Any]:
     """Returns counts, sizes and ratios of a split, ready for JSON.
 
     Args:

@@ -16,8 +16,9 @@ from mmlite.checkpoints.loading import (
 from mmlite.config import is_pretrained
 from mmlite.datasets.bad_items import leaves
 from mmlite.engine.checks import check_head_against_data
+from mmlite.engine.parts import MissingPartError
 from mmlite.errors import UserError
-from mmlite.tools.doctor.context import Context, MissingPartError
+from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
 
 _MOST = 0.9  # of the tensors: below that, weights are hardly of the same network
@@ -26,7 +27,7 @@ _MOST = 0.9  # of the tensors: below that, weights are hardly of the same networ
 def parts(context: Context) -> list[Finding]:
     """Builds everything; what refuses says why."""
     findings = []
-    for name in ('checked', 'detector', 'train', 'trained', 'val', 'test'):
+    for name in ('checked_cfg', 'checked_detector', 'train', 'trained', 'val', 'test'):
         findings += _refusals(partial(getattr, context, name))
     loaders = dict(train='train_dataloader', val='val_dataloader', test='test_dataloader')
     misfits = [
@@ -35,12 +36,12 @@ def parts(context: Context) -> list[Finding]:
         for refusal in _refusals(partial(_check_head, context, name, f'{loader}.dataset'))
     ][:1]  # the others say the same
     if misfits:  # what runs this head would fail in a place that says less
-        context.failed += ['detector', 'weighted']
+        context.failed += ['checked_detector', 'weighted']
     findings += misfits
     if findings:
         return findings
     sets = [leaf.summary for leaf in [*leaves(context.train), *leaves(context.val)]]
-    return [ok('\n'.join([_size(context.detector), *sets]))]
+    return [ok('\n'.join([_size(context.checked_detector), *sets]))]
 
 
 def _refusals(make: Callable[[], Any]) -> list[Finding]:
@@ -56,7 +57,7 @@ def _refusals(make: Callable[[], Any]) -> list[Finding]:
 def _check_head(context: Context, name: str, at: str) -> None:
     dataset = getattr(context, name)
     if dataset is not None:
-        check_head_against_data(context.detector, dataset, at)
+        check_head_against_data(context.checked_detector, dataset, at)
 
 
 def _size(detector: Any) -> str:
@@ -68,7 +69,7 @@ def weights(context: Context) -> list[Finding]:
     """Reads the checkpoints that the training starts from, and reports what they fill."""
     if not context.fetch_weights:
         return [skipped('weights are drawn: --demo-data', 'run it on the data themselves')]
-    detector = copy.deepcopy(context.detector)
+    detector = copy.deepcopy(context.checked_detector)
     reports = [
         load_pretrained(part, part.init_cfg['checkpoint'], part.convert_pretrained, prefix)
         for part in (detector, *detector.children())

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mmlite.engine.parts import MissingPartError
 from mmlite.errors import ExpectedError
 from mmlite.tools.doctor.building import parts, weights
-from mmlite.tools.doctor.context import Context, MissingPartError
+from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.data import annotations, classes, splits
 from mmlite.tools.doctor.finding import Finding, error, skipped
 from mmlite.tools.doctor.heads import coder, priors

@@ -14,8 +14,9 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
+from mmlite.engine.parts import MissingPartError
 from mmlite.errors import ConfigError
-from mmlite.models.featmap_sizes import FeatmapSizes
+from mmlite.models.heads.dense_head import DenseHead, head_with_priors
 from mmlite.ops.assigners import MaxIoUAssigner, chunks
 from mmlite.parallel import unwrapped
 from mmlite.support.arrays import evenly_spread
@@ -51,12 +52,19 @@ class Example(NamedTuple):
     img_meta: dict
 
 
+def _head(context: Context) -> DenseHead:
+    try:
+        return head_with_priors(context.checked_detector, 'this check')
+    except ConfigError as without_priors:
+        raise MissingPartError(str(without_priors)) from None
+
+
 def examples(context: Context) -> Iterator[Example]:
     """Yields images of the training as the head gets them, those without objects left out."""
-    head, sizes = context.detector.bbox_head, FeatmapSizes(context.cfg.model)
+    head, sizes = _head(context), context.featmap_sizes
     if head.assigner is None:
         raise ConfigError("model.train_cfg: training needs the key 'assigner'")
-    divisor = getattr(context.detector.data_preprocessor, 'pad_size_divisor', 1)
+    divisor = getattr(context.checked_detector.data_preprocessor, 'pad_size_divisor', 1)
     inds = context.with_objects()
     count = len(inds) if context.full else _IMAGES
     for i in (inds[place] for place in evenly_spread(len(inds), count)):
@@ -73,7 +81,7 @@ def examples(context: Context) -> Iterator[Example]:
 
 def priors(context: Context) -> list[Finding]:
     """Whether each object has a prior that finds it well enough, by class and by size."""
-    assigner = context.detector.bbox_head.assigner
+    assigner = _head(context).assigner
     by_iou = isinstance(assigner, MaxIoUAssigner)
     covered, labels, sides, positives = [], [], [], 0
     for example in examples(context):
@@ -134,7 +142,7 @@ def _cell(covered: np.ndarray) -> str:
 
 def coder(context: Context) -> list[Finding]:
     """A head that predicts just what it is trained for: are the objects what comes out?"""
-    head = context.detector.bbox_head
+    head = _head(context)
     worst, wanted, found = 0.0, 0, 0
     for example in examples(context):
         pos = example.assigned >= 0

@@ -57,10 +57,10 @@ _ORIGINS = {
 
 def normalisation(context: Context) -> list[Finding]:
     """The numbers of the config, before any picture is looked at."""
-    train = _normalisation(context.detector, context.train_samples)
+    train = _normalisation(context.checked_detector, context.train_samples)
     findings = []
     if context.val is not None:
-        val = _normalisation(context.detector, context.val_samples)
+        val = _normalisation(context.checked_detector, context.val_samples)
         if val[:3] != train[:3]:
             findings.append(
                 error(f'training has {train}; testing has {val}', 'the same in both pipelines')
@@ -100,7 +100,7 @@ def _near(mean: tuple[float, ...], expected: tuple[float, ...]) -> bool:
 
 
 def _against_weights(found: Normalisation, context: Context) -> list[Finding]:
-    backbone, detector = context.detector.backbone, context.detector
+    backbone, detector = context.checked_detector.backbone, context.checked_detector
     init_cfgs = [getattr(part, 'init_cfg', None) for part in (backbone, detector)]
     names = [str(init_cfg['checkpoint']) for init_cfg in init_cfgs if is_pretrained(init_cfg)]
     if not names:
@@ -127,7 +127,7 @@ def network_input(context: Context) -> list[Finding]:
     batches = dict(train=context.train_batch())
     if context.val is not None:
         batches['val'] = context.val_batch()
-    seen = {name: _input(context.detector, batch) for name, batch in batches.items()}
+    seen = {name: _input(context.checked_detector, batch) for name, batch in batches.items()}
     unit_std = _is_unit(context)
     findings = [_spread(name, img, unit_std) for name, (img, _) in seen.items()]
     sides = {name: side for name, (_, side) in seen.items()}
@@ -150,7 +150,7 @@ def _input(detector: nn.Module, batch: dict) -> tuple[Tensor, float]:
 
 
 def _is_unit(context: Context) -> bool:
-    std = _normalisation(context.detector, context.train_samples).std
+    std = _normalisation(context.checked_detector, context.train_samples).std
     return std is not None and all(value == 1 for value in std)
 
 

@@ -97,7 +97,7 @@ def boxes(context: Context) -> list[Finding]:
     return findings + _real_boxes(context)
 
 
-Boxes = Callable[[dict, Tensor, Probe], tuple[Tensor, Tensor] | None]
+BoxesOf = Callable[[dict, Tensor, Probe], tuple[Tensor, Tensor] | None]
 
 
 def _box_of(result: dict, extent: Tensor, probe: Probe) -> tuple[Tensor, Tensor] | None:
@@ -115,7 +115,7 @@ def _box_put_back(result: dict, extent: Tensor, probe: Probe) -> tuple[Tensor, T
     return extent / scale, torch.as_tensor(probe.info['ann']['bboxes'][0]).float()
 
 
-def _probed(split: str, dataset: Any, boxes_of: Boxes, change: str) -> Finding:
+def _probed(split: str, dataset: Any, boxes_of: BoxesOf, change: str) -> Finding:
     probes = list(_probes(dataset))
     if not probes:
         return skipped(f'{split}: samples are not made of one image, or its size is not known')
@@ -166,7 +166,7 @@ def _source(dataset: Any, i: int) -> tuple[Any, int]:
     return dataset, i
 
 
-def _overlap(probe: Probe, pipeline: Callable, boxes_of: Boxes) -> float | None:
+def _overlap(probe: Probe, pipeline: Callable, boxes_of: BoxesOf) -> float | None:
     """Returns the IoU of the box and its pixels; None where there is nothing to compare."""
     outcome = probe.through(pipeline)
     pair = outcome and boxes_of(*outcome, probe)
@@ -179,7 +179,7 @@ def _overlap(probe: Probe, pipeline: Callable, boxes_of: Boxes) -> float | None:
     return box_iou(one[None], other[None]).item()
 
 
-def _first_step_apart(probe: Probe, pipeline: Compose, boxes_of: Boxes) -> str:
+def _first_step_apart(probe: Probe, pipeline: Compose, boxes_of: BoxesOf) -> str:
     for count in range(1, len(pipeline.transforms) + 1):
         overlap = _overlap(probe, Compose(pipeline.transforms[:count]), boxes_of)
         if overlap is not None and overlap < _TOGETHER:

@@ -14,10 +14,11 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
 from mmlite.engine.prepare_model import for_one_process, prepared_optim_wrapper
+from mmlite.engine.step import train_step
 from mmlite.evaluation import build_metrics, evaluate_results
 from mmlite.evaluation.results import bbox2result
 from mmlite.parallel import MMDataParallel, unwrapped
-from mmlite.parallel.steps import parse_losses
+from mmlite.parallel.model_wrapper import parse_losses
 from mmlite.tools.doctor.context import FEW, Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
 from mmlite.tools.doctor.training import Length
@@ -161,7 +162,7 @@ def _losses(context: Context) -> list[float]:
     for number in range(_STEPS):
         for group, rate in zip(optim_wrapper.param_groups, rates, strict=True):
             group['lr'] = rate * min(1, (number + 1) / _WARM_UP)
-        losses.append(model.train_step(context.train_batch(), optim_wrapper)['loss'].item())
+        losses.append(train_step(model, context.train_batch(), optim_wrapper)['loss'].item())
         is_over = context.seconds_left() < 0 and number + 1 >= _WARM_UP
         if is_over or not math.isfinite(losses[-1]) or losses[-1] < _LEARNT * losses[0]:
             break
@@ -175,5 +176,5 @@ def _model(context: Context) -> MMDataParallel:
 
 
 def _optim_wrapper(context: Context, model: nn.Module) -> OptimWrapper:
-    cfg = prepared_optim_wrapper(context.checked.optim_wrapper)
+    cfg = prepared_optim_wrapper(context.checked_cfg.optim_wrapper)
     return build_optim_wrapper(model, ConfigDict(cfg, accumulative_counts=1))

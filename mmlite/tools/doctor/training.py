@@ -22,7 +22,7 @@ _MISFIT = 2  # times the batch that a rate is meant for
 
 def frozen(context: Context) -> list[Finding]:
     """Layers that are never trained need weights from somewhere."""
-    backbone = context.detector.backbone
+    backbone = context.checked_detector.backbone
     tensors = list(backbone.parameters())
     still = sum(not tensor.requires_grad for tensor in tensors)
     if _has_weights(context):
@@ -48,14 +48,14 @@ def frozen(context: Context) -> list[Finding]:
 
 
 def _has_weights(context: Context) -> bool:
-    parts = (context.detector, context.detector.backbone)
+    parts = (context.checked_detector, context.checked_detector.backbone)
     named = any(is_pretrained(getattr(part, 'init_cfg', None)) for part in parts)
     return named or bool(context.cfg.get('load_from'))
 
 
 def learning_rate(context: Context) -> list[Finding]:
     """The rate against the images of a step, and against what published recipes have."""
-    cfg = context.checked
+    cfg = context.checked_cfg
     optimizer = cfg.optim_wrapper.get('optimizer') or {}
     kind, rate = str(optimizer.get('type')), optimizer.get('lr')
     if rate is None or not kind.startswith(('SGD', 'Adam')):
@@ -84,14 +84,14 @@ def learning_rate(context: Context) -> list[Finding]:
 def _bounds(context: Context, kind: str, base: int) -> tuple[float, float]:
     if kind.startswith('Adam'):
         return _LEAST_ADAM, _MOST_ADAM
-    modules = context.detector.backbone.modules()
+    modules = context.checked_detector.backbone.modules()
     has_norm = any(isinstance(module, (_BATCH_NORM, nn.GroupNorm)) for module in modules)
     return _LEAST_SGD * base, (_MOST_SGD if has_norm else _MOST_SGD_WITHOUT_NORM) * base
 
 
 def schedule(context: Context) -> list[Finding]:
     """Schedulers that do their work when the training is over."""
-    cfg = context.checked
+    cfg = context.checked_cfg
     length = Length.of(context)
     schedulers = cfg.get('param_scheduler') or []
     schedulers = [schedulers] if isinstance(schedulers, Mapping) else schedulers
@@ -126,7 +126,7 @@ class Length:
 
     @classmethod
     def of(cls, context: Context) -> Length:
-        cfg = context.checked
+        cfg = context.checked_cfg
         per_epoch = math.ceil(len(context.train) / cfg.train_dataloader.get('batch_size', 1))
         if 'max_iters' in cfg.train_cfg:
             iterations = cfg.train_cfg.max_iters
@@ -139,7 +139,7 @@ class Length:
 
 def sampling(context: Context) -> list[Finding]:
     """How images are drawn."""
-    cfg, findings = context.checked, []
+    cfg, findings = context.checked_cfg, []
     if not _shuffles(cfg.train_dataloader):
         evidence = 'train_dataloader.sampler does not shuffle: every epoch has the same batches'
         findings.append(warning(evidence, "sampler=dict(type='DefaultSampler', shuffle=True)"))
@@ -152,7 +152,9 @@ def sampling(context: Context) -> list[Finding]:
         evidence = f'train_dataloader has {len(context.train)} images, batch_size={size} and '
         evidence += 'drop_last=True: not a single batch'
         findings.append(error(evidence, 'a smaller batch_size, or drop_last=False'))
-    modules = context.detector.train().modules()  # what norm_eval keeps in eval mode stays there
+    modules = (
+        context.checked_detector.train().modules()
+    )  # what norm_eval keeps in eval mode stays there
     learning = [m for m in modules if isinstance(m, _BATCH_NORM) and m.training]
     if size == 1 and learning:
         evidence = f'a batch of 1 image, and {len(learning)} batch norms that learn from batches'

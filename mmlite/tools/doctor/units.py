@@ -15,7 +15,7 @@ _CHECKPOINT = 'default_hooks.checkpoint'
 
 def units(context: Context) -> list[Finding]:
     """What in the config counts epochs or iterations, against what `train_cfg` counts."""
-    cfg, length = context.checked, Length.of(context)
+    cfg, length = context.checked_cfg, Length.of(context)
     by_epoch = loop_counts_epochs(cfg.train_cfg)
     findings = [*_schedules(cfg, length, by_epoch), *_averages(cfg, length)]
     if not by_epoch:

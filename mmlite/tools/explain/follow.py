@@ -12,12 +12,11 @@ from torch.utils.data import DataLoader
 
 from mmlite.config import load_config
 from mmlite.datasets import build_dataloader
-from mmlite.engine.checks import check_config, check_head_against_data
+from mmlite.engine.parts import Parts
 from mmlite.engine.prepare_model import for_one_process
 from mmlite.engine.process.random_state import seed_generators
-from mmlite.models import build_detector
+from mmlite.engine.step import train_step
 from mmlite.models.base_module import BaseModule
-from mmlite.models.matching_parts import check_parts_fit
 from mmlite.parallel import MMDataParallel
 from mmlite.support.quiet import quiet_log
 from mmlite.tools.explain.head import head_hops, watch_model
@@ -39,7 +38,7 @@ def follow(
 ) -> list[Hop]:
     """Runs one training step and one test batch, and returns what happened at each hop.
 
-    Nothing is written. On several GPUs it is done on the first alone.
+    Nothing is written. On several GPUs it is done only on the first.
 
     Args:
         cfg: as `config_from` made it; it is not changed.
@@ -51,14 +50,13 @@ def follow(
         ConfigError: the config cannot be used.
         DataError: the data are missing or cannot be used.
     """
-    check_config(cfg, 'train')
+    parts = Parts(cfg)
+    cfg = parts.checked_cfg
     seed = (cfg.get('randomness') or {}).get('seed') or 0
     seed_generators(seed)
     with quiet_log():
-        detector = build_detector(cfg.model)
-        check_parts_fit(cfg.model)
-        loader = build_dataloader(cfg.train_dataloader, seed, 'train_dataloader', debug=True)
-        check_head_against_data(detector, loader.dataset, 'train_dataloader.dataset')
+        detector = parts.checked_detector
+        loader = build_dataloader(parts.loader('train'), seed, 'train_dataloader', debug=True)
         load_weights(detector)
         gpu_ids = cfg.get('gpu_ids')  # replicas on several would hide what they are given
         wrapper = for_one_process(detector, gpu_ids and gpu_ids[:1])
@@ -87,7 +85,7 @@ def _training_hops(
     watch = StepWatch(detector, optimiser)
     with Recorder() as recorder:
         watch_model(recorder, detector)
-        wrapper.train_step(scattered, optimiser)
+        train_step(wrapper, scattered, optimiser, watch)
     return [
         *hops,
         preprocessor_hop(recorder, detector),

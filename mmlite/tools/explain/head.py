@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlite.models.heads.dense_head import DenseHead, featmap_sizes
-from mmlite.parallel.steps import parse_losses
+from mmlite.parallel.model_wrapper import parse_losses
 from mmlite.tools.explain import views
 from mmlite.tools.explain.hop import Hop, describe
 from mmlite.tools.explain.places import called, place

@@ -31,7 +31,7 @@ _LAYOUTS = {
 }
 
 
-class Value(NamedTuple):
+class ValueLine(NamedTuple):
     """One line about a value; empty where a column says nothing about it."""
 
     what: str
@@ -60,13 +60,13 @@ class Hop:
     row: str
     title: str
     who: Sequence[str]
-    values: list[Value] = field(default_factory=list)
+    values: list[ValueLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tables: list[list[Sequence[Any]]] = field(default_factory=list)
     pictures: list[tuple[str, np.ndarray]] = field(default_factory=list)
 
 
-def describe(name: str, value: Any, layout: str = '', colours: str = '') -> Value:
+def describe(name: str, value: Any, layout: str = '', colours: str = '') -> ValueLine:
     """Returns the line about a value.
 
     Args:
@@ -82,7 +82,7 @@ def describe(name: str, value: Any, layout: str = '', colours: str = '') -> Valu
     if isinstance(value, (list, tuple)) and value and all(map(_is_array, value)):
         shapes = ' '.join(str(tuple(item.shape)) for item in value[:_SHOWN])
         more = ' ...' if len(value) > _SHOWN else ''
-        return Value(
+        return ValueLine(
             name,
             f'{len(value)} x: {shapes}{more}',
             _dtype(value[0]),
@@ -96,15 +96,17 @@ def describe(name: str, value: Any, layout: str = '', colours: str = '') -> Valu
         if value.ndim == 1 and 0 < len(value) <= _SHOWN:
             shape += f': {", ".join(f"{number:.4g}" for number in value.tolist())}'
         layout = layout or _image_layout(name, value) or _LAYOUTS.get(name, '')
-        return Value(name, shape, _dtype(value), _device(value), layout, colours, _range([value]))
+        return ValueLine(
+            name, shape, _dtype(value), _device(value), layout, colours, _range([value])
+        )
     if isinstance(value, Mapping):
-        return Value(name, _keys(value), 'dict', 'host')
+        return ValueLine(name, _keys(value), 'dict', 'host')
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
-        return Value(name, f'{len(value)} x: {_keys(value[0])}', 'list of dicts', 'host')
+        return ValueLine(name, f'{len(value)} x: {_keys(value[0])}', 'list of dicts', 'host')
     layout = layout or _LAYOUTS.get(name, '')
     text = repr(value)
     text = text if len(text) <= _TEXT else f'...{text[-_TEXT:]}'  # the end of a path says most
-    return Value(name, text, type(value).__name__, 'host', layout)
+    return ValueLine(name, text, type(value).__name__, 'host', layout)
 
 
 def _keys(value: Mapping) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmlite.engine.step import train_step
 from mmlite.parallel import MMDataParallel, collate, scatter, unwrapped
-from mmlite.parallel.steps import Steps
 from mmlite.tools.explain import views
-from mmlite.tools.explain.hop import Hop, Value, describe, feature_layout
+from mmlite.tools.explain.hop import Hop, ValueLine, describe, feature_layout
 from mmlite.tools.explain.places import called, place
 from mmlite.tools.explain.recorder import Recorder
 
@@ -28,7 +28,7 @@ def collate_hop(batch: Batch, collate_fn: Any) -> Hop:
             'is None; the rest stays a list with one item per image'
         ]
     pictures = views.batch_pictures(unwrapped(batch['img']), metas)
-    hop.pictures = [('the batch', views.batch_sheet(pictures))]
+    hop.pictures = [('the batch', views.pictures_sheet(pictures))]
     return hop
 
 
@@ -36,7 +36,7 @@ def scatter_hop(batch: Batch, wrapper: MMDataParallel) -> tuple[Batch, Hop]:
     """Row 6: the batch on the device, and the hop."""
     device = wrapper.devices[0]
     who = [
-        f'MMDataParallel.train_step  {place(Steps.train_step)}',
+        f'train_step  {place(train_step)}',
         f'MMDataParallel.forward  {place(MMDataParallel.forward)}',
         _function(scatter),
     ]
@@ -87,7 +87,7 @@ def preprocessor_hop(recorder: Recorder, detector: nn.Module) -> Hop:
     hop.notes.append(f'size {tuple(before.shape[-2:])} -> {tuple(img.shape[-2:])} (h, w)')
     pictures = views.input_pictures(img, metas, preprocessor)
     hop.pictures = [
-        ('normalisation undone, with the padding', views.batch_sheet(pictures)),
+        ('normalisation undone, with the padding', views.pictures_sheet(pictures)),
         ('the first as the network gets it, stretched to 0-255', views.raw_picture(img[0])),
     ]
     return hop
@@ -119,7 +119,7 @@ def _function(function: Any) -> str:
     return f'{getattr(function, "__name__", type(function).__name__)}  {place(function)}'
 
 
-def _batch_value(key: str, value: Any, metas: Sequence[Mapping[str, Any]]) -> Value:
+def _batch_value(key: str, value: Any, metas: Sequence[Mapping[str, Any]]) -> ValueLine:
     if key != 'img':
         return describe(key, value)
     norm = metas[0].get('img_norm_cfg') or {}

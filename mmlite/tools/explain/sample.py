@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from mmlite.datasets.loader import kept_random_state, seed_sample
-from mmlite.datasets.steps import Step, picture_of, run_steps, steps_of
+from mmlite.datasets.single_transforms import (
+    PlacedTransform,
+    picture_of,
+    run_transforms,
+    transforms_of,
+)
 from mmlite.datasets.transforms.window import Window, takes_window
 from mmlite.parallel import unwrapped
 from mmlite.tools.explain.hop import Hop, describe
@@ -19,12 +24,12 @@ from mmlite.visualization.pictures import enlarged
 _FORMATTING = ('DefaultFormatBundle', 'Collect', 'PackDetInputs')
 _BOXES = ('gt_bboxes', 'gt_labels', 'gt_bboxes_ignore')
 
-Origin = Callable[[str], str]  # config path -> the file and line that set it, '' if unknown
+SourceOf = Callable[[str], str]  # config path -> the file and line that set it, '' if unknown
 
 
 def dataset_hop(dataset: Any, i: int, at: str) -> Hop:
     """Row 2: what the data set holds, and the record of sample i."""
-    leaf, inner, _ = steps_of(dataset, i, at)
+    leaf, inner, _ = transforms_of(dataset, i, at)
     info = leaf.get_data_info(inner)
     who = [f'{type(leaf).__name__}.load_records  {place(type(leaf).load_records)}']
     if leaf is not dataset:
@@ -44,7 +49,7 @@ def dataset_hop(dataset: Any, i: int, at: str) -> Hop:
 
 
 def transform_hops(
-    dataset: Any, i: int, seed: int, at: str, origin: Origin, sample: Mapping[str, Any] | None
+    dataset: Any, i: int, seed: int, at: str, origin: SourceOf, sample: Mapping[str, Any] | None
 ) -> list[Hop]:
     """Rows 3 and 4: the dict `results` after every transform, each run by itself.
 
@@ -55,12 +60,14 @@ def transform_hops(
         origin: finds the line of a config path.
         sample: what the run made of it, all transforms together, to compare with.
     """
-    leaf, index, steps = steps_of(dataset, i, at)
+    leaf, index, transforms = transforms_of(dataset, i, at)
     hops: list[Hop] = []
     with kept_random_state():
         seed_sample(seed)
         results: dict[str, Any] | None = leaf.get_data_info(index)
-        made = zip(steps, run_steps(results, steps), strict=False)  # it ends where one drops it
+        made = zip(
+            transforms, run_transforms(results, transforms), strict=False
+        )  # it ends where one drops it
         for number, ((path, transform), after) in enumerate(made, 1):
             before, results = results, after
             hops.append(_transform_hop(number, path, transform, before, results, origin))
@@ -69,7 +76,7 @@ def transform_hops(
                 hops[-1].notes.append('it returned None: another image is drawn in its place')
                 return hops
     if hops:
-        hops[-1].notes += [*_fused(steps), *_compared(results, sample)]
+        hops[-1].notes += [*_fused(transforms), *_compared(results, sample)]
     return hops
 
 
@@ -79,7 +86,7 @@ def _transform_hop(
     transform: Any,
     before: Mapping[str, Any],
     after: Mapping[str, Any] | None,
-    origin: Origin,
+    origin: SourceOf,
 ) -> Hop:
     inner = getattr(transform, 'transform', transform)  # of one that mixes samples
     name = type(inner).__name__
@@ -132,10 +139,10 @@ def _pictures(
     return [('img with gt_bboxes', drawn)]
 
 
-def _fused(steps: Sequence[Step]) -> Iterator[str]:
-    """Says which steps hand a Window along in a run, where here each one makes pixels."""
+def _fused(transforms: Sequence[PlacedTransform]) -> Iterator[str]:
+    """Says which transforms hand a Window along in a run, where here each one makes pixels."""
     row: list[str] = []
-    for number, (_, transform) in enumerate([*steps, ('', None)], 1):
+    for number, (_, transform) in enumerate([*transforms, ('', None)], 1):
         if takes_window(transform):
             row.append(f'{number} {type(transform).__name__}')
             continue

@@ -14,12 +14,16 @@ from mmlite.engine.hooks.grad_norm import grad_norms
 from mmlite.engine.loops import EpochBasedTrainLoop
 from mmlite.engine.prepare_model import prepared_optim_wrapper
 from mmlite.engine.runner import own_hooks
+from mmlite.engine.step import train_step
 from mmlite.parallel import MMDataParallel
 from mmlite.registry import HOOKS
-from mmlite.tools.explain.hop import Hop, Value
+from mmlite.tools.explain.hop import Hop, ValueLine
 from mmlite.tools.explain.places import place
 
-_STAGES = ('before_train_epoch', 'before_train_iter', 'after_train_iter', 'after_train_epoch')
+_STAGES = (
+    *('before_train_epoch', 'before_train_iter', 'after_backward', 'before_update'),
+    *('after_train_iter', 'after_train_epoch'),
+)
 
 
 def build_optimiser(cfg: Config, wrapper: MMDataParallel) -> OptimWrapper:
@@ -28,24 +32,22 @@ def build_optimiser(cfg: Config, wrapper: MMDataParallel) -> OptimWrapper:
 
 
 class StepWatch:
-    """Looks at the gradients and weights around an optimiser's step."""
+    """Looks at the gradients and weights in a step, as a hook does; `train_step` calls it."""
 
     def __init__(self, detector: nn.Module, optimiser: OptimWrapper) -> None:
+        self.detector = detector
+        self.optimiser = optimiser
         self.parts = {name: part for name, part in detector.named_children() if _trained(part)}
         self.before = {name: _copies(part) for name, part in self.parts.items()}
         self.raw: dict[str, float] = {}
         self.clipped: dict[str, float] = {}
-        inner_step = optimiser.step
 
-        def step(**kwargs: Any) -> None:
-            self.raw = grad_norms(detector)
-            inner_step(**kwargs)
-
-        def at_step(*_args: Any) -> None:
-            self.clipped = grad_norms(detector)
-
-        optimiser.step = step
-        optimiser.optimizer.register_step_pre_hook(at_step)
+    def __call__(self, point: str, **_: Any) -> None:
+        """Keeps the norms at one of the two points for hooks."""
+        if point == 'before_update':
+            self.clipped = grad_norms(self.detector)
+        elif self.optimiser.should_update():
+            self.raw = grad_norms(self.detector)
 
     def table(self) -> list[Sequence[Any]]:
         """Returns per part of the detector: tensors, gradient before and after clipping, change."""
@@ -68,12 +70,15 @@ def step_hop(cfg: Config, optimiser: OptimWrapper, watch: StepWatch) -> Hop:
     loop = EpochBasedTrainLoop
     who = [
         f'{loop.__name__}._train_on  {place(loop._train_on)}',
-        f'{type(optimiser).__name__}.update_params  {place(type(optimiser).update_params)}',
+        f'train_step  {place(train_step)}',
+        f'{type(optimiser).__name__}.step  {place(type(optimiser).step)}',
         f'{type(optimiser.optimizer).__name__}  {place(type(optimiser.optimizer).step)}',
     ]
     hop = Hop('12', 'Backward, step and hooks', who, tables=[watch.table(), hook_table(cfg)])
     rates = sorted({group['lr'] for group in optimiser.optimizer.param_groups})
-    hop.values = [Value('learning rate', ', '.join(f'{rate:g}' for rate in rates), 'float', 'host')]
+    hop.values = [
+        ValueLine('learning rate', ', '.join(f'{rate:g}' for rate in rates), 'float', 'host')
+    ]
     schedulers = cfg.get('param_scheduler') or []
     schedulers = schedulers if isinstance(schedulers, (list, tuple)) else [schedulers]
     if schedulers:
@@ -84,6 +89,10 @@ def step_hop(cfg: Config, optimiser: OptimWrapper, watch: StepWatch) -> Hop:
         ]
     if not watch.clipped:
         hop.notes.append('no step yet: gradients are gathered over several iterations')
+    elif not watch.raw:
+        hop.notes.append(
+            f'{type(optimiser).__name__} steps its own way: gradients are seen as clipped only'
+        )
     hop.notes.append('the hooks are listed, not run: no file is written')
     return hop
 
@@ -107,7 +116,8 @@ def hook_table(cfg: Mapping[str, Any]) -> list[Sequence[Any]]:
 
 def _overrides(cls: type, stage: str) -> bool:
     generic = f'_{stage.replace("_train", "")}'  # mmengine's name for that of all loops
-    return any(getattr(cls, name) is not getattr(Hook, name) for name in (stage, generic))
+    names = (stage, generic)
+    return any(getattr(cls, name, None) is not getattr(Hook, name, None) for name in names)
 
 
 def _figure(value: float | None) -> str:

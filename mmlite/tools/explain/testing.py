@@ -13,14 +13,12 @@ from mmlite.datasets import build_dataloader
 from mmlite.evaluation import build_metrics
 from mmlite.evaluation.results import bbox2result
 from mmlite.parallel import MMDataParallel, unwrapped
-from mmlite.parallel.steps import Steps
+from mmlite.parallel.model_wrapper import ModelWrapper
 from mmlite.tools.explain.head import watch_model
 from mmlite.tools.explain.hop import Hop, describe
 from mmlite.tools.explain.places import place
 from mmlite.tools.explain.recorder import Recorder
 from mmlite.visualization.pictures import drawn_image
-
-Detections = dict[str, Tensor]  # of one image
 
 
 def test_hops(cfg: Config, wrapper: MMDataParallel, seed: int) -> list[Hop]:
@@ -47,18 +45,18 @@ def _predict_hop(
     batch: Mapping[str, Any],
     img: Tensor,
     metas: Sequence[Mapping[str, Any]],
-    dets: Sequence[Detections],
+    dets: Sequence[dict[str, Tensor]],
     detector: nn.Module,
     dataset: Any,
     indices: Sequence[int],
 ) -> Hop:
     head = detector.bbox_head
     who = [
-        f'MMDataParallel.val_step  {place(Steps.val_step)}',
+        f'MMDataParallel.val_step  {place(ModelWrapper.val_step)}',
         f'{type(detector).__name__}.predict  {place(type(detector).predict)}',
         f'{type(head).__name__}.predict  {place(type(head).predict)}',
     ]
-    steps = [
+    transforms = [
         type(t).__name__ for t in getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
     ]
     hop = Hop('13', 'Test: detections of each image, in pixels of the original', who)
@@ -69,7 +67,7 @@ def _predict_hop(
         hop.values += [describe(f'image {i}: {k}', v, units.get(k, '')) for k, v in det.items()]
     cfg = dict(getattr(head, 'test_cfg', {}))
     hop.notes = [
-        f'test pipeline: {", ".join(steps)}',
+        f'test pipeline: {", ".join(transforms)}',
         f'scores -> candidates -> decode -> NMS, with {cfg}; boxes / scale_factor '
         f'(w, h, w, h) = {np.asarray(metas[0]["scale_factor"]).tolist()} for image 0',
     ]
@@ -80,7 +78,7 @@ def _predict_hop(
     return hop
 
 
-def _result_hop(dets: Sequence[Detections], head: nn.Module) -> Hop:
+def _result_hop(dets: Sequence[dict[str, Tensor]], head: nn.Module) -> Hop:
     hop = Hop('14', 'bbox2result: by class', [f'bbox2result  {place(bbox2result)}'])
     for i, det in enumerate(dets[:4]):
         result = bbox2result(det, head.num_classes)
@@ -95,7 +93,7 @@ def _metric_hop(
     dataset: Any,
     indices: Sequence[int],
     metas: Sequence[Mapping[str, Any]],
-    dets: Sequence[Detections],
+    dets: Sequence[dict[str, Tensor]],
 ) -> Hop:
     metrics = build_metrics(cfg.test_evaluator, 'test_evaluator')
     hop = Hop('15', 'The metric', [])

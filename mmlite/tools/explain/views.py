@@ -13,11 +13,11 @@ from mmlite.datasets.transforms import inverse_transform
 from mmlite.visualization import class_colour, contact_sheet, draw_ground_truth
 from mmlite.visualization.pictures import enlarged
 
-Picture = tuple[str, np.ndarray]  # caption, (h, w, 3) BGR uint8
+CaptionedPicture = tuple[str, np.ndarray]  # caption, (h, w, 3) BGR uint8
 _CELL = (300, 240)
 
 
-def batch_sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def pictures_sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Returns the pictures of a batch on one sheet."""
     return contact_sheet(pictures, columns=4, cell=_CELL)
 

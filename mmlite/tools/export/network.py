@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 from mmlite.errors import ConfigError
+from mmlite.models.heads.dense_head import head_with_priors
 
 
 class ExportNetwork(nn.Module):
@@ -23,7 +24,7 @@ class ExportNetwork(nn.Module):
         with_nms: end with what `keep_best` returns.
 
     Raises:
-        ConfigError: `test_cfg` asks for what a graph cannot do.
+        ConfigError: `test_cfg` asks for what a graph cannot do, or the head has no priors.
     """
 
     def __init__(self, detector: nn.Module, with_nms: bool = True) -> None:
@@ -31,7 +32,7 @@ class ExportNetwork(nn.Module):
         self.detector = detector
         self.with_nms = with_nms
         self.num_per_level: list[int] = []  # of the last input
-        _check_test_cfg(detector.bbox_head.test_cfg, with_nms)
+        _check_test_cfg(head_with_priors(detector, 'the export').test_cfg, with_nms)
 
     def forward(self, img: Tensor, img_shape: Tensor | None = None) -> tuple[Tensor, ...]:
         """Runs the network.

@@ -16,7 +16,7 @@ from mmlite.errors import ConfigError
 from mmlite.models.preprocessor import DetDataPreprocessor, build_preprocessor
 from mmlite.registry import TRANSFORMS, without_scope
 
-# steps that are not about pixels
+# transforms that are not about pixels
 _PASSED_OVER = ('LoadAnnotations', 'DefaultFormatBundle', 'Collect', 'PackDetInputs')
 _SUPPORTED = ('LoadImageFromFile', 'Resize', 'Normalize', 'Pad', *_PASSED_OVER)
 
@@ -92,25 +92,25 @@ def preprocessing_of(cfg: Config, size: tuple[int, int] | None = None) -> Prepro
             the model's `pad_size_divisor` or the pipeline's Pad says.
 
     Raises:
-        ConfigError: the pipeline has a step that this cannot describe, or no Resize.
+        ConfigError: the pipeline has a transform that this cannot describe, or no Resize.
     """
     at = 'test_dataloader.dataset.pipeline'
-    steps = {}
-    for i, step in enumerate(cfg.test_dataloader.dataset.pipeline):
-        kind = without_scope(str(step['type']))
+    transforms = {}
+    for i, transform in enumerate(cfg.test_dataloader.dataset.pipeline):
+        kind = without_scope(str(transform['type']))
         if kind not in _SUPPORTED:
             raise ConfigError(
                 f"{at}[{i}]: '{kind}' cannot be exported; {', '.join(_SUPPORTED)} can"
             )
-        steps[kind] = TRANSFORMS.build(step, at=f'{at}[{i}]')
-    if 'Resize' not in steps or steps['Resize'].scale is None:
+        transforms[kind] = TRANSFORMS.build(transform, at=f'{at}[{i}]')
+    if 'Resize' not in transforms or transforms['Resize'].scale is None:
         raise ConfigError(f'{at}: a Resize with a scale is expected, which says the size of input')
     preprocessor = build_preprocessor(cfg.model.get('data_preprocessor'))
-    norm = _normalisation(steps, preprocessor, at)
+    norm = _normalisation(transforms, preprocessor, at)
     divisor = preprocessor.pad_size_divisor
-    if 'Pad' in steps:
-        divisor = int(np.lcm(divisor, _divisor_of_pad(steps, at)))
-    resize = steps['Resize']
+    if 'Pad' in transforms:
+        divisor = int(np.lcm(divisor, _divisor_of_pad(transforms, at)))
+    resize = transforms['Resize']
     fit = size or tuple(int(side) for side in resize.scale)
     size = tuple(-(-side // divisor) * divisor for side in fit)
     if resize.keep_ratio:  # the longer edge of the scale is for that of the picture
@@ -122,20 +122,20 @@ def preprocessing_of(cfg: Config, size: tuple[int, int] | None = None) -> Prepro
     )  # fmt: skip
 
 
-def _normalisation(steps: dict, preprocessor: DetDataPreprocessor, at: str) -> dict[str, Any]:
-    if 'Normalize' in steps:
+def _normalisation(transforms: dict, preprocessor: DetDataPreprocessor, at: str) -> dict[str, Any]:
+    if 'Normalize' in transforms:
         if preprocessor.normalises or preprocessor.bgr_to_rgb:
             raise ConfigError(f'{at}: Normalize, and model.data_preprocessor changes colours too')
-        norm = steps['Normalize'].config
+        norm = transforms['Normalize'].config
         mean, std = (tuple(v * norm['scale'] for v in norm[key]) for key in ('mean', 'std'))
         return dict(to_rgb=norm['to_rgb'], mean=mean, std=std)
     mean, std = preprocessor.mean_std or ((0.0,) * 3, (1.0,) * 3)
     return dict(to_rgb=preprocessor.bgr_to_rgb, mean=mean, std=std)
 
 
-def _divisor_of_pad(steps: dict, at: str) -> int:
-    names, pad = list(steps), steps['Pad']
-    after = 'Normalize' in steps and names.index('Normalize') < names.index('Pad')
+def _divisor_of_pad(transforms: dict, at: str) -> int:
+    names, pad = list(transforms), transforms['Pad']
+    after = 'Normalize' in transforms and names.index('Normalize') < names.index('Pad')
     if not after or pad.pad_to_square or any(pad.size) or any(np.ravel(pad.pad_val)):
         raise ConfigError(
             f'{at}: a Pad can be exported that has size_divisor alone and stands after Normalize'

@@ -9,7 +9,7 @@ from mmlite.errors import ConfigError
 from mmlite.tools.migrate.datasets import DatasetMapper
 from mmlite.tools.migrate.notes import Section
 from mmlite.tools.migrate.pipeline import migrate_pipeline
-from mmlite.tools.migrate.transforms import Pipeline, Steps
+from mmlite.tools.migrate.transforms import Pipeline, Transforms
 
 _SIZES = dict(samples_per_gpu='batch_size', workers_per_gpu='num_workers')
 _FLAGS = ('persistent_workers', 'pin_memory', 'prefetch_factor', 'drop_last')
@@ -99,17 +99,19 @@ class DataMapper:
             self.notes.changed('', 'train_dataloader.batch_sampler', why)
         return loader
 
-    def _to_pipeline(self, test: bool) -> Callable[[list[Mapping], str], Steps]:
-        def convert(old: list[Mapping], path: str) -> Steps:
+    def _to_pipeline(self, test: bool) -> Callable[[list[Mapping], str], Transforms]:
+        def convert(old: list[Mapping], path: str) -> Transforms:
             pipeline = migrate_pipeline(old, path, test, self.notes)
             self.pipelines.append((path, pipeline))
-            return pipeline.steps
+            return pipeline.transforms
 
         return convert
 
     def _keeps_ratio(self) -> bool:
-        steps = [step for _, pipeline in self.pipelines for step in pipeline.steps]
-        return any(step.get('keep_ratio') for step in steps)
+        transforms = [
+            transform for _, pipeline in self.pipelines for transform in pipeline.transforms
+        ]
+        return any(transform.get('keep_ratio') for transform in transforms)
 
     def preprocessor(self) -> dict[str, Any]:
         """Returns `model.data_preprocessor`; the training pipeline counts where others differ."""
@@ -128,7 +130,7 @@ class DataMapper:
             **(pads[0][1] if pads else dict(pad_size_divisor=1)),
         )
 
-    def tta_pipeline(self) -> Steps | None:
+    def tta_pipeline(self) -> Transforms | None:
         """Returns the pipeline of tests in several versions, None if there is none."""
         found = [pipeline.tta for _, pipeline in self.pipelines if pipeline.tta is not None]
         return found[-1] if found else None

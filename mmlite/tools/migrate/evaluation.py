@@ -9,13 +9,10 @@ from mmlite.tools.migrate.datasets import innermost
 from mmlite.tools.migrate.notes import Section
 
 # arguments of evaluate() that the metric itself has now, and their new names
-_COCO_KEYS = dict(
-    classwise='classwise',
-    proposal_nums='proposal_nums',
-    iou_thrs='iou_thrs',
-    metric_items='metric_items',
-    jsonfile_prefix='outfile_prefix',
-)
+_COCO_KEYS = {
+    **{key: key for key in ('classwise', 'proposal_nums', 'iou_thrs', 'metric_items')},
+    'jsonfile_prefix': 'outfile_prefix',
+}
 _VOC_KEYS = dict(iou_thr='iou_thrs')
 # how 2.x's hook worked inside
 _INNER = ('tmpdir', 'pre_eval', 'broadcast_bn_buffer', 'priority')

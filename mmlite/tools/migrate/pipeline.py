@@ -12,7 +12,7 @@ from mmlite.tools.migrate.notes import Notes, Section
 from mmlite.tools.migrate.transforms import (
     TTA_META_KEYS,
     Pipeline,
-    Steps,
+    Transforms,
     listed_scales,
     migrate_transform,
 )
@@ -33,65 +33,65 @@ def migrate_pipeline(old: Sequence[Mapping], path: str, test: bool, notes: Notes
         notes: where changes go.
     """
     pipeline = Pipeline(test)
-    _add_steps(pipeline, old, path, notes)
+    _add_transforms(pipeline, old, path, notes)
     return pipeline
 
 
-def _add_steps(pipeline: Pipeline, old: Sequence[Mapping], path: str, notes: Notes) -> None:
-    kinds = [step.get('type') for step in old]
+def _add_transforms(pipeline: Pipeline, old: Sequence[Mapping], path: str, notes: Notes) -> None:
+    kinds = [transform.get('type') for transform in old]
     if 'Normalize' in kinds:
         late = [
             kind for kind in kinds[kinds.index('Normalize') + 1 :] if kind not in _AFTER_NORMALIZE
         ]
         for kind in late:
             notes.not_mapped(f'{path}.{kind}', kind, 'it saw normalised pixels, now it sees 0-255')
-    for step in old:
-        kind = step.get('type')
-        section = Section(step, f'{path}.{kind}', notes)
+    for transform in old:
+        kind = transform.get('type')
+        section = Section(transform, f'{path}.{kind}', notes)
         section.take('type')
         if kind == 'MultiScaleFlipAug':
-            pipeline.steps += _multi_scale_flip(section, pipeline)
+            pipeline.transforms += _multi_scale_flip(section, pipeline)
         else:
-            pipeline.steps += migrate_transform(kind, section, pipeline)
+            pipeline.transforms += migrate_transform(kind, section, pipeline)
         section.close(f'{kind} takes no such argument')
 
 
-def _multi_scale_flip(step: Section, pipeline: Pipeline) -> Steps:
+def _multi_scale_flip(old: Section, pipeline: Pipeline) -> Transforms:
     """Its first scale, not mirrored, is the test pipeline; all of its versions are TTA's."""
-    factor = step.take('scale_factor')
+    factor = old.take('scale_factor')
     factors = factor if isinstance(factor, (list, tuple)) else [factor]
     scales = [dict(scale_factor=one) for one in factors]
-    if step.get('img_scale') is not None:
-        scales = [dict(scale=one) for one in listed_scales(step.take('img_scale'))]
-    flip = step.take('flip', False)
-    directions = step.take('flip_direction', 'horizontal')
+    if old.get('img_scale') is not None:
+        scales = [dict(scale=one) for one in listed_scales(old.take('img_scale'))]
+    flip = old.take('flip', False)
+    directions = old.take('flip_direction', 'horizontal')
     directions = [directions] if isinstance(directions, str) else list(directions)
     inner = Pipeline(test=True, scale=scales[0])
-    _add_steps(inner, step.take('transforms'), step.path, step.notes)
+    _add_transforms(inner, old.take('transforms'), old.path, old.notes)
     pipeline.norm, pipeline.pad = inner.norm, inner.pad
-    step.notes.changed(step.path, 'its transforms in a row', 'a test pipeline is flat')
+    old.notes.changed(old.path, 'its transforms in a row', 'a test pipeline is flat')
     if flip or len(scales) > 1:
         flips = [dict(type='RandomFlip', prob=1.0, direction=d) for d in directions] if flip else []
-        versions = _versions(inner.steps, scales, [*flips, dict(type='RandomFlip', prob=0.0)])
-        pipeline.tta = [*pipeline.steps, dict(type='TestTimeAug', transforms=versions)]
-        step.notes.changed(
-            f'{step.path}: flip, img_scale', 'tta_pipeline, tta_model', 'asked for by test.py --tta'
+        versions = _versions(inner.transforms, scales, [*flips, dict(type='RandomFlip', prob=0.0)])
+        pipeline.tta = [*pipeline.transforms, dict(type='TestTimeAug', transforms=versions)]
+        old.notes.changed(
+            f'{old.path}: flip, img_scale', 'tta_pipeline, tta_model', 'asked for by test.py --tta'
         )
-    return inner.steps
+    return inner.transforms
 
 
-def _versions(steps: Steps, scales: Steps, flips: Steps) -> list[Steps]:
+def _versions(transforms: Transforms, scales: Transforms, flips: Transforms) -> list[Transforms]:
     """TestTimeAug's lists: every combination of one from each is a version."""
     versions = []
-    for step in steps:
-        if step['type'] == 'Resize':
-            fixed = {key: v for key, v in step.items() if key not in ('scale', 'scale_factor')}
+    for transform in transforms:
+        if transform['type'] == 'Resize':
+            fixed = {key: v for key, v in transform.items() if key not in ('scale', 'scale_factor')}
             versions.append([{**fixed, **scale} for scale in scales])
-        elif step['type'] == 'PackDetInputs':
-            extra = [key for key in step['meta_keys'] if key not in TTA_META_KEYS]
+        elif transform['type'] == 'PackDetInputs':
+            extra = [key for key in transform['meta_keys'] if key not in TTA_META_KEYS]
             versions.append([dict(type='PackDetInputs', meta_keys=(*TTA_META_KEYS, *extra))])
-        elif step['type'] == 'LoadAnnotations':  # the last before PackDetInputs
-            versions += [flips, [step]]
+        elif transform['type'] == 'LoadAnnotations':  # the last before PackDetInputs
+            versions += [flips, [transform]]
         else:
-            versions.append([step])
+            versions.append([transform])
     return versions

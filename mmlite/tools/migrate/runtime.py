@@ -25,8 +25,7 @@ _ENVIRONMENT = dict(
 _SAME = ('log_level', 'work_dir', 'find_unused_parameters', 'auto_scale_lr')
 _NO_LONGER = dict(
     gpus='the launcher says how many processes there are',
-    gpu_ids='CUDA_VISIBLE_DEVICES says which devices are seen',
-    device_ids='CUDA_VISIBLE_DEVICES says which devices are seen',
+    **dict.fromkeys(('gpu_ids', 'device_ids'), 'CUDA_VISIBLE_DEVICES says which devices are seen'),
     device='the device is found',
     launcher='--launcher says it',
     local_rank='the launcher says it',

@@ -9,9 +9,8 @@ import torch
 from mmlite.config import load_config
 from mmlite.config.nodes import walk
 from mmlite.datasets.transforms import Compose
-from mmlite.engine.checks import check_config
+from mmlite.engine.parts import Parts
 from mmlite.errors import UserError
-from mmlite.models import build_detector
 
 
 def problem_of(path: Path) -> str:
@@ -22,11 +21,12 @@ def problem_of(path: Path) -> str:
     """
     try:
         cfg = load_config(path)
-        check_config(cfg, 'train')
+        parts = Parts(cfg)
+        _ = parts.checked_cfg
         if cfg.get('test_dataloader') is not None:
-            check_config(cfg, 'test')
+            _ = Parts(cfg, 'test').checked_cfg
         with torch.device('meta'):
-            build_detector(cfg.model)
+            _ = parts.detector
         for _, node in walk(cfg):
             if isinstance(node, dict) and 'pipeline' in node:
                 Compose(node['pipeline'])

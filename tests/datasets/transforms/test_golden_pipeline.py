@@ -1,4 +1,4 @@
-"""What mmdet 3.3.0's test pipelines give on real files (design.md section 9, chain_bccd)."""
+"""What mmdet 3.3.0's test pipelines give on real files (golden folder chain_bccd)."""
 
 from __future__ import annotations
 

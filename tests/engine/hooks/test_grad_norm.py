@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,57 +10,60 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from mmlite.engine.amp import AmpOptimWrapper
 from mmlite.engine.build import build_runner
 from mmlite.engine.hooks.grad_norm import GradNormHook, grad_norms
+from mmlite.engine.step import train_step
+from mmlite.parallel import MMDataParallel
 from tests.runs import log, scalars, tiny
 
 PARTS = ('backbone', 'neck', 'bbox_head', 'all')
 
 
-class Scaler:
-    """A GradScaler whose scale is 8, on a CPU."""
+class Toy(nn.Module):
+    """A wrapped detector whose losses have these gradients, and 12 and 0 for the head."""
 
-    is_enabled = staticmethod(lambda: True)
-    get_scale = staticmethod(lambda: 8.0)
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = nn.Linear(1, 2, bias=False)
+        self.bbox_head = nn.Linear(2, 1, bias=False)
 
-
-def toy() -> nn.Module:
-    model = nn.Module()
-    model.backbone, model.bbox_head = nn.Linear(1, 2, bias=False), nn.Linear(2, 1, bias=False)
-    return model
-
-
-def loss_of(model: nn.Module, *of_backbone: float) -> Tensor:
-    """Returns a loss with these gradients, and 12 and 0 for the head."""
-    backbone = model.backbone.weight[:, 0] * torch.tensor(of_backbone)
-    return backbone.sum() + 12 * model.bbox_head.weight[0, 0]
+    def forward(self, of_backbone: Sequence[float], return_loss: bool = True) -> dict[str, Tensor]:
+        backbone = self.backbone.weight[:, 0] * torch.tensor(of_backbone)
+        return dict(loss=backbone.sum() + 12 * self.bbox_head.weight[0, 0])
 
 
-def logged(model: nn.Module, wrapper: OptimWrapper, *of_backbone: float) -> dict[str, float]:
+def logged(detector: nn.Module, wrapper: OptimWrapper, *of_backbone: float) -> dict[str, float]:
     """Measures one step of the optimiser; returns what reaches the log."""
     found: dict[str, float] = {}
     hub = SimpleNamespace(update_scalar=found.__setitem__)
-    runner = SimpleNamespace(
-        model=SimpleNamespace(module=model), optim_wrapper=wrapper, message_hub=hub, iter=9
-    )
-    GradNormHook().before_train_iter(runner, 9)
-    wrapper.update_params(loss_of(model, *of_backbone))
-    assert 'backward' not in vars(wrapper)  # the next one is not measured
-    return found
+    model = MMDataParallel(detector, device_ids=[])
+    runner = SimpleNamespace(model=model, optim_wrapper=wrapper, message_hub=hub, iter=9)
+    hook = GradNormHook()
+    hook.before_train_iter(runner, 9)
+
+    def call_hook(point: str, **_: object) -> None:
+        if point == 'after_backward':
+            hook.after_backward(runner, 9)
+
+    train_step(model, dict(of_backbone=of_backbone), wrapper, call_hook)
+    measured = dict(found)
+    hook.after_backward(runner, 10)
+    assert found == measured  # the next step is not measured
+    return measured
 
 
 def test_the_norms_of_the_parts() -> None:
-    model = toy()
-    loss_of(model, 3, 4).backward()
+    model = Toy()
+    model([3, 4])['loss'].backward()
     # sqrt(9 + 16) = 5, sqrt(144) = 12, sqrt(25 + 144) = 13
     assert grad_norms(model) == dict(backbone=5, bbox_head=12, all=13)
-    assert grad_norms(model, scale=2) == dict(backbone=2.5, bbox_head=6, all=6.5)
     model.backbone.weight.grad = None  # frozen
     assert grad_norms(model) == dict(bbox_head=12, all=12)
 
 
 def test_they_are_those_before_clipping_and_the_step_is_made() -> None:
-    model = toy()
+    model = Toy()
     before = model.bbox_head.weight.detach().clone()
     sgd = torch.optim.SGD(model.parameters(), lr=1.0)
     wrapper = OptimWrapper(sgd, clip_grad=dict(max_norm=1.3))
@@ -71,15 +75,15 @@ def test_they_are_those_before_clipping_and_the_step_is_made() -> None:
 
 
 def test_the_scale_of_mixed_precision_is_taken_out() -> None:
-    model = toy()
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
-    wrapper.loss_scaler = Scaler()
-    assert logged(model, wrapper, 24, 32)['train/grad_norm/backbone'] == 5  # 40 / 8
-    assert logged(model, wrapper, 24, float('inf')) == {}  # the scaler will not make this step
+    model = Toy()
+    wrapper = AmpOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=8.0)  # as on a GPU
+    assert logged(model, wrapper, 3, 4)['train/grad_norm/backbone'] == 5
+    assert logged(model, wrapper, 3, float('inf')) == {}  # the scaler will not make this step
 
 
 def test_an_overflow_without_a_scaler_is_shown() -> None:
-    model = toy()
+    model = Toy()
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
     found = logged(model, wrapper, 24, float('inf'))
     assert found['train/grad_norm/backbone'] == float('inf')

@@ -8,11 +8,19 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels
+from mmlite.registry import HEADS
 
 # one prior a cell: 8x8 at stride 8 on a 2x2 map, then 16x16 at stride 16 on a 1x1 map
 FEATS = [torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1)]
 PRIORS = Tensor([[0, 0, 8, 8], [8, 0, 16, 8], [0, 8, 8, 16], [8, 8, 16, 16], [0, 0, 16, 16]])
 META = dict(img_shape=(16, 16, 3), pad_shape=(16, 16, 3), batch_input_shape=(16, 16))
+ONE_PRIOR = dict(
+    type='SSDAnchorGenerator',
+    strides=[8, 16],
+    ratios=[[], []],
+    min_sizes=[8, 16],
+    max_sizes=[8, 16],
+)
 
 
 class GivenHead(DenseHead):
@@ -40,13 +48,7 @@ class Recorder(nn.Module):
 def build(test_cfg=None, **outs) -> GivenHead:
     head = GivenHead(
         num_classes=2,
-        prior_generator=dict(
-            type='SSDAnchorGenerator',
-            strides=[8, 16],
-            ratios=[[], []],
-            min_sizes=[8, 16],
-            max_sizes=[8, 16],
-        ),
+        prior_generator=ONE_PRIOR,
         bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
         loss_cls=dict(type='HardNegativeCrossEntropyLoss'),
         loss_bbox=dict(type='SmoothL1Loss'),
@@ -206,3 +208,25 @@ def test_flatten_levels():
     flat = flatten_levels([level, level[..., :1]], 3)
     expected = [[0, 1, 2], [3, 4, 5], [100, 101, 102], [103, 104, 105], [0, 1, 2], [3, 4, 5]]
     assert flat.tolist() == [expected]
+
+
+def test_a_part_that_nobody_gives_is_named_with_its_place() -> None:
+    cfg = dict(type=GivenHead, num_classes=2, prior_generator=ONE_PRIOR)
+    with pytest.raises(ConfigError, match=r"^model\.bbox_head: GivenHead: .* 'bbox_coder'"):
+        HEADS.build(cfg, at='model.bbox_head')
+
+
+class ByPosition(DenseHead):
+    """A head as docs/writing_a_head.md showed them with mmlite 0.1."""
+
+    def __init__(self, num_classes, priors, coder, train_cfg=None, test_cfg=None):
+        loss_cls, loss_bbox = dict(type='FocalLoss'), dict(type='L1Loss')
+        super().__init__(num_classes, priors, coder, loss_cls, loss_bbox, train_cfg, test_cfg)
+
+
+def test_heads_written_for_mmlite_0_1_go_on_working() -> None:
+    coder, priors = dict(type='DeltaXYWHBBoxCoder'), ONE_PRIOR
+    with pytest.warns(FutureWarning, match='ByPosition: pass prior_generator, bbox_coder, '):
+        head = ByPosition(3, priors, coder, None, dict(score_thr=0.3))
+    assert head.test_cfg['score_thr'] == 0.3 and head.assigner is None
+    assert type(head.loss_bbox).__name__ == 'L1Loss'

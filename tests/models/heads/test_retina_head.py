@@ -125,3 +125,13 @@ def test_hundreds_of_boxes_in_an_image():
     boxes = torch.cat([corners, corners + 4 + torch.rand(400, 2) * 20], dim=1)
     labels = torch.randint(1, 4, (400,))
     assert losses(build(), [boxes, boxes], [labels, labels])['loss_bbox'] > 0
+
+
+def test_a_subclass_written_for_mmlite_0_1_may_pass_all_by_position() -> None:
+    """The order is that of 0.1, ..., anchor_generator, bbox_coder, two losses, two dicts."""
+    coder = dict(type='DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2))
+    losses = dict(type='FocalLoss', gamma=1.0), dict(type='SmoothL1Loss')
+    with pytest.warns(FutureWarning, match='RetinaHead: pass stacked_convs, '):
+        head = RetinaHead(3, 8, 1, 4, None, None, coder, *losses, None, dict(nms_pre=7))
+    assert (head.loss_cls.gamma, type(head.loss_bbox).__name__) == (1.0, 'SmoothL1Loss')
+    assert (len(head.cls_convs), head.test_cfg['nms_pre']) == (1, 7)

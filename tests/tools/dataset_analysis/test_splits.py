@@ -8,7 +8,7 @@ import pytest
 from mmlite.datasets.transforms import Pad, Resize
 from mmlite.errors import ConfigError
 from mmlite.tools.dataset_analysis.splits import Split, network_boxes, read_splits
-from mmlite.tools.dataset_analysis.statistics import describe, size_class
+from mmlite.tools.dataset_analysis.statistics import size_class, split_figures
 from tests.runs import TINY, load_config
 
 
@@ -43,7 +43,9 @@ def test_boxes_follow_resize_and_padding() -> None:
 
 
 def test_figures() -> None:
-    found = describe(split(), network_boxes(split(), [Resize(scale=(100, 50), keep_ratio=False)]))
+    found = split_figures(
+        split(), network_boxes(split(), [Resize(scale=(100, 50), keep_ratio=False)])
+    )
     assert found['boxes'] == 4
     assert found['ignored_boxes'] == 1
     assert found['bad_images'] == 1

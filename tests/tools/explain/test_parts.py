@@ -10,7 +10,7 @@ from torch import nn
 
 from mmlite.datasets import build_dataset
 from mmlite.datasets.loader import SeededIndex
-from mmlite.datasets.steps import steps_of
+from mmlite.datasets.single_transforms import transforms_of
 from mmlite.parallel import DataContainer, collate, scatter
 from mmlite.tools.explain.head import box_table, level_table, owners
 from mmlite.tools.explain.hop import describe
@@ -91,9 +91,11 @@ def test_a_sample_inside_wrappers_has_the_config_path_of_its_steps() -> None:
             datasets=[inner, dict(type='RepeatDataset', dataset=inner, times=2)],
         )
     )
-    leaf, index, steps = steps_of(dataset, 12 + 12 + 3, 'at')
+    leaf, index, transforms = transforms_of(dataset, 12 + 12 + 3, 'at')
     assert leaf is dataset.datasets[1].dataset and index == 3
-    assert [path for path, _ in steps] == [f'at.datasets.1.dataset.pipeline.{i}' for i in (0, 1)]
+    assert [path for path, _ in transforms] == [
+        f'at.datasets.1.dataset.pipeline.{i}' for i in (0, 1)
+    ]
 
 
 def test_a_step_that_drops_the_sample_is_the_last() -> None:

@@ -6,16 +6,14 @@ import pytest
 
 from mmlite.config import load_config
 from mmlite.tools.explain.unread import unread_keys
-from tests.runs import CHECKOUT, tiny
+from tests.runs import LEAVES, tiny
 
 
 def keys(cfg: dict, *parameters: str) -> list[str]:
     return [unread.key for unread in unread_keys(cfg, parameters)]
 
 
-@pytest.mark.parametrize(
-    'path', sorted((CHECKOUT / 'configs').glob('[!_]*/*.py')), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 def test_the_configs_hold_nothing_that_is_not_read(path: Path) -> None:
     assert keys(load_config(path)) == ['default_scope']
 

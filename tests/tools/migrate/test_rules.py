@@ -33,7 +33,7 @@ def unmapped(migration: Migration) -> dict[str, Any]:
 
 def steps_of(*steps: dict) -> tuple[list[dict], Notes]:
     notes = Notes()
-    return migrate_pipeline(steps, 'pipeline', False, notes).steps, notes
+    return migrate_pipeline(steps, 'pipeline', False, notes).transforms, notes
 
 
 def test_unknown_keys_are_reported_wherever_they_are(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # mmengine.optim takes a second to import
     from mmengine.optim import OptimWrapper
 
 
-class Steps:
+class ModelWrapper:
     """The three steps, for a wrapper whose call scatters its batch and runs the detector."""
 
     def train_step(self, data: dict, optim_wrapper: OptimWrapper | None) -> dict[str, Tensor]:

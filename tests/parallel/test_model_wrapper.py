@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmlite.parallel.steps import parse_losses
+from mmlite.parallel.model_wrapper import parse_losses
 
 
 def test_total_is_the_sum_of_all_and_logs_have_no_gradient() -> None:

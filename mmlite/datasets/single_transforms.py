@@ -11,10 +11,10 @@ from mmlite.datasets.transforms import Compose, inverse_transform
 from mmlite.datasets.transforms.normalize import denormalize_image
 from mmlite.parallel import unwrapped
 
-Step = tuple[str, Any]  # config path, transform
+PlacedTransform = tuple[str, Any]  # config path, transform
 
 
-def steps_of(dataset: Any, i: int, at: str = '') -> tuple[Any, int, list[Step]]:
+def transforms_of(dataset: Any, i: int, at: str = '') -> tuple[Any, int, list[PlacedTransform]]:
     """Returns the data set that reads sample i, its index in there, and all transforms in order.
 
     Args:
@@ -29,16 +29,19 @@ def steps_of(dataset: Any, i: int, at: str = '') -> tuple[Any, int, list[Step]]:
     inner, index = dataset.locate(i)
     parts = getattr(dataset, 'datasets', None)
     place_in = f'datasets.{parts.index(inner)}' if parts else 'dataset'
-    leaf, index, before = steps_of(inner, index, f'{at}.{place_in}')
+    leaf, index, before = transforms_of(inner, index, f'{at}.{place_in}')
     return leaf, index, before + own
 
 
-def run_steps(results: dict[str, Any], steps: Sequence[Step]) -> Iterator[dict[str, Any] | None]:
+def run_transforms(
+    results: dict[str, Any], transforms: Sequence[PlacedTransform]
+) -> Iterator[dict[str, Any] | None]:
     """Yields what each transform makes of a record, run by itself; None, the last, if it drops it.
 
-    Steps that `Compose` joins make each its own pixels here; rounding may differ by a grey level.
+    Transforms that `Compose` joins make each its own pixels here; rounding may differ by a grey
+    level.
     """
-    for _, transform in steps:
+    for _, transform in transforms:
         # a transform changes the dict, never the arrays in it
         outcome = Compose([transform])(dict(results))
         yield outcome
