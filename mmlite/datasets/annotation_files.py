@@ -85,6 +85,9 @@ def voc_content(image: Listed, coordinates: str) -> Element:
     root = Element('annotation')
     SubElement(root, 'folder').text = 'JPEGImages'
     SubElement(root, 'filename').text = image.name
+    source = SubElement(root, 'source')  # by which VOCDataset knows how corners are meant
+    SubElement(source, 'database').text = 'mmlite'
+    SubElement(source, 'annotation').text = coordinates
     size = SubElement(root, 'size')
     for key, side in zip(('width', 'height', 'depth'), (*image.size, 3), strict=True):
         SubElement(size, key).text = str(side)

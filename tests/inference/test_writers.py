@@ -98,6 +98,7 @@ def test_voc_is_read_by_its_data_set(tmp_path: Path, coordinates: str) -> None:
     assert [Path(dataset.filename(i)).name for i in range(4)] == [
         'a.png', 'v_000000.jpg', 'v_000001.jpg', 'v_000002.jpg',
     ]  # fmt: skip
+    assert dataset.judged.coordinates == coordinates
     ann = dataset.get_ann_info(0)
     np.testing.assert_array_equal(ann['bboxes'], [[1, 2, 20, 30], [3, 4, 50, 41]])
     np.testing.assert_array_equal(ann['labels'], [2, 1])

@@ -236,7 +236,7 @@ if __name__ == '__main__':
             file.unlink()
         elif file.suffix in ('.xml', '.json', '.txt', '.csv', '.yml', '.yaml', '.data', '.names'):
             text = file.read_text()
-            for folder in (f'{work}/', f'{out}/', f'{HERE}/', str(HERE)):
+            for folder in (f'{work}/', f'{out}/yolo/', f'{out}/', f'{HERE}/', str(HERE)):
                 text = text.replace(folder, '')
             text = re.sub(r'(\.\.\\?/)+tmp\\?/[^/\\]+\\?/', '', text)  # Label Studio's way to it
             file.write_text(text)
