@@ -42,6 +42,7 @@ RUN_ELSEWHERE = {
     'convert_checkpoint': 'tests/cli/test_convert_checkpoint.py',
     'demo': 'tests/cli/test_demo.py',
     'export_onnx': 'tests/tools/export/test_onnx.py',
+    'get_flops': 'tests/models/test_complexity.py',
     'migrate_config': 'tests/tools/migrate/test_cli.py',
     'model_info': 'test_costs_in_the_model_zoo of tests/test_docs.py',
     'replay': 'tests/cli/test_replay.py',
@@ -95,7 +96,9 @@ class Page:
         """Fails if a command would."""
         words = [with_stand_ins(word) for word in command.words]
         program, args = words[0], words[1:]
-        if program == 'python' and args[0] == '-m' and args[1] == 'mmlite':
+        if program == 'mmlite':
+            self._try_verb(command, args[0], args[1:])
+        elif program == 'python' and args[0] == '-m' and args[1] == 'mmlite':
             self._try_verb(command, args[2], args[3:])
         elif program == 'python' and re.fullmatch(r'tools/\w+\.py', args[0]):
             self._try_verb(command, Path(args[0]).stem, args[1:])
@@ -172,7 +175,7 @@ def _written_by_training(args: argparse.Namespace) -> list[str]:
 
 def _run(command: Command, verb: str, words: list[str], config: str | None) -> None:
     words = words + SHORTER_FLAGS.get(verb, [])
-    if config in SHORTER and verb != 'get_flops':
+    if config in SHORTER:
         at = words.index('--cfg-options') + 1 if '--cfg-options' in words else len(words)
         options = SHORTER[config] if at < len(words) else ['--cfg-options', *SHORTER[config]]
         words = [*words[:at], *options, *words[at:]]

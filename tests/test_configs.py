@@ -9,21 +9,27 @@ import torch
 
 from mmlite.config import load_config
 from mmlite.datasets.relocate import dataset_dicts
-from mmlite.engine.checks import check_config
+from mmlite.engine.parts import Parts
 from mmlite.models import build_detector
 from mmlite.registry import DATASETS
-from tests.runs import LEAVES
+from tests.runs import CONFIGS, LEAVES
 
 
 def test_there_are_configs_of_each_detector():
     assert {path.parent.name for path in LEAVES} == {'ssd', 'retinanet', 'fcos', 'configs'}
 
 
+def test_the_augmentation_of_ssd_is_written_once():
+    """Other sizes and data sets read it from their base."""
+    files = [path for path in CONFIGS.rglob('*.py') if 'min_ious=(0.1, ' in path.read_text()]
+    assert files == [CONFIGS / '_base_/datasets/ssd300_pipelines.py']
+
+
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 def test_config(path):
     cfg = load_config(path)
     for task in ('train', 'test'):
-        check_config(cfg, task)
+        _ = Parts(cfg, task).checked_cfg
     for at, dataset in dataset_dicts(cfg):
         assert dataset['data_root'].startswith('data/'), at
         DATASETS.check(dataset, at)

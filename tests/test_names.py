@@ -9,8 +9,6 @@ from functools import lru_cache
 
 from tests.runs import CHECKOUT
 
-_OF_EVERY_VERB = {'build_parser', 'main'}  # each file of `cli/` has them, for one purpose
-
 
 @lru_cache(1)
 def _files() -> dict[str, ast.Module]:
@@ -46,13 +44,13 @@ def test_no_two_public_classes_share_a_name() -> None:
 
 
 def test_no_two_public_functions_share_a_name() -> None:
+    """But in `cli/`: a file there is a verb, and each has `build_parser`, `main` and its own."""
     places = defaultdict(list)
     for place, tree in _files().items():
-        for name in _functions(tree):
+        for name in _functions(tree) if not place.startswith('mmlite/cli/') else ():
             places[name].append(place)
-    shared = _shared(places)
-    assert {name for name in _OF_EVERY_VERB if shared.pop(name, None)} == _OF_EVERY_VERB
-    assert shared == {}, 'a name says what the function does, and no other has it'
+    assert {'clip_bboxes', 'build_detector'} <= places.keys()
+    assert _shared(places) == {}, 'a name says what the function does, and no other has it'
 
 
 def test_a_second_class_of_one_name_is_seen() -> None:

@@ -60,6 +60,12 @@ def elsewhere(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return tmp_path
 
 
+def script_of(installed: Path) -> Path:
+    """The console script `mmlite`."""
+    [script] = (installed / 'bin').glob('mmlite*')
+    return script
+
+
 def files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob('*') if path.is_file()}
 
@@ -104,9 +110,20 @@ def test_it_trains_tests_and_predicts_from_another_folder(elsewhere: Path, insta
     assert files_below(installed) == before  # neither data nor results
 
 
-def test_a_users_config_takes_one_of_the_wheel_as_its_base(elsewhere: Path) -> None:
+def test_its_script_says_version_and_verbs(elsewhere: Path, installed: Path) -> None:
+    script = script_of(installed)
+    ended = shell((script, '--version'), cwd=elsewhere)
+    assert ended.out == f'mmlite {mmlite.__version__}\n'
+    ended = shell((script, 'benchmark'), cwd=elsewhere)  # the laboratory is not in the wheel
+    assert ended.status == 2
+    assert 'python tools/benchmark.py' in ended.err
+
+
+def test_a_users_config_takes_one_of_the_wheel_as_its_base(
+    elsewhere: Path, installed: Path
+) -> None:
     text = "_base_ = 'configs/ssd/ssd300_voc07.py'\nmodel = dict(bbox_head=dict(num_classes=2))\n"
     (elsewhere / 'pets.py').write_text(text, encoding='utf-8')
-    ended = shell(('-m', 'mmlite', 'model_info', 'pets.py'), cwd=elsewhere)
+    ended = shell((script_of(installed), 'model_info', 'pets.py'), cwd=elsewhere)
     assert ended.status == 0, ended.err
     assert '| pets | 300x300 |' in ended.out

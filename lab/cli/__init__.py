@@ -1,3 +1,5 @@
 """The laboratory's command lines, one file for each verb; `tools/NAME.py` starts them."""
 
-VERBS = ('benchmark', 'ablate', 'verify_resume')
+from mmlite.cli.verbs import LABORATORY as VERBS
+
+__all__ = ['VERBS']

@@ -6,16 +6,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import run
-
-EXAMPLE = (
-    'example: python tools/ablate.py lab/ablation/configs/bccd.yaml --data-root /path/to/bccd '
-    '--out lab/ablation/results'
-)
+from mmlite.cli.common import run, verb_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='ablate', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser(
+        'ablate',
+        __doc__,
+        'lab/ablation/configs/bccd.yaml --data-root /path/to/bccd --out lab/ablation/results',
+    )
     add = parser.add_argument
     add('file', help='the rows, such as lab/ablation/configs/bccd.yaml')
     add(
@@ -30,7 +29,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add('--data-root', metavar='DIR', help='as in train, for every row')
     add('--time', action='store_true', help='time a step of each row instead, on an idle machine')
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 
 

@@ -7,21 +7,23 @@ import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import run
+from mmlite.cli.common import run, verb_parser
 
 MODELS = ('ssd300', 'retinanet', 'fcos')
-EXAMPLE = 'example: python tools/benchmark.py step --model ssd300 --rounds 7'
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='benchmark', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('benchmark', __doc__, 'step --model ssd300 --rounds 7')
     verbs = parser.add_subparsers(dest='verb', required=True, metavar='VERB')
     for name, add_arguments in _VERBS.items():
         verb = verbs.add_parser(name, help=add_arguments.__doc__, description=add_arguments.__doc__)
         add_arguments(verb)
         verb.add_argument('--out', type=Path, metavar='FILE', help='write all of it as JSON too')
         verb.add_argument(
-            '--traceback', action='store_true', help='show the traceback of a mistake'
+            '--traceback',
+            action='store_true',
+            default=argparse.SUPPRESS,  # the flag may come before the verb too
+            help='show the traceback of a mistake too',
         )
     return parser
 

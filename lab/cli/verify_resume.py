@@ -7,10 +7,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
+from mmlite.cli.common import (
+    add_common_arguments,
+    config_from,
+    run,
+    train_from_scratch,
+    verb_parser,
+)
 from mmlite.errors import RunError
-
-EXAMPLE = 'example: python tools/verify_resume.py configs/ssd/ssd_demo.py --trials 3'
 
 
 class UnequalRunsError(RunError):
@@ -18,7 +22,7 @@ class UnequalRunsError(RunError):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='verify_resume', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('verify_resume', __doc__, 'configs/ssd/ssd_demo.py --trials 3')
     add_common_arguments(parser)
     add = parser.add_argument
     add('--trials', type=int, default=20, help='how many trainings to kill (20)')

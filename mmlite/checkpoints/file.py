@@ -67,7 +67,7 @@ def _check_sizes(file: Path) -> None:
 
 
 def _check_sums(file: Path) -> None:
-    """torch reads a file with flipped bits without a word; its zip format has checksums."""
+    """torch reads a file with flipped bits silently; its zip format has checksums."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
@@ -91,7 +91,7 @@ def _inert_types() -> list:
 
 
 def _statistic(owner: Any, name: str) -> Callable:
-    """Stands in for `getattr`, which a HistoryBuffer names its statistics by; it does that only."""
+    """Replaces `getattr`, by which a HistoryBuffer names its statistics, and does only that."""
     if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
         raise pickle.UnpicklingError(f'GLOBAL builtins.getattr({owner!r:.80}, {name!r:.80})')
     return getattr(owner, name)
@@ -174,7 +174,9 @@ def plain(value: Any, at: str = 'checkpoint') -> Any:
     if type(value).__module__ == 'numpy':
         return torch.as_tensor(value) if getattr(value, 'ndim', 0) else value.item()
     if type(value) not in _PLAIN:
-        raise TypeError(f'{at}: {value!r:.100} is no plain data, which alone a checkpoint can hold')
+        raise TypeError(
+            f'{at}: {value!r:.100} is no plain data, and a checkpoint holds nothing else'
+        )
     return value
 
 

@@ -47,7 +47,7 @@ class LoadReport:
     loaded: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # in the model, not in the file
     unexpected: list[str] = field(default_factory=list)  # in the file, not in the model
-    wrong_shape: list[str] = field(default_factory=list)  # in both, not loaded but drawn anew
+    wrong_shape: list[str] = field(default_factory=list)  # in both, not loaded but drawn
     shapes: dict[str, tuple] = field(default_factory=dict)  # of these: in the file, in the model
     meta: dict = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class LoadReport:
             lines.append(self.table())
         for key in self.wrong_shape[:_LISTED]:
             of_file, of_model = self.shapes[key]
-            lines.append(f'  {key}: {of_file} in the file, {of_model} in the model, drawn anew')
+            lines.append(f'  {key}: {of_file} in the file, {of_model} in the model, drawn again')
         return '\n'.join(lines)
 
 
@@ -207,7 +207,7 @@ def load_own_weights(
     if report.share < min_share:
         raise DataError(
             f'{report}\n{min_share:.0%} of the model are expected from a checkpoint here. Is it of '
-            'another config? To go on all the same: --allow-partial'
+            'another config? To go on anyway: --allow-partial'
         )
     _draw_anew(model, report.wrong_shape)
     model.load_state_dict({key: weights[key] for key in report.loaded}, strict=False)

@@ -1,4 +1,4 @@
-"""Figures of a data set: classes, sizes, pixels, copies, and priors that fit its boxes."""
+"""Figures of a data set: classes, sizes, pixels, copies; suggests priors."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import add_common_arguments, config_from, run
+from mmlite.cli.common import add_common_arguments, config_from, run, verb_parser
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder, write_text
 
-EXAMPLE = 'example: python tools/analyze_dataset.py configs/ssd/ssd300_voc.py --out analysis'
-
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='analyze_dataset', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('analyze_dataset', __doc__, 'configs/ssd/ssd300_voc.py --out analysis')
     add_common_arguments(parser)
     add = parser.add_argument
     add(

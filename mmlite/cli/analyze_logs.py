@@ -1,4 +1,4 @@
-"""Compares trainings by their logs: a table of what they reached, and curves in one picture."""
+"""Compares trainings by their logs: a table, and curves in one picture."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import run
-
-EXAMPLE = 'example: python tools/analyze_logs.py work_dirs/a work_dirs/b --keys loss mAP'
+from mmlite.cli.common import run, verb_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='analyze_logs', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('analyze_logs', __doc__, 'work_dirs/a work_dirs/b --keys loss mAP')
     add = parser.add_argument
     add('runs', nargs='+', metavar='WORK_DIR|scalars.json', help='trainings')
     add(
@@ -23,7 +21,6 @@ def build_parser() -> argparse.ArgumentParser:
         help='what to draw (loss, mAP); a name, or its end',
     )
     add('--out', default='logs.png', metavar='FILE', help='the picture (logs.png)')
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 
 

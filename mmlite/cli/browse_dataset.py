@@ -1,4 +1,4 @@
-"""Draws samples as the pipeline hands them to the model, or after each of its transforms."""
+"""Draws samples as the model gets them, or after each transform."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmlite.cli.common import add_common_arguments, config_from, run
+from mmlite.cli.common import add_common_arguments, config_from, run, verb_parser
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder
 
-EXAMPLE = 'example: python tools/browse_dataset.py configs/ssd/ssd_demo.py --stages --images 4'
 _CELL = (480, 400)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='browse_dataset', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('browse_dataset', __doc__, 'configs/ssd/ssd_demo.py --stages --images 4')
     add_common_arguments(parser)
     add = parser.add_argument
     add(

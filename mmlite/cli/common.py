@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmlite.cli.verbs import LABORATORY
 from mmlite.config import check_files, is_pretrained, load_config
 from mmlite.config.own_files import find_config
 from mmlite.config.safe import check_holds_values_only, check_registered_types_only
@@ -23,31 +24,55 @@ from mmlite.engine.process.launch import explaining_lost_processes, leave_proces
 from mmlite.errors import ConfigError, ExpectedError
 from mmlite.registry.plugins import import_plugin
 from mmlite.support.files import refusing_full_disk
+from mmlite.support.pipes import dropping_unread_output
 from mmlite.support.torchvision_ops import explaining_torchvision
 
 Main = Callable[[argparse.Namespace], None]
 
 
+def verb_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentParser:
+    """Makes the parser of a verb, which `run` parses with.
+
+    Args:
+        verb: its name.
+        summary: the docstring of its module.
+        examples: what comes after the verb on a command line, one for each.
+    """
+    parser = argparse.ArgumentParser(
+        prog=verb,
+        description=summary,
+        epilog='\n'.join(f'example: {shlex.join(_command(verb))} {text}' for text in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--traceback', action='store_true', help='show the traceback of a mistake too'
+    )
+    return parser
+
+
 def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None = None) -> int:
     """Parses, runs and returns the exit status.
 
-    0 done, 1 failed, 2 a mistake of the user's, 130 and 143 stopped by SIGINT and SIGTERM.
+    0 done, 1 failed, 2 a mistake of the user's, 130 and 143 stopped by SIGINT and SIGTERM. Where
+    the reader of a pipe leaves (`| head`), the rest of the output is dropped, the work is done to
+    its end, and the status is that of the work.
     """
-    args = parser.parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # Windows' encoding lacks some class names
-        sys.stdout.reconfigure(errors='backslashreplace')
-    try:
-        with refusing_full_disk(), explaining_torchvision(), explaining_lost_processes():
-            main(args)
-    except ExpectedError as error:
-        if args.traceback:
-            traceback.print_exc()
-        print(f'{parser.prog}: {without_worker_traceback(str(error))}', file=sys.stderr)
-        if isinstance(error, MissingDataError):
-            print(f'To try it now: {_with_demo_data(parser, argv)}', file=sys.stderr)
-        return error.status
-    finally:
-        leave_processes()
+    with dropping_unread_output():
+        args = parser.parse_args(argv)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # Windows' encoding lacks some class names
+            sys.stdout.reconfigure(errors='backslashreplace')
+        try:
+            with refusing_full_disk(), explaining_torchvision(), explaining_lost_processes():
+                main(args)
+        except ExpectedError as error:
+            if args.traceback:
+                traceback.print_exc()
+            print(f'{parser.prog}: {without_worker_traceback(str(error))}', file=sys.stderr)
+            if isinstance(error, MissingDataError):
+                print(f'To try it now: {_with_demo_data(parser.prog, argv)}', file=sys.stderr)
+            return error.status
+        finally:
+            leave_processes()
     return 0
 
 
@@ -58,9 +83,8 @@ def without_worker_traceback(message: str) -> str:
     return re.split(r'\n[\w.]+Error: ', message)[-1].strip()
 
 
-def _with_demo_data(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> str:
+def _with_demo_data(verb: str, argv: Sequence[str] | None) -> str:
     """The command that was given, with --demo-data in the place of --data-root."""
-    program = [sys.argv[0]] if argv is None else ['-m', 'mmlite', parser.prog]
     words = list(sys.argv[1:] if argv is None else argv)
     kept = []
     while words:
@@ -69,7 +93,17 @@ def _with_demo_data(parser: argparse.ArgumentParser, argv: Sequence[str] | None)
             words.pop(0)
         elif not word.startswith('--data-root='):
             kept.append(word)
-    return shlex.join(['python', *program, *kept, '--demo-data'])
+    return shlex.join([*_command(verb), *kept, '--demo-data'])
+
+
+def _command(verb: str) -> list[str]:
+    """The words that start a verb in the way in which this process was started."""
+    program = Path(sys.argv[0])
+    if program.name == f'{verb}.py':
+        return ['python', sys.argv[0]]
+    if verb in LABORATORY:
+        return ['python', f'tools/{verb}.py']
+    return ['mmlite', verb] if program.stem == 'mmlite' else ['python', '-m', 'mmlite', verb]
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,8 +133,7 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         '--data-root', metavar='DIR', help='use this folder in place of the data_root of the config'
     )
     add('--demo-data', action='store_true', help='use the embedded set, drawn on the spot')
-    add_cfg_options(parser)
-    add_plugin_argument(parser)
+    add_flags(parser, '--cfg-options', '--plugin', '--safe-config')
     add('--skip-bad-images', action='store_true', help='leave bad items out in testing, and say so')
     add(
         '--max-bad',
@@ -109,36 +142,32 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         help='share of bad images or annotations above which a run stops (0.01)',
     )
     add('--debug', action='store_true', help='load in the main process, so that breakpoints work')
-    add(
-        '--safe-config',
-        action='store_true',
-        help='refuse a config that holds code, custom_imports or types by their import path',
-    )
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
 
 
-def add_cfg_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --cfg-options, which may be given several times, as mmengine's."""
-    parser.add_argument(
-        '--cfg-options',
+# flags that verbs share one by one
+_FLAGS = {
+    '--cfg-options': dict(
         nargs='+',
         action='extend',
         default=[],
         metavar='KEY=VALUE',
         help='override keys of the config, e.g. train_cfg.max_epochs=5; a,b and [a,b] are lists; '
         '+key=value adds a key',
-    )
+    ),
+    '--plugin': dict(
+        action='append', default=[], metavar='FILE', help='a Python file to import first'
+    ),
+    '--safe-config': dict(
+        action='store_true',
+        help='refuse a config that holds code, custom_imports or types by their import path',
+    ),
+}
 
 
-def add_plugin_argument(parser: argparse.ArgumentParser) -> None:
-    """Adds --plugin, whose files `import_plugin` takes."""
-    parser.add_argument(
-        '--plugin',
-        metavar='FILE',
-        action='append',
-        default=[],
-        help='a Python file to import first',
-    )
+def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Adds some of the flags that mean the same in each verb that has them."""
+    for name in names:
+        parser.add_argument(name, **_FLAGS[name])
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Compares two results of the same images: configs, classes, and the images that changed most."""
+"""Compares two results of the same images: configs, classes, changed images."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import run
+from mmlite.cli.common import run, verb_parser
 from mmlite.cli.results_source import add_source_flags, find_source, read_source
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder, write_text
 
-EXAMPLE = 'example: python tools/compare.py work_dirs/ssd_demo work_dirs/fcos_demo'
-
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='compare', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('compare', __doc__, 'work_dirs/ssd_demo work_dirs/fcos_demo')
     add = parser.add_argument
     add('first', metavar='A', help='a .pkl of test.py --out, or a work dir')
     add('second', metavar='B', help='what is compared with it')

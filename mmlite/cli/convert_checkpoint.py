@@ -1,20 +1,17 @@
-"""Writes a checkpoint in another layout, or without what only training needs, and verifies it."""
+"""Writes a checkpoint in another layout, or without the optimiser; verifies it."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from mmlite.cli.common import add_checkpoint_arguments, run
-
-EXAMPLE = (
-    'example: python tools/convert_checkpoint.py work_dirs/ssd300_voc/epoch_24.pth ssd300.pth '
-    '--publish'
-)
+from mmlite.cli.common import add_checkpoint_arguments, run, verb_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='convert_checkpoint', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser(
+        'convert_checkpoint', __doc__, 'work_dirs/ssd300_voc/epoch_24.pth ssd300.pth --publish'
+    )
     add = parser.add_argument
     add('source', help='mmlite, mmdet 1.x to 3.x or torchvision: a file, a URL, torchvision://NAME')
     add('target', help='the file to write')
@@ -31,7 +28,6 @@ def build_parser() -> argparse.ArgumentParser:
         help='leave out the state of the optimiser, and put the hash into the name',
     )
     add_checkpoint_arguments(parser)
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Turns annotations of other tools into a data set in the form of COCO, VOC or YOLO."""
+"""Makes a data set of COCO, VOC or YOLO of the files of an annotation tool; counts losses."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import run
-
-EXAMPLE = 'example: python tools/convert_dataset.py annotations.xml --to coco data/cells'
+from mmlite.cli.common import run, verb_parser
 
 
 def build_parser() -> argparse.ArgumentParser:
     from mmlite.datasets.voc_corners import COORDINATES
     from mmlite.tools.convert_dataset import HOW, READERS, WRITERS
 
-    parser = argparse.ArgumentParser(prog='convert_dataset', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('convert_dataset', __doc__, 'annotations.xml data/cells --to coco')
     add = parser.add_argument
     add('source', metavar='SOURCE', type=Path, help='the annotation file, or the folder')
     add('out', metavar='OUT', type=Path, help='a new folder for the images and annotations')
@@ -42,7 +40,6 @@ def build_parser() -> argparse.ArgumentParser:
     add('--class-attribute', metavar='NAME', help='of VIA: the attribute that is the class')
     add('--split', default='', help="of YOLO's data.yaml: train, val or test (train)")
     add('--skip-bad', action='store_true', help='leave out bad annotations, and count them')
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Trains an SSD on the embedded set, tests it, and draws its detections and its curves."""
+"""Trains an SSD on the embedded set, tests it, draws detections and curves."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from pathlib import Path
 
 from mmlite.cli import test as test_cli
 from mmlite.cli import train as train_cli
-from mmlite.cli.common import add_cfg_options, run
+from mmlite.cli.common import add_flags, run, verb_parser
 from mmlite.config.own_files import CONFIGS
 
-EXAMPLE = 'example: python tools/demo.py'
 CONFIG = str(CONFIGS / 'ssd' / 'ssd_demo.py')
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='demo', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('demo', __doc__, '--work-dir work_dirs/demo')
     add = parser.add_argument
     add('--config', default=CONFIG, help=f'a config that draws its own data ({CONFIG})')
     add('--work-dir', default='work_dirs/demo', help='where everything is written')
-    add_cfg_options(parser)
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
+    add_flags(parser, '--cfg-options')
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Looks for what is wrong with a config and its data within a minute, before hours are spent."""
+"""Looks for faults in a config and its data within a minute."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mmlite.cli.common import add_common_arguments, config_from, run, train_from_scratch
+from mmlite.cli.common import (
+    add_common_arguments,
+    config_from,
+    run,
+    train_from_scratch,
+    verb_parser,
+)
 from mmlite.errors import RunError
 from mmlite.tools.doctor import QUESTIONS
 
-EXAMPLE = 'example: python tools/doctor.py configs/ssd/ssd_demo.py'
 SECONDS = 60
 
 
@@ -22,12 +27,10 @@ class ErrorsFoundError(RunError):
 
 def build_parser() -> argparse.ArgumentParser:
     questions = '\n'.join(f'  {name:14} {question}' for name, question in QUESTIONS.items())
-    parser = argparse.ArgumentParser(
-        prog='doctor',
-        description=__doc__,
-        epilog=f'checks:\n{questions}\n\nexit status: 0 no error, 1 errors found, 2 the config '
-        f'cannot be read\n\n{EXAMPLE}',
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = verb_parser('doctor', __doc__, 'configs/ssd/ssd_demo.py')
+    parser.epilog = (
+        f'checks:\n{questions}\n\nexit status: 0 no error, 1 errors found, 2 the config '
+        f'cannot be read\n\n{parser.epilog}'
     )
     add_common_arguments(parser)
     add = parser.add_argument

@@ -1,4 +1,4 @@
-"""Follows one real batch from the file to the loss and the metric: what is done, where, by whom."""
+"""Follows one batch from the file to the metric: what happens, by which code."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mmlite.cli.common import (
     config_from,
     run,
     train_from_scratch,
+    verb_parser,
 )
 
 if TYPE_CHECKING:
@@ -21,18 +22,13 @@ if TYPE_CHECKING:
 
     from mmlite.tools.explain.origins import Origins
 
-EXAMPLE = (
-    'example: python tools/explain.py configs/ssd/ssd_demo.py --html explain.html\n'
-    'example: python tools/explain.py configs/ssd/ssd_demo.py --key model.bbox_head.num_classes'
-)
-
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='explain',
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = verb_parser(
+        'explain',
+        __doc__,
+        'configs/ssd/ssd_demo.py --html explain.html',
+        'configs/ssd/ssd_demo.py --key model.bbox_head.num_classes',
     )
     add_common_arguments(parser)
     add_checkpoint_arguments(parser)

@@ -1,4 +1,4 @@
-"""Exports a detector to one ONNX file, and compares the two on images of the test set."""
+"""Exports a detector to an ONNX file, and compares both on the test images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mmlite.cli.common import (
     config_from,
     run,
     train_from_scratch,
+    verb_parser,
 )
 from mmlite.errors import ConfigError, RunError
 from mmlite.support.files import make_folder
@@ -21,18 +22,17 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from torch import nn
 
-EXAMPLE = (
-    'example: python tools/export_onnx.py configs/ssd/ssd_demo.py '
-    'work_dirs/ssd_demo/epoch_14.pth --out ssd.onnx --dynamic-batch'
-)
-
 
 class UnequalDetectionsError(RunError):
     """The exported file detects something else than the model."""
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='export_onnx', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser(
+        'export_onnx',
+        __doc__,
+        'configs/ssd/ssd_demo.py work_dirs/ssd_demo/epoch_14.pth --out ssd.onnx --dynamic-batch',
+    )
     add_common_arguments(parser)
     add_checkpoint_arguments(parser)
     add = parser.add_argument

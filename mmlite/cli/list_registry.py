@@ -1,4 +1,4 @@
-"""Lists what a config can name as `type`: where each class is, its arguments, what it does."""
+"""Lists the classes that a config can name as `type`: place, arguments, purpose."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from mmlite.cli.common import add_plugin_argument, run
+from mmlite.cli.common import add_flags, run, verb_parser
 from mmlite.errors import UnknownTypeError, UserError, did_you_mean
 from mmlite.registry.plugins import import_installed_plugins, import_plugin
-
-EXAMPLE = (
-    'example: python tools/list_registry.py --registry HEADS BACKBONES\n'
-    'example: python tools/list_registry.py SSDHead Resize'
-)
 
 _PARAGRAPH = textwrap.TextWrapper(
     100,
@@ -26,12 +21,7 @@ _PARAGRAPH = textwrap.TextWrapper(
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog='list_registry',
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser('list_registry', __doc__, '--registry HEADS BACKBONES', 'SSDHead Resize')
     add = parser.add_argument
     add('names', nargs='*', metavar='NAME', help='only the classes of these names')
     add(
@@ -41,8 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='NAME',
         help='only these registries, such as HEADS',
     )
-    add_plugin_argument(parser)
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
+    add_flags(parser, '--plugin')
     return parser
 
 

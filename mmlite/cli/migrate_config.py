@@ -1,4 +1,7 @@
-"""Turns a config of mmdet 1.x or 2.x (SSD, RetinaNet, FCOS) into one for mmlite and mmdet 3.3."""
+"""Turns a config of mmdet 1.x or 2.x into one for mmlite and mmdet 3.3.
+
+SSD, RetinaNet and FCOS are known.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import run
+from mmlite.cli.common import run, verb_parser
 from mmlite.errors import ConfigError
-
-EXAMPLE = 'example: python tools/migrate_config.py old/retinanet_r50_fpn_1x.py retinanet_new.py'
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='migrate_config', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('migrate_config', __doc__, 'old/retinanet_r50_fpn_1x.py retinanet_new.py')
     add = parser.add_argument
     add('old', metavar='OLD', help='the config of mmdet 1.x or 2.x, read with its bases')
     add('new', metavar='NEW', help='the file to write, without bases')
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 
 

@@ -1,23 +1,38 @@
-"""Parameters and operations of the models of one or several configs, as a Markdown table."""
+"""Parameters, multiply-adds and priors of models, as a Markdown table or by part."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmlite.cli.common import run
+from mmlite.cli.common import add_flags, load_config_of, run, verb_parser
 
-EXAMPLE = 'example: python tools/model_info.py configs/ssd/ssd300_voc.py configs/*/*_bccd.py'
+if TYPE_CHECKING:
+    from mmlite.models.complexity import Complexity
+
+NOTE = (
+    'counted: the multiply-adds of convolutions and matrix products, which papers and mmdet call '
+    "FLOPs; torch's own count is twice that. Left out: norms, activations, post-processing"
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='model_info', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('model_info', __doc__, 'configs/ssd/ssd300_voc.py configs/*/*_bccd.py')
+    add_model_arguments(parser)
+    parser.add_argument(
+        '--parts', action='store_true', help='a table of the parts of each model (get_flops)'
+    )
+    return parser
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the configs, and what changes them."""
     add = parser.add_argument
     add('configs', nargs='+', metavar='CONFIG', help='config files')
     add('--size', nargs=2, type=int, metavar=('W', 'H'), help="input (the test pipeline's)")
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
-    return parser
+    add_flags(parser, '--cfg-options', '--safe-config')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,17 +40,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def info(args: argparse.Namespace) -> None:
-    """Prints a row for each config."""
-    from mmlite.config import load_config
+    """Prints a row for each config, or with `--parts` a table for each."""
     from mmlite.models.complexity import measure
 
-    print('| config | input | parameters | trained | multiply-adds | priors |')
-    print('|---|---|---|---|---|---|')
+    if not args.parts:
+        print('| config | input | parameters | trained | multiply-adds | priors |')
+        print('|---|---|---|---|---|---|')
     for path in args.configs:
-        found = measure(load_config(path), tuple(args.size) if args.size else None)
-        print(
-            f'| {Path(path).stem} | {found.size[0]}x{found.size[1]} '
-            f'| {found.parameters / 1e6:.2f} M | {found.trained / 1e6:.2f} M '
-            f'| {found.multiply_adds / 1e9:.1f} G | {found.priors:,} |',
-            flush=True,
-        )
+        cfg = load_config_of(path, args.safe_config, args.cfg_options)
+        found = measure(cfg, tuple(args.size) if args.size else None)
+        if args.parts and len(args.configs) > 1:
+            print(f'{path}:')
+        print(_parts(found) if args.parts else _row(Path(path).stem, found), flush=True)
+    if args.parts:
+        print(NOTE)
+
+
+def _row(name: str, found: Complexity) -> str:
+    return (
+        f'| {name} | {found.size[0]}x{found.size[1]} '
+        f'| {found.parameters / 1e6:.2f} M | {found.trained / 1e6:.2f} M '
+        f'| {found.multiply_adds / 1e9:.1f} G | {found.priors:,} |'
+    )
+
+
+def _parts(found: Complexity) -> str:
+    """The input and a table of the parts; the last row is the whole."""
+    from terminaltables import AsciiTable
+
+    whole = dict(found.parts, all=(found.parameters, found.multiply_adds))
+    rows = [
+        [name, f'{parameters / 1e6:.2f} M', f'{operations / 1e9:.2f} G']
+        for name, (parameters, operations) in whole.items()
+    ]
+    table = AsciiTable([['part', 'parameters', 'multiply-adds'], *rows]).table
+    return f'input: {found.size[0]}x{found.size[1]}, {found.priors:,} priors\n{table}'

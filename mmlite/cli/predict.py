@@ -1,4 +1,4 @@
-"""Detects objects in images, videos and what a camera sees, and writes them to files."""
+"""Detects objects in images, videos and camera streams; writes them to files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmlite.cli.common import (
-    add_cfg_options,
     add_checkpoint_arguments,
-    add_plugin_argument,
+    add_flags,
     load_config_of,
     run,
+    verb_parser,
 )
 from mmlite.errors import ConfigError
 from mmlite.registry.plugins import import_plugin
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from mmlite.inference import Detections, Frame
 
-EXAMPLE = 'example: python tools/predict.py work_dirs/ssd_demo/epoch_14.pth photos/ video.mp4 0'
 _OF_CHECKPOINTS = (
     'config',
     'device',
@@ -42,7 +41,7 @@ _SAVED = ('pictures', 'video', 'json')  # without --save
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='predict', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('predict', __doc__, 'work_dirs/ssd_demo/epoch_14.pth photos/ video.mp4 0')
     add = parser.add_argument
     add('checkpoint', help='a checkpoint, which holds its config; or a file of export_onnx')
     add(
@@ -73,11 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
     add('--device', help='cpu, cuda or cuda:N (a GPU where there is one)')
     add('--max-frames', type=int, metavar='N', help='of each video or camera, no more than these')
     add('--skip-bad-images', action='store_true', help='leave bad images out, and say so')
-    add_cfg_options(parser)
-    add_plugin_argument(parser)
-    add('--safe-config', action='store_true', help='as in test, for --config')
+    add_flags(parser, '--cfg-options', '--plugin', '--safe-config')
     add_checkpoint_arguments(parser)
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 
 

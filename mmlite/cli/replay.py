@@ -1,4 +1,4 @@
-"""Repeats the training step that a black box holds: what is the first number that is none?"""
+"""Repeats the training step of a black box: where is the first NaN or infinity?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmlite.cli.common import add_plugin_argument, load_config_of, run
+from mmlite.cli.common import add_flags, load_config_of, run, verb_parser
 from mmlite.errors import ConfigError, RunError
 from mmlite.registry.plugins import import_plugin
 
@@ -16,30 +16,22 @@ if TYPE_CHECKING:  # mmengine's and torch's parts take seconds to import
 
     from mmlite.engine.black_box.replay import Repeated, State
 
-EXAMPLE = 'example: python tools/replay.py work_dirs/ssd_demo/black_box/iter_120'
-
 
 class NotReproducedError(RunError):
     """The step gave something else than in the training."""
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='replay', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('replay', __doc__, 'work_dirs/ssd_demo/black_box/iter_120')
     add = parser.add_argument
     add('folder', metavar='DIR', type=Path, help='the black box, named by the error of a training')
     add('--device', help="'cpu', 'cuda', 'cuda:1' (where the training ran, if that is here)")
-    add_plugin_argument(parser)
-    add(
-        '--safe-config',
-        action='store_true',
-        help='refuse a config that holds code, custom_imports or types by their import path',
-    )
+    add_flags(parser, '--plugin', '--safe-config')
     add(
         '--without-random-state',
         action='store_true',
         help='do not restore the random state: does the step hang on it?',
     )
-    add('--traceback', action='store_true', help='show the traceback of a mistake too')
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Writes one HTML page that says how good results are, and what is wrong with them."""
+"""Writes an HTML page: how good results are, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import run
+from mmlite.cli.common import run, verb_parser
 from mmlite.cli.results_source import add_source_flags, figures_of, find_source, read_source
 from mmlite.support.files import make_folder, write_text
 
-EXAMPLE = 'example: python tools/report.py work_dirs/ssd_demo'
-
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='report', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('report', __doc__, 'work_dirs/ssd_demo')
     add = parser.add_argument
     add('source', metavar='RESULTS|WORK_DIR', help='a .pkl of test.py --out, or a work dir')
     add('--out', metavar='FILE', help='the page (report.html beside the results)')

@@ -1,4 +1,4 @@
-"""Tests a checkpoint: mAP, results to a file, pictures of the detections."""
+"""Tests a checkpoint, or a file of results: metrics, pictures of the detections."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmlite.cli.common import (
     add_checkpoint_arguments,
@@ -13,22 +14,56 @@ from mmlite.cli.common import (
     config_from,
     run,
     train_from_scratch,
+    verb_parser,
 )
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.support.files import write_text
 
-EXAMPLE = 'example: python tools/test.py configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown'
+if TYPE_CHECKING:
+    import numpy as np
+    from torch.utils.data import Dataset
+
 HEADLINES = ('mAP', 'bbox_mAP')
 
 
+# what only a model in use needs
+_OF_MODELS = ('tta', 'amp', 'out', 'allow_partial', 'trust_checkpoint', 'checkpoint_layout')
+
+
+class _InPlaceOf(argparse.Action):
+    """A flag that makes a positional argument needless.
+
+    `nargs='?'` would not do: Python 3.11 then refuses `CONFIG --work-dir DIR CHECKPOINT`.
+    """
+
+    def __init__(self, *names: Any, argument: argparse.Action, **kwargs: Any) -> None:
+        super().__init__(*names, **kwargs)
+        self.argument = argument
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, value: Any, *_: Any) -> None:
+        setattr(namespace, self.dest, value)
+        self.argument.required = False
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='test', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser(
+        'test',
+        __doc__,
+        'configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown',
+        'configs/ssd/ssd300_voc.py --results results.pkl',
+    )
     add_common_arguments(parser)
     add_checkpoint_arguments(parser)
     add = parser.add_argument
-    add('checkpoint', help='a checkpoint file')
+    checkpoint = add('checkpoint', help='a checkpoint file; left out with --results')
+    add(
+        '--results',
+        action=_InPlaceOf,
+        argument=checkpoint,
+        metavar='X.pkl',
+        help='evaluate the detections that --out wrote; no model is built',
+    )
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
-    add('--out-json', metavar='FILE', help='write all metrics')
     add(
         '--eval',
         nargs='+',
@@ -40,10 +75,17 @@ def build_parser() -> argparse.ArgumentParser:
         '--tta', action='store_true', help="test mirrored too, or as the config's tta_pipeline says"
     )
     add('--amp', action='store_true', help='in half precision: bfloat16, on older GPUs float16')
+    add_output_arguments(parser)
+    return parser
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of what is made from detections, whether a model or a file gives them."""
+    add = parser.add_argument
+    add('--out-json', metavar='FILE', help='write all metrics')
     add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
     add('--show', action='store_true', help='show these pictures in a window, a key for the next')
     add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +95,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def test(args: argparse.Namespace) -> None:
     """Tests as the parsed command line says; the last line printed holds the headline metric."""
     check_eval_names(args.eval or ())
+    if args.results:
+        _refuse_flags_of_models(args)
+        evaluate(args)
+    else:
+        _test_checkpoint(args)
+
+
+def _test_checkpoint(args: argparse.Namespace) -> None:
     cfg = config_from(args)
     train_from_scratch(cfg)  # all weights come from the checkpoint
     cfg.load_from = args.checkpoint
@@ -62,12 +112,10 @@ def test(args: argparse.Namespace) -> None:
     from mmlite.engine.build import build_runner
     from mmlite.evaluation import KeptResults, save_results
     from mmlite.evaluation.results import check_results_path
-    from mmlite.visualization import check_display, show_pictures, write_pictures
 
     if args.out:
         check_results_path(args.out)
-    if args.show:
-        check_display()
+    _check_output(args)
     kept = KeptResults()
     runner = build_runner(
         cfg,
@@ -82,11 +130,60 @@ def test(args: argparse.Namespace) -> None:
     if kept.kept is not None:  # rank 0 of a distributed run
         if args.out:
             save_results(kept.kept, args.out)
-        if args.show_dir:
-            write_pictures(kept.kept, kept.dataset, args.show_dir, args.show_score_thr)
-        if args.show:
-            show_pictures(kept.kept, kept.dataset, args.show_score_thr)
-        show_metrics(metrics, args.out_json)
+        _output(metrics, kept.kept, kept.dataset, args)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Evaluates a file of results on the test set of the config, without a model."""
+    cfg = config_from(args)
+    for name in ('test_dataloader', 'test_evaluator'):
+        if not cfg.get(name):
+            raise ConfigError(f"config {args.config}: it has no '{name}', which results need")
+
+    from mmlite.datasets import build_dataset
+    from mmlite.evaluation import build_metrics, evaluate_results, load_results
+
+    _check_output(args)
+    dataset = build_dataset(cfg.test_dataloader.dataset, at='test_dataloader.dataset')
+    metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
+    results = load_results(args.results, len(dataset), len(dataset.classes))
+    _output(evaluate_results(results, dataset, metrics), results, dataset, args)
+
+
+def _refuse_flags_of_models(args: argparse.Namespace) -> None:
+    if args.checkpoint is not None:
+        raise ConfigError(
+            f'either a checkpoint or --results is expected, found {args.checkpoint} and '
+            f'{args.results}'
+        )
+    for name in _OF_MODELS:
+        if getattr(args, name):
+            raise ConfigError(
+                f'--{name.replace("_", "-")} needs a checkpoint: --results uses no model'
+            )
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    from mmlite.visualization import check_display
+
+    if args.show:
+        check_display()
+
+
+def _output(
+    metrics: dict[str, float],
+    results: Sequence[Sequence[np.ndarray]],
+    dataset: Dataset,
+    args: argparse.Namespace,
+) -> None:
+    """Does what the flags of `add_output_arguments` say."""
+    from mmlite.visualization import show_pictures, write_pictures
+
+    if args.show_dir:
+        write_pictures(results, dataset, args.show_dir, args.show_score_thr)
+    if args.show:
+        show_pictures(results, dataset, args.show_score_thr)
+    report(metrics, args.out_json)
 
 
 def check_eval_names(names: Sequence[str]) -> None:
@@ -100,7 +197,7 @@ def check_eval_names(names: Sequence[str]) -> None:
             )
 
 
-def show_metrics(metrics: dict[str, float], out_json: str | None) -> None:
+def report(metrics: dict[str, float], out_json: str | None) -> None:
     """Writes all metrics where asked, and prints the headline last."""
     if out_json:
         path = Path(out_json)

@@ -15,14 +15,13 @@ from mmlite.cli.common import (
     run,
     starts_from_weights,
     train_from_scratch,
+    verb_parser,
 )
 from mmlite.errors import ConfigError
 
-EXAMPLE = 'example: python tools/train.py configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit'
-
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='train', description=__doc__, epilog=EXAMPLE)
+    parser = verb_parser('train', __doc__, 'configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit')
     add_common_arguments(parser)
     add_checkpoint_arguments(parser)
     add = parser.add_argument

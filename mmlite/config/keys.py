@@ -144,7 +144,7 @@ def raise_first(found: Iterable[Problem], before: str = '') -> None:
 def problems(cfg: Mapping) -> Iterator[Problem]:
     """Yields what is wrong in a config: unknown keys, values of a wrong kind, misspelt sections.
 
-    The arguments of classes are not looked at: whoever builds them checks them.
+    The arguments of classes are not looked at: they are checked where the class is built.
     """
     yield from _misspelt_sections(cfg)
     for section, spec in SCHEMA.items():
@@ -215,7 +215,7 @@ def _part_problems(node: Mapping, spec: Part, path: str, cfg: Mapping) -> Iterat
     if spec.types:
         yield from _unknown(node, list(spec.inside), path)
     if str(node.get('constructor') or DEFAULT_CONSTRUCTOR) != DEFAULT_CONSTRUCTOR:
-        return  # only a constructor of one's own knows what its dict means
+        return  # only the user's own constructor says what its dict means
     for key, inner in {**spec.inside, **spec.beside}.items():
         yield from _problems(node.get(key), inner, f'{path}.{key}', cfg)
 

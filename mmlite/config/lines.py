@@ -19,13 +19,13 @@ class Line:
     """A value in the text of a config.
 
     Args:
-        file: where it stands.
+        file: where it is written.
         line: from 1.
         text: its code, shortened.
         children: the values in a dict or a list by key or index; None where only running the
             file would tell.
         is_dict: a dict, which is merged with that of the bases; anything else replaces it.
-        via: the name by which it got where it is, if it stands elsewhere.
+        via: the name by which it got where it is, if it is written elsewhere.
         removes: asked for a key below it: it is not there, and that of the bases is gone.
         reads: the variables that the value comes from; of a dict or a list, only of the whole.
     """
@@ -240,6 +240,8 @@ class _Reader:
                 return replace(code, children=both, reads=frozenset() if both else code.reads)
             case ast.Set(elts=[ast.Set(elts=[reference])]):  # {{_base_.name}}
                 return self.line(reference)
+            case ast.Subscript(whole, ast.Slice(start, stop, step)):
+                return self.sliced(code, self.line(whole), (start, stop, step))
             case ast.Attribute() | ast.Subscript():
                 return self.part(node) or code
         return code
@@ -267,6 +269,17 @@ class _Reader:
             else:
                 lines.append(self.line(node))
         return {str(i): line for i, line in enumerate(lines)}
+
+    def sliced(self, code: Line, whole: Line, bounds: Sequence[ast.expr | None]) -> Line:
+        """`variable[1:3]`, where the list and the bounds are known."""
+        if not whole.children or whole.is_dict:
+            return code
+        try:
+            numbers = [None if bound is None else ast.literal_eval(bound) for bound in bounds]
+            children = list(whole.children.values())[slice(*numbers)]
+        except (ValueError, TypeError):  # only running it would tell
+            return code
+        return replace(code, children={str(i): line for i, line in enumerate(children)})
 
     def part(self, node: ast.Attribute | ast.Subscript) -> Line | None:
         """`variable['key']`, `_base_.name.key`: the line of what it points at."""

@@ -54,7 +54,7 @@ def load_config(
             A key must exist, or be one that the class of its dict takes; `+key` adds any other.
 
     Returns:
-        the config; whoever reads it does not change it.
+        the config; code that reads it does not change it.
 
     Raises:
         ConfigError: the file or one of its bases is missing or broken, a key or an override names
@@ -108,7 +108,7 @@ def _import_custom_modules(cfg: Config, path: Path) -> None:
 
 
 def _place_of(error: BaseException, files: list[str]) -> str:
-    """File and line of an error in the code of a config, '' if it is none of theirs."""
+    """File and line of an error in the code of a config, '' if the error is not in a config."""
     place = ''
     for frame, line in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename in files:

@@ -99,8 +99,7 @@ def _check_name(cfg: Config, node: Any, names: list[str]) -> None:
             or f' Known there: {", ".join(sorted(set(map(str, known))))}.'
         )
         raise ConfigError(
-            f"--cfg-options: the config has no key '{key}'.{hint} To add it all the same: "
-            f'+{key}=...'
+            f"--cfg-options: the config has no key '{key}'.{hint} To add it anyway: +{key}=..."
         )
 
 

@@ -14,7 +14,7 @@ from mmlite.errors import ConfigError
 # values, containers, arithmetic, and names for them; sets are how `{{_base_.name}}` parses
 _ALLOWED = (
     *(ast.Module, ast.Assign, ast.Expr, ast.Load, ast.Store, ast.Constant),
-    *(ast.Dict, ast.List, ast.Tuple, ast.Set, ast.keyword, ast.Starred),
+    *(ast.Dict, ast.List, ast.Tuple, ast.Set, ast.keyword, ast.Starred, ast.Slice),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub, ast.UAdd),
 )
 _ALLOWED_CALLS = ('dict', 'list', 'tuple', 'float')
@@ -30,7 +30,7 @@ def check_holds_values_only(files: Iterable[str]) -> None:
         files: the config and its bases, from `mmlite.config.check_files`.
 
     Raises:
-        ConfigError: names the file, the line and what stands there.
+        ConfigError: names the file, the line and what is written there.
     """
     size = 0  # of the bases, which come after the file that includes them
     for file in reversed(list(files)):
@@ -66,7 +66,7 @@ def check_text_holds_values_only(source: str, title: str, base_size: int = 0) ->
             code = ast.get_source_segment(source, node) if line else type(node).__name__
             raise ConfigError(
                 f'config {title}{place}: a safe config holds values, dict(), list(), '
-                f'tuple(), float() and _base_ alone, found: {code or type(node).__name__:.80}'
+                f'tuple(), float() and _base_ only, found: {code or type(node).__name__:.80}'
             )
     return _checked_size(tree, title, base_size)
 
@@ -81,7 +81,7 @@ def _check_templates(source: str, tree: ast.Module, title: str) -> None:
         if '{{' in (line if in_text else _TEMPLATE.sub('', line)):
             raise ConfigError(
                 f'config {title}, line {number}: of templates, a safe config holds '
-                f'{{{{_base_.name}}}} alone, outside of quotes; found: {line.strip():.80}'
+                f'{{{{_base_.name}}}} only, outside of quotes; found: {line.strip():.80}'
             )
 
 
@@ -161,5 +161,5 @@ def check_registered_types_only(cfg: Mapping) -> None:
             raise ConfigError(f'{path}.type: --safe-config takes names, found {kind!r:.80}')
         if isinstance(kind, str) and '.' in kind.removeprefix('mmdet.').removeprefix('mmlite.'):
             raise ConfigError(
-                f"{path}.type: --safe-config takes registered names alone, found '{kind}'"
+                f"{path}.type: --safe-config takes registered names only, found '{kind}'"
             )

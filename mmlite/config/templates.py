@@ -21,7 +21,7 @@ def check_templates(path: Path) -> None:
     """Refuses templates of a config and its bases that mmengine would not replace, or not rightly.
 
     mmengine 0.10.7 puts a text with quotes of its own in the place of a template: within quotes
-    that gives another text in Python, in silence, and a broken file in YAML and JSON.
+    that silently gives another text in Python, and a broken file in YAML and JSON.
 
     Raises:
         ConfigError: names the file, the line and the template; it is in quotes, or no base has

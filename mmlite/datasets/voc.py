@@ -52,8 +52,8 @@ class VOCDataset(DetDataset):
 
             The log says at the start which rule is used, and what the files say about theirs.
         missing_annotation: what a listed image without an XML file is: 'empty', an image without
-            objects, or 'error', a damaged item, see `max_bad`. Without any XML file the data set
-            is refused.
+            objects, or 'error', a damaged item, see `max_bad`. Training data without any XML file
+            are refused; a list to be tested, such as VOC 2012's test.txt, may have none.
 
     `difficult` makes a box one that is to be ignored; `truncated` and `occluded` are not read.
     """
@@ -109,8 +109,14 @@ class VOCDataset(DetDataset):
         outlined = [os.path.join(ann_dir, i) for i in ids]
         self._check_inside(outlined, list_file or ann_dir, ann_dir)
         xml = load_xml_files(ann_dir, ids, cache_as=list_file)
-        self._refuse_all_missing(xml, ids, ann_dir)
-        self._refuse_none_usable(xml['errors'].tolist())
+        if not xml['missing'].all():
+            self._refuse_none_usable(xml['errors'].tolist())
+        elif not self.test_mode:
+            raise DataError(
+                f'{self.title}: none of its {len(ids)} images has an XML file. An image without '
+                'objects needs none, but they cannot all be such images in a training. The first '
+                f'looked for: {xml["errors"][0]}'
+            )
         found = count_names(xml)
         if self.classes is None:
             # of the whole folder: train.txt and val.txt must number the classes alike
@@ -138,13 +144,6 @@ class VOCDataset(DetDataset):
                 )
             raise missing_data(self.title, path, how)
         return path
-
-    def _refuse_all_missing(self, xml: Arrays, ids: list[str], ann_dir: str) -> None:
-        if xml['missing'].all():
-            raise DataError(
-                f'{self.title}: none of its {len(ids)} images has an XML file. The first looked '
-                f'for: {os.path.join(ann_dir, ids[0])}.xml: there is no such annotation file'
-            )
 
     def _settle_missing(self, xml: Arrays, absent: np.ndarray) -> None:
         """Makes images without an XML file empty ones, or damaged items; without both, the latter.

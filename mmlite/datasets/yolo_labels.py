@@ -229,9 +229,10 @@ def parse_row(row: str, at: str, keypoints: int = 0) -> tuple[int, list[float], 
         or not (box or polygon)
         or not ((shares > -0.01) & (shares < 1.01)).all()
     ):
+        scored = '. Is the sixth number the score of a detection?' if len(shares) == 5 else ''
         raise DataError(
             f"{at}: 'class cx cy w h' with shares of the image from 0 to 1 is expected, or a "
-            f'polygon; found {row.strip()!r:.100}'
+            f'polygon; found {row.strip()!r:.100}{scored}'
         )
     if polygon:
         points = shares.reshape(-1, 2)

@@ -116,7 +116,10 @@ def _names_of_data(content: dict[str, str], file: Path) -> list[str] | None:
     found = find_entry(content['names'], [file.parent], file.parent)
     if found is None:
         raise DataError(f"{file}: there is no '{content['names']}', which 'names' gives")
-    return read_names(found)
+    names, count = read_names(found), content.get('classes')
+    if count and count != str(len(names)):
+        raise DataError(f"{file}: 'classes' is {count}, and {found} has {len(names)} names")
+    return names
 
 
 def read_names(file: Path) -> list[str]:

@@ -13,7 +13,7 @@ from mmlite.registry import OPTIM_WRAPPERS
 def half_dtype() -> torch.dtype:
     """Returns bfloat16, which overflows no sooner than float32, where the device computes in it.
 
-    GPUs do from compute capability 8.0 (Ampere) on; older ones have float16 alone. A CPU has
+    GPUs do from compute capability 8.0 (Ampere) on; older ones have only float16. A CPU has
     bfloat16, and is fast with it if it has the instructions (AVX512-BF16, AMX).
     """
     if torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0):
@@ -59,7 +59,9 @@ class AmpOptimWrapper(mmengine.optim.AmpOptimWrapper):
             super().__init__(loss_scale, dtype, **given)
             return
         if dtype != 'bfloat16':
-            raise ConfigError(f"optim_wrapper.dtype: a CPU knows 'bfloat16' alone, found {dtype!r}")
+            raise ConfigError(
+                f"optim_wrapper.dtype: a CPU supports only 'bfloat16', found {dtype!r}"
+            )
         OptimWrapper.__init__(self, **given)  # mmengine's own asserts that there is a GPU
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self._scale_update_param = None

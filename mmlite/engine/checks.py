@@ -19,7 +19,7 @@ STAGES_OF = dict(train=('train', 'val'), test=('test',))  # of each task
 
 
 def check_config(cfg: Mapping, task: str) -> None:
-    """Checks what can be seen in the config alone.
+    """Checks what can be seen in the config, without data or weights.
 
     Args:
         cfg: the whole config.
@@ -73,7 +73,7 @@ def _check_parts(cfg: Mapping, task: str) -> None:
             continue
         node = cfg.get(section)
         if section == 'optim_wrapper' and 'constructor' in node and 'optimizer' not in node:
-            continue  # several optimisers: only the constructor knows what its dict means
+            continue  # several optimisers: only the constructor says what its dict means
         if section.endswith('_cfg'):
             node = typed_loop(node, section.removesuffix('_cfg'))
         if section == 'optim_wrapper' and node.get('optimizer', {}) is None:  # else it may be

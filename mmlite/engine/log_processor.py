@@ -50,7 +50,7 @@ class LogProcessor(mmengine.runner.LogProcessor):
             batch_idx = getattr(runner.train_loop, 'done_in_epoch', batch_idx)
         numbers, line = super().get_log_after_iter(runner, batch_idx, mode)
         numbers.pop('epoch', None)
-        if counts_epochs(runner):  # so who reads them knows at what metrics are written
+        if counts_epochs(runner):  # a reader sees at which epoch metrics were written
             numbers['epoch'] = runner.epoch + (mode == 'train')
         return numbers, line
 

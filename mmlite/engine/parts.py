@@ -47,7 +47,7 @@ def part(make: Callable[[Any], Any]) -> property:
 
 
 class Parts:
-    """The parts of a config, for whoever trains, tests, explains or measures it.
+    """The parts of a config, for all code that trains, tests, explains or measures.
 
     Every part raises ConfigError where the config is wrong, and DataError where the data are.
 

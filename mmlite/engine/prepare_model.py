@@ -21,7 +21,7 @@ from mmlite.registry import OPTIM_WRAPPERS, OPTIMIZERS, parameters_of
 
 
 def for_one_process(model: nn.Module, gpu_ids: list[int] | None = None) -> MMDataParallel:
-    """Wraps a detector for this process alone, on its device or on these GPUs.
+    """Wraps a detector for only this process, on its device or on these GPUs.
 
     SyncBN becomes BatchNorm, which runs on a CPU too: there is nobody to share statistics with.
     """

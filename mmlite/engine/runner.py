@@ -114,7 +114,7 @@ class Runner(mmengine.runner.Runner):
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
-        """Makes the time stamp this run's own, and starts workers as the system bears it.
+        """Makes the time stamp this run's own, and starts workers as the system allows.
 
         mmengine keeps a logger, a message hub and a visualizer for each name of a run, which ends
         in the second of its start.
@@ -144,7 +144,7 @@ class Runner(mmengine.runner.Runner):
 
     def test(self) -> dict[str, float]:
         """Tests and returns the metrics."""
-        if not self.cfg.get('compile'):  # compiled parts see to it themselves
+        if not self.cfg.get('compile'):  # compiled parts do it themselves
             prepare_for_inference(_unwrapped(self.model))
         try:
             return super().test()
@@ -318,7 +318,7 @@ class Runner(mmengine.runner.Runner):
         return logger
 
     def _log_env(self, env_cfg: dict) -> None:
-        """Says in a line where this runs; everything else about it goes to the log file alone."""
+        """Says in a line where this runs; everything else about it goes only to the log file."""
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
         self.logger.info(
             f'mmlite {__version__}, torch {torch.__version__}, {device} x {self.world_size}, '
@@ -368,7 +368,7 @@ class Runner(mmengine.runner.Runner):
         of the optimiser's parameters. The arguments are mmengine's.
 
         Args:
-            meta: where the run stands, from `position` of the training loop. Left out, the epoch
+            meta: the position of the run, from `position` of the training loop. Left out, the epoch
                 (or iteration) that is just ending counts as done.
         """
         states = None

@@ -107,7 +107,7 @@ def go_on(
     states: Sequence[Mapping[str, Any]],
     position: Mapping[str, int],
 ) -> bool:
-    """Puts schedules into the state of a file, where they are the same and stood at `position`.
+    """Puts schedules into the state of a file, where they are the same and were at `position`.
 
     A schedule that follows metrics cannot be computed again: it keeps what it has counted, and
     takes its arguments from the config.

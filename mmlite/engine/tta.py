@@ -1,7 +1,6 @@
 """Test-time augmentation: detect in several versions of each picture, and merge.
 
-A batch is a list of batches, one for each version; everything else works on one version at a time
-and does not know.
+A batch is a list of batches, one for each version; all other code sees one version at a time.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from mmlite.ops.nms import multiclass_nms
 from mmlite.parallel import collate
 from mmlite.registry import without_scope
 
-# of a pipeline without versions: what stands before these is done once, flips stand there
+# in a pipeline without versions: steps before these are done once, flips are put there
 _FORMATTING = ('Normalize', 'Pad', 'DefaultFormatBundle', 'PackDetInputs')
 
 

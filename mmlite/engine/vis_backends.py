@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mmlite.registry import VISBACKENDS
 from mmlite.support.extras import needed
 
-# class of mmengine -> the modules that it imports when it first writes, and what pip is told
+# class of mmengine -> the modules that it imports when it first writes, and what pip installs
 _PACKAGES = dict(
     TensorboardVisBackend=(('tensorboard',), "'mmlite[tracking]'"),
     WandbVisBackend=(('wandb',), 'wandb'),

@@ -38,8 +38,8 @@ def average_in_rank_order(
 ) -> torch.futures.Future[Tensor]:
     """Averages gradients so that equal gradients give equal bits, for `register_comm_hook`.
 
-    The usual all-reduce adds up a number of three or more processes in an order that hangs on its
-    place in the bucket, and the buckets are laid out anew after the first iteration of a process:
+    The usual all-reduce adds up a number of three or more processes in an order that depends on its
+    place in the bucket, and the buckets are laid out again after the first iteration of a process:
     a resumed run would differ in the last bit. This one takes as many times the traffic as there
     are processes.
     """

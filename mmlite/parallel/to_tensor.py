@@ -56,7 +56,7 @@ def dtype_name(found: str, key: str | None) -> str:
 
 
 def _to_array(data: Any, key: str | None) -> np.ndarray:
-    """Returns an array of numbers or bools; raises TypeError where `data` is none."""
+    """Returns an array of numbers or bools; raises TypeError where `data` is something else."""
     is_sequence = isinstance(data, Sequence) and not isinstance(data, (str, bytes))
     if not is_sequence and not isinstance(data, (np.ndarray, np.generic, int, float)):
         raise _type_error(key, type(data).__name__)

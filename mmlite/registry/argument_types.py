@@ -24,8 +24,8 @@ _PLAIN = (int, float, bool, Tensor, type(None))
 def mistyped(cls: Callable, args: Mapping[str, Any]) -> tuple[str, str] | None:
     """Looks for the first argument that the annotations of `cls(...)` do not admit.
 
-    Texts, lists and dicts alone are looked at: a number is never far from another one, and what
-    takes more than its annotation says is let be.
+    Only texts, lists and dicts are looked at: a number is never far from another one, and a class
+    that takes more than its annotation says is not checked.
 
     Returns:
         the argument's name and what is expected, in words; None where all may be right.
@@ -48,7 +48,7 @@ def _hints(cls: Callable) -> dict[str, Any]:
         if isinstance(function, types.FunctionType) or not owners:
             try:
                 found |= typing.get_type_hints(function)
-            except (NameError, TypeError, AttributeError):  # names for the type checker alone
+            except (NameError, TypeError, AttributeError):  # names that only a type checker has
                 continue
     return found
 

@@ -106,7 +106,7 @@ def without_inert(
         if _plain(args[key]) != _plain(inert[key]):
             instead = f' Instead: {_INSTEAD[key]}.' if key in _INSTEAD else ''
             raise ArgumentError(
-                f'{path}.{key}: {cls.__name__} knows only {key}={inert[key]!r} of mmdet, found '
+                f'{path}.{key}: {cls.__name__} supports only {key}={inert[key]!r} of mmdet, found '
                 f'{args[key]!r:.200}.{instead}'
             )
     return {key: value for key, value in args.items() if key not in inert}

@@ -52,7 +52,7 @@ def import_plugin(file: str) -> None:
 def import_installed_plugins() -> tuple[str, ...]:
     """Imports, once, the modules that installed packages name as entry points of GROUP.
 
-    One that fails is told on stderr, with its own traceback; the others are imported all the same.
+    One that fails is named on stderr, with its own traceback; the others are still imported.
 
     Returns:
         the packages with a module that failed, such as 'my-heads 1.0'.

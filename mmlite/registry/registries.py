@@ -61,7 +61,7 @@ def registries() -> dict[str, Registry]:
 
 
 def find_anywhere(key: str | Callable) -> Callable | None:
-    """Returns the class of a `type` from whichever registry knows it, or None."""
+    """Returns the class of a `type` from the first registry that has it, or None."""
     if isinstance(key, str):
         for registry in registries().values():  # all of them, before plugin packages are asked
             found = registry.registered(key)

@@ -75,7 +75,7 @@ class Registry(roots.Registry):
             given: the arguments that it gets beside its own when it is built.
 
         Returns:
-            a dict for whoever builds it: `type` the class, without what changes nothing.
+            a dict to build it from: `type` the class, without what changes nothing.
         """
         cls, args = self._class_and_arguments(cfg, at)
         return dict(check_arguments(cls, args, at, given), type=cls)
@@ -150,7 +150,7 @@ class Registry(roots.Registry):
         )
 
     def names(self) -> list[str]:
-        """Returns every name that `find` knows here and in the parent registries."""
+        """Returns every name that `find` finds here and in the parent registries."""
         self.import_from_location()
         registry: roots.Registry | None = self
         names: list[str] = []
@@ -211,7 +211,7 @@ def _name(cls: Callable) -> str:
 
 
 def _is_of_known_code(error: BaseException) -> bool:
-    """Whether an error passed through no code but that of this project and what it stands on.
+    """Whether an error passed through no code but that of this project and its libraries.
 
     It then speaks of the arguments; what fails in a class of the user's keeps its traceback.
     """
@@ -262,7 +262,7 @@ def _path_in_parents(cfg: Any) -> str:
     under `model`.
     """
     parents = _under_construction.get()
-    if not isinstance(cfg, (dict, list)):  # None and numbers stand in many places
+    if not isinstance(cfg, (dict, list)):  # None and numbers are in many places
         return parents[-1][0] if parents else ''
     for parent_path, parent_args in parents:
         inside = _search(parent_args, cfg)

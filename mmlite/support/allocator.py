@@ -1,7 +1,7 @@
 """What malloc keeps of freed memory for the next picture or feature map.
 
 It would else go back to the system, and the kernel clears every page that it hands out again.
-Only glibc's malloc is told; elsewhere nothing happens.
+Only glibc's malloc gets this setting; elsewhere nothing happens.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def keep_feature_maps() -> None:
 def give_back_memory() -> None:
     """Gives all that is free back to the system, once: for the moment before a fork.
 
-    A forked worker would hold on to each free page that this process fills anew.
+    A forked worker would keep each free page that this process fills again.
     """
     _call('malloc_trim', 0)
 

@@ -13,8 +13,8 @@ def needed(name: str, user: str, install: str) -> ModuleType:
 
     Args:
         name: of the module.
-        user: what cannot do without, as the message begins: 'Albu needs the package ...'.
-        install: what pip is told: "'mmlite[albu]'".
+        user: what needs it, as the message begins: 'Albu needs the package ...'.
+        install: what pip installs: "'mmlite[albu]'".
 
     Raises:
         ConfigError: it is missing; says how to install it.

@@ -28,7 +28,7 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
 
     Raises:
         DiskFullError: there is no room for it.
-        ConfigError: a folder stands in its place, or there is no permission.
+        ConfigError: a folder is in its place, or there is no permission.
     """
     path = Path(path)
     if path.is_dir():

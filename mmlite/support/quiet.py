@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_log() -> Iterator[None]:
-    """Errors alone are logged; afterwards what was logged before is logged again."""
+    """Only errors are logged; afterwards what was logged before is logged again."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

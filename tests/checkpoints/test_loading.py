@@ -47,7 +47,7 @@ def test_what_is_missing_unexpected_or_of_another_shape_is_told(tmp_path: Path) 
         '| neck.conv | 0      | 0       | 2          | 0           |',
         '| head.1    | 1      | 0       | 0          | 1           |',
         '+-----------+--------+---------+------------+-------------+',
-        '  head.1.weight: (5, 4) in the file, (1, 4) in the model, drawn anew',
+        '  head.1.weight: (5, 4) in the file, (1, 4) in the model, drawn again',
     ]
 
 

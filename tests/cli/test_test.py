@@ -87,6 +87,33 @@ def test_evaluation_without_a_model_gives_the_same_figure(tested) -> None:
         json.loads((folder / name).read_text()) for name in ('m.json', 'out/metrics.json')
     )
     assert written == pytest.approx(expected)
+    same = cli('test', TINY, '--results', folder / 'out/results.pkl', '--show-dir', 'drawn')
+    assert same.status == 0, same.err
+    assert same.out.splitlines()[-1] == ended.out.splitlines()[-1]
+    assert len([*Path('drawn').glob('*.jpg')]) == 7  # six and the sheet
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['x.pth', '--results', 'r.pkl'], 'either a checkpoint or --results is expected'),
+        (['--results', 'r.pkl', '--out', 's.pkl'], '--out needs a checkpoint'),
+        (['--results', 'r.pkl', '--checkpoint-layout', '1.x'], '--checkpoint-layout needs a check'),
+        (['--results', 'r.pkl'], 'r.pkl: no such results file'),
+        ([], 'the following arguments are required: checkpoint'),
+    ],
+)
+def test_results_or_a_checkpoint(words: list[str], message: str) -> None:
+    ended = cli('test', TINY, *words)
+    assert ended.status == 2
+    assert message in ended.err
+
+
+def test_results_need_a_test_set() -> None:
+    Path('c.py').write_text('val_cfg = None\n', encoding='utf-8')
+    ended = cli('eval_results', 'c.py', 'r.pkl')
+    assert ended.status == 2
+    assert "c.py: it has no 'test_dataloader', which results need" in ended.err
 
 
 def test_the_averaged_weights_of_ema_are_what_is_tested(trained) -> None:

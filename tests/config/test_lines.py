@@ -77,6 +77,9 @@ def test_a_dict_that_deletes_takes_the_key_away(leaf: ConfigLines) -> None:
 def test_references_to_the_bases_are_followed(leaf: ConfigLines) -> None:
     assert history(leaf, 'more.1.scale') == [('base.py', 6)]
     assert history(leaf, 'more.2.type') == [('leaf.py', 10)]
+    base, own = leaf.history('data.pipeline.0.type')  # steps, and steps[1:]
+    assert (base.line, base.text) == (6, "'Load'")
+    assert (own.file.name, own.line, own.text) == ('base.py', 6, "'Resize'")
 
 
 def test_what_only_running_the_file_would_tell_has_the_line_of_the_code(

@@ -206,7 +206,7 @@ def test_an_unknown_key_names_the_nearest(override: str, key: str, near: str) ->
         voc(override)
     message = str(info.value)
     assert f"the config has no key '{key}'. Did you mean '{near}'" in message
-    assert message.endswith(f'To add it all the same: +{key}=...')
+    assert message.endswith(f'To add it anyway: +{key}=...')
 
 
 def test_a_key_of_deeper_dicts_is_shown_where_it_stands() -> None:

@@ -68,11 +68,13 @@ def test_what_grows_is_refused(tmp_path: Path) -> None:
 
 
 def test_values_of_a_base_pass(tmp_path: Path) -> None:
-    (tmp_path / 'base.py').write_text('a = dict(lr=0.01 * 2)')
-    (tmp_path / 'c.py').write_text("_base_ = 'base.py'\nb = {{_base_.a.lr}}\nc = _base_.a.lr")
+    (tmp_path / 'base.py').write_text('a = dict(lr=0.01 * 2)\ns = [4, 5, 6]\n')
+    (tmp_path / 'c.py').write_text(
+        "_base_ = 'base.py'\nb = {{_base_.a.lr}}\nc = _base_.a.lr\nd = _base_.s[1:]\n"
+    )
     check_holds_values_only(check_files(tmp_path / 'c.py'))
     cfg = load_config(tmp_path / 'c.py')
-    assert (cfg.b, cfg.c) == (0.02, 0.02)
+    assert (cfg.b, cfg.c, cfg.d) == (0.02, 0.02, [5, 6])
 
 
 def test_yaml_and_json_run_nothing_and_their_bases_are_checked(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mmlite.config import load_config
 from mmlite.config.schema import KINDS, SCHEMA, Keys, ListOf, Part, Value
-from mmlite.engine.checks import check_config
+from mmlite.engine.parts import Parts
 from mmlite.errors import ConfigError
 from mmlite.models import build_detector
 from tests.config_keys import PAGE, page, rows
@@ -192,7 +192,7 @@ def test_a_misspelt_key_is_refused_with_the_nearest_in_a_file(
     child.write_text(f'_base_ = {str(whole)!r}\n{line}')
     with pytest.raises(ConfigError) as info:
         read = load_config(child)
-        check_config(read, 'train')
+        _ = Parts(read, 'train').checked_cfg
         build_detector(read.model)
         from mmlite.datasets import build_dataloader
 

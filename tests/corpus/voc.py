@@ -135,6 +135,9 @@ def no_xml_at_all(folder: Path) -> None:
     refused(lambda: build(root), "there is no '")
     (root / 'Annotations').mkdir()
     refused(lambda: build(root), 'none of its 8 images has an XML file', f'{FIRST}.xml')
+    tested = build(root, test_mode=True)  # as VOC 2012's test.txt
+    assert len(tested) == 8 and tested.num_objects() == 0
+    assert tested.warnings[0].startswith('8 of 8 images are without objects')
 
 
 def unlisted_without_xml(folder: Path) -> None:
@@ -366,7 +369,7 @@ CASES = [
     list_case('list with endings', b'000002.jpg\n000004.XML\n', ['000002', '000004']),
     list_case('an image listed twice', b'000002\n000002\n', ['000002', '000002']),
     list_refused('empty list', b'', 'trainval.txt names no image'),
-    list_refused('list of other images', b'a\nb\n', 'none of its 2', 'a.xml: there is no such'),
+    list_refused('list of other images', b'a\nb\n', 'none of its 2 images'),
     list_refused('list that leaves the data root', b'000001\n../../../etc/passwd\n', LIST,
                  "etc/passwd' leaves the data root"),
     list_refused('list with an absolute path', b'/etc/passwd\n', LIST, "'/etc/passwd' leaves"),

@@ -10,7 +10,7 @@ from mmlite.datasets import ConcatDataset, RepeatDataset
 from mmlite.datasets.bad_items import bad_items, first_reasons, leaves, num_listed, too_many
 from mmlite.datasets.paths import check_inside
 from mmlite.errors import ConfigError, DataError
-from tests.datasets.test_base import BOXES, LOAD, toy, write_images
+from tests.datasets.toy import BOXES, LOAD, toy, write_images
 
 
 @pytest.mark.parametrize('share', [-0.1, 1.1, 'all', None, True, float('nan')])

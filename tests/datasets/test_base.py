@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import logging
-import os
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,49 +12,7 @@ from mmlite.datasets import samples as samples_module
 from mmlite.datasets.bad_items import BadItemError
 from mmlite.datasets.paths import missing_data, resolve_data_root
 from mmlite.errors import ConfigError, DataError
-
-LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackDetInputs')]
-
-
-class Toy(DetDataset):
-    """Images of (w, h), each with boxes (x1, y1, x2, y2, class name, difficult)."""
-
-    images: tuple = ()
-    folder = ''
-
-    def load_records(self) -> list[dict]:
-        objects = [obj for *_, objs in self.images for obj in objs]
-        names = [obj[4] for obj in objects]
-        labels = self.settle_classes({name: names.count(name) for name in names})
-        return [
-            dict(
-                filename=os.path.join(self.folder, f'{i}.png'),
-                width=width,
-                height=height,
-                ann=dict(
-                    bboxes=np.array([obj[:4] for obj in objs], np.float32).reshape(-1, 4),
-                    labels=np.array([labels[obj[4]] for obj in objs], np.int64),
-                    difficult=np.array([obj[5] for obj in objs], bool),
-                ),
-            )
-            for i, (width, height, objs) in enumerate(self.images)
-        ]
-
-
-def toy(images, folder='', **kwargs) -> Toy:
-    cls = type('Toy', (Toy,), dict(images=images, folder=str(folder)))
-    kwargs.setdefault('metainfo', dict(classes=('cat', 'dog')))
-    return cls(**kwargs)
-
-
-BOXES = (
-    (10, 10, 30, 30, 'cat', False),
-    (-5, 10, 120, 30, 'dog', False),  # sticks out of (100, 50)
-    (20, 20, 20, 40, 'cat', False),  # one pixel wide to the devkit
-    (40, 10, 30, 30, 'cat', False),  # xmax < xmin
-    (110, 10, 120, 30, 'dog', False),  # outside: of zero size once it is clipped
-    (50, 5, 60, 15, 'dog', True),
-)
+from tests.datasets.toy import BOXES, LOAD, toy, write_images
 
 
 def test_training_gets_clipped_boxes_and_evaluation_gets_them_as_annotated() -> None:
@@ -181,15 +137,6 @@ def test_indexing() -> None:
     assert [sample['img_id'] for sample in dataset] == [0, 1, 2]
     with pytest.raises(IndexError, match='3 images'):
         dataset[3]
-
-
-def write_images(folder, good: list[bool]) -> None:
-    for i, is_good in enumerate(good):
-        path = folder / f'{i}.png'
-        if is_good:
-            cv2.imwrite(str(path), np.full((50, 100, 3), 10 * i, np.uint8))
-        else:
-            path.write_bytes(b'no image')
 
 
 def test_training_takes_another_image_for_a_bad_one(tmp_path, caplog) -> None:

@@ -19,7 +19,7 @@ from mmlite.datasets.loader import (
     kept_random_state,
 )
 from mmlite.errors import ConfigError, UnknownTypeError
-from tests.datasets.test_base import toy
+from tests.datasets.toy import toy
 
 SHUFFLED = dict(type='DefaultSampler', shuffle=True)
 IN_ORDER = dict(type='DefaultSampler', shuffle=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 from mmlite.datasets import CocoDataset, CsvDataset, VOCDataset, picture_sizes
 from mmlite.datasets.image_files import Heads
 from mmlite.datasets.picture_sizes import compared_sizes, loaded_sizes, report_other_size
+from tests.datasets.toy import toy_coco
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
 ROTATED = 6  # EXIF: a quarter turn
@@ -54,20 +54,10 @@ def test_exif_counts_as_the_loader_has_it() -> None:
     assert loaded_sizes(heads, annotated, True).tolist() == [[40, 30]] * 3
 
 
-def coco(folder: Path, pictures: list, written: list, **changes) -> CocoDataset:
+def coco(folder: Path, pictures: list, written: list, **arguments) -> CocoDataset:
     """Each picture (w, h) with an annotated size and a box from 5, 5 to 35, 25."""
-    for i, (width, height) in enumerate(pictures):
-        cv2.imwrite(str(folder / f'{i}.png'), np.zeros((height, width, 3), np.uint8))
-    images = [
-        dict(id=i, file_name=f'{i}.png', width=width, height=height)
-        for i, (width, height) in enumerate(written)
-    ]
-    box = dict(category_id=1, bbox=[5, 5, 30, 20], area=600, iscrowd=0)
-    annotations = [dict(id=i, image_id=i, **box) for i in range(len(written))]
-    content = dict(images=images, annotations=annotations, categories=[dict(id=1, name='cat')])
-    (folder / 'a.json').write_text(json.dumps(content))
-    arguments = dict(metainfo=dict(classes=('cat',)), pipeline=LOAD)
-    return CocoDataset(ann_file='a.json', data_root=str(folder), **{**arguments, **changes})
+    box = dict(bbox=[5, 5, 30, 20], area=600)
+    return toy_coco(folder, written, box, pictures=pictures, **{'pipeline': LOAD, **arguments})
 
 
 @pytest.mark.parametrize('test_mode', [False, True])

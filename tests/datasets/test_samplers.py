@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mmlite.datasets import build_dataloader
 from mmlite.datasets.samplers import AspectRatioBatchSampler
-from tests.datasets.test_base import toy
+from tests.datasets.toy import toy
 
 CAT = (10, 10, 30, 30, 'cat', False)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from mmlite.datasets import (
@@ -22,6 +19,7 @@ from mmlite.errors import DataError
 from mmlite.evaluation import CocoMetric, VOCMetric
 from tests.corpus.good import coco as good_coco
 from tests.corpus.good import good_copy
+from tests.datasets.toy import toy_coco
 
 SAMPLER = dict(type='DefaultSampler', shuffle=False)
 INFINITE = dict(type='InfiniteSampler', shuffle=False)
@@ -30,18 +28,9 @@ INFINITE = dict(type='InfiniteSampler', shuffle=False)
 @pytest.fixture
 def coco(tmp_path: Path):
     """Three images with a cat each; what is given is written over each annotation."""
-    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((30, 40, 3), np.uint8))
 
     def make(changes: dict | None = None, count: int = 3, **arguments) -> CocoDataset:
-        base = dict(category_id=1, bbox=[5, 5, 20, 10], area=200, iscrowd=0)
-        content = dict(
-            images=[dict(id=i, file_name='a.png', width=40, height=30) for i in range(3)],
-            annotations=[dict(id=i, image_id=i) | base | (changes or {}) for i in range(count)],
-            categories=[dict(id=1, name='cat'), dict(id=2, name='dog')],
-        )
-        (tmp_path / 'a.json').write_text(json.dumps(content))
-        defaults = dict(metainfo=dict(classes=('cat',)), pipeline=[dict(type='LoadImageFromFile')])
-        return CocoDataset(ann_file='a.json', data_root=str(tmp_path), **{**defaults, **arguments})
+        return toy_coco(tmp_path, [(40, 30)] * 3, changes, count, **arguments)
 
     return make
 

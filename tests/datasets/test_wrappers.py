@@ -11,7 +11,7 @@ from mmlite.datasets import (
 )
 from mmlite.datasets.wrappers import repeat_times
 from mmlite.errors import ArgumentError, ConfigError, DataError
-from tests.datasets.test_base import toy
+from tests.datasets.toy import toy
 
 CAT = (10, 10, 30, 30, 'cat', False)
 DOG = (20, 20, 40, 40, 'dog', True)

@@ -234,6 +234,9 @@ def test_wrong_data_files(tmp_path) -> None:
     write(tmp_path / 'obj.data', 'train = data/train.txt\nnames = other.names\n')
     with pytest.raises(DataError, match=r"obj\.data: there is no 'other\.names'"):
         YoloDataset('obj.data', data_root=str(tmp_path))
+    write(tmp_path / 'obj.data', 'classes = 3\ntrain = data/train.txt\nnames = data/obj.names\n')
+    with pytest.raises(DataError, match=r"'classes' is 3, and .*obj\.names has 2 names"):
+        YoloDataset('obj.data', data_root=str(tmp_path))
     write(tmp_path / 'obj.data', 'nothing')
     with pytest.raises(DataError, match="there is no 'train'"):
         YoloDataset('obj.data', data_root=str(tmp_path))

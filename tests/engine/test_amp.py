@@ -43,7 +43,7 @@ def test_a_cpu_scales_no_loss() -> None:
 @no_gpu
 def test_a_cpu_knows_bfloat16_alone() -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1)
-    with pytest.raises(ConfigError, match="a CPU knows 'bfloat16' alone, found 'float16'"):
+    with pytest.raises(ConfigError, match="a CPU supports only 'bfloat16', found 'float16'"):
         AmpOptimWrapper(optimizer, dtype='float16')
 
 

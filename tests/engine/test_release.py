@@ -94,7 +94,7 @@ def test_the_process_group_is_left(
         monkeypatch.setenv(name, str(value))
     monkeypatch.setenv('MASTER_PORT', '0')
     if failing:
-        monkeypatch.setattr('mmlite.engine.build.check_config', lambda *_: 1 / 0)
+        monkeypatch.setattr('mmlite.engine.parts.check_config', lambda *_: 1 / 0)
     args = [str(TINY), '--launcher', 'pytorch', '--work-dir', str(tmp_path), '--no-validate']
     if failing:
         with pytest.raises(ZeroDivisionError):

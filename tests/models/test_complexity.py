@@ -39,13 +39,17 @@ class NoConvolution(nn.Module):
         return [x]
 
 
+def retinanet(backbone: str, channels: int, stride: int) -> Config:
+    """One prior a cell, 2 classes, no towers."""
+    anchors = dict(type='AnchorGenerator', strides=[stride], ratios=[1], scales=[1])
+    args = dict(num_classes=2, in_channels=channels, stacked_convs=0, anchor_generator=anchors)
+    head = dict(type='RetinaHead', **args)
+    return Config(dict(model=dict(type='RetinaNet', backbone=dict(type=backbone), bbox_head=head)))
+
+
 def test_a_part_that_multiplies_nothing():
-    head = dict(
-        type='RetinaHead', num_classes=2, in_channels=3, stacked_convs=0,
-        anchor_generator=dict(type='AnchorGenerator', strides=[1], ratios=[1], scales=[1]),
-    )  # fmt: skip
-    model = dict(type='RetinaNet', backbone=dict(type='NoConvolution'), bbox_head=head)
-    assert measure(Config(dict(model=model)), (4, 4)).parts['backbone'] == (0, 0)
+    found = measure(retinanet('NoConvolution', 3, 1), (4, 4))
+    assert found.parts['backbone'] == (0, 0)
 
 
 @pytest.mark.parametrize('name', ['Resize', 'mmdet.Resize', 'mmlite.Resize'])
@@ -55,12 +59,7 @@ def test_the_size_of_the_test_pipeline(name):
 
 
 def test_multiply_adds():
-    head = dict(
-        type='RetinaHead', num_classes=2, in_channels=8, stacked_convs=0,
-        anchor_generator=dict(type='AnchorGenerator', strides=[8], ratios=[1], scales=[1]),
-    )  # fmt: skip
-    model = dict(type='RetinaNet', backbone=dict(type='OneConvolution'), bbox_head=head)
-    found = measure(Config(dict(model=model)), (32, 16))
+    found = measure(retinanet('OneConvolution', 8, 8), (32, 16))
     # 4 x 2 cells: 3x3 of 3 to 8 channels, then of 8 to 2 classes and 4 sides
     assert found.multiply_adds == 8 * 9 * (3 * 8 + 8 * 2 + 8 * 4)
     assert found.size == (32, 16)
@@ -92,6 +91,16 @@ def test_flops_of_the_parts():
         *parts, whole = (float(cell.split()[0]) for cell in column[1:])
         assert sum(parts) == pytest.approx(whole, abs=0.02)  # two decimals each
     assert cli('get_flops', CONFIGS / 'ssd/gone.py').status == 2
+    same = cli('model_info', CONFIGS / 'ssd/ssd_demo.py', '--size', '320', '240', '--parts')
+    assert same == ended
+
+
+def test_each_of_several_models_is_named_above_its_parts():
+    configs = [CONFIGS / 'ssd/ssd_demo.py', CONFIGS / 'fcos/fcos_demo.py']
+    ended = cli('model_info', *configs, '--size', '64', '64', '--parts')
+    lines = ended.out.splitlines()
+    assert [line for line in lines if line.endswith('.py:')] == [f'{path}:' for path in configs]
+    assert len([line for line in lines if line.startswith('counted: ')]) == 1
 
 
 def test_the_command():

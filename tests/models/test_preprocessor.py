@@ -100,7 +100,7 @@ def test_mean_and_std_are_not_in_the_state_dict():
 
 def test_a_training_batch_is_padded_to_a_fixed_size() -> None:
     pad = dict(type='BatchFixedSizePad', size=(8, 6), pad_mask=True, img_pad_value=2)
-    with pytest.raises(ArgumentError, match='knows only pad_mask=False'):
+    with pytest.raises(ArgumentError, match='supports only pad_mask=False'):
         DetDataPreprocessor(batch_augments=[pad])
     preprocessor = DetDataPreprocessor(batch_augments=[{**pad, 'pad_mask': False}])
     metas = [dict(pad_shape=(4, 5, 3))]

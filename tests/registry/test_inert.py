@@ -24,12 +24,12 @@ def test_lists_are_tuples_in_a_config() -> None:
         (
             LOSSES,
             dict(type='GIoULoss', reduction='sum'),
-            "at.reduction: GIoULoss knows only reduction='mean' of mmdet, found 'sum'.",
+            "at.reduction: GIoULoss supports only reduction='mean' of mmdet, found 'sum'.",
         ),
         (
             BACKBONES,
             dict(type='ResNet', depth=50, pretrained='torchvision://resnet50'),
-            'at.pretrained: ResNet knows only pretrained=None of mmdet, found '
+            'at.pretrained: ResNet supports only pretrained=None of mmdet, found '
             "'torchvision://resnet50'. Instead: init_cfg=dict(type='Pretrained', checkpoint=...).",
         ),
     ],

@@ -88,4 +88,4 @@ def test_a_safe_config_may_name_what_is_installed(site: Path, tmp_path: Path) ->
     assert safe.status == 0, safe.err
     by_path = cli('train', TINY, '--safe-config', *options, f'{head}=my_heads.HeadOfAPackage')
     assert by_path.status == 2
-    assert "--safe-config takes registered names alone, found 'my_heads.Head" in by_path.err
+    assert "--safe-config takes registered names only, found 'my_heads.Head" in by_path.err

@@ -1,25 +1,14 @@
 # COCO 2017 with SSD's augmentation at 320 px.
 _base_ = './coco_ssd300.py'
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Expand', mean=[123.675, 116.28, 103.53], to_rgb=True, ratio_range=(1, 4)),
-    dict(type='MinIoURandomCrop', min_ious=(0.1, 0.3, 0.5, 0.7, 0.9), min_crop_size=0.3),
-    dict(type='Resize', scale=(320, 320), keep_ratio=False),
-    dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='PhotoMetricDistortion',
-        brightness_delta=32,
-        contrast_range=(0.5, 1.5),
-        saturation_range=(0.5, 1.5),
-        hue_delta=18,
-    ),
-    dict(type='PackDetInputs'),
+    *_base_.train_pipeline[:4],
+    dict(_base_.train_pipeline[4], scale=(320, 320)),  # Resize
+    *_base_.train_pipeline[5:],
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(320, 320), keep_ratio=False),
-    dict(type='PackDetInputs'),
+    _base_.test_pipeline[0],
+    dict(_base_.test_pipeline[1], scale=(320, 320)),  # Resize
+    _base_.test_pipeline[2],
 ]
 train_dataloader = dict(
     batch_size=24, num_workers=4, dataset=dict(dataset=dict(pipeline=train_pipeline))

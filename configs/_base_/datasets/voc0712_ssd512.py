@@ -1,71 +1,24 @@
 # VOC07+12 trainval for training, VOC07 test for testing, with SSD's augmentation at 512 px.
+_base_ = 'voc0712_ssd300.py'
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Expand', mean=[123.675, 116.28, 103.53], to_rgb=True, ratio_range=(1, 4)),
-    dict(type='MinIoURandomCrop', min_ious=(0.1, 0.3, 0.5, 0.7, 0.9), min_crop_size=0.3),
-    dict(type='Resize', scale=(512, 512), keep_ratio=False),
-    dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='PhotoMetricDistortion',
-        brightness_delta=32,
-        contrast_range=(0.5, 1.5),
-        saturation_range=(0.5, 1.5),
-        hue_delta=18,
-    ),
-    dict(type='PackDetInputs'),
+    *_base_.train_pipeline[:4],
+    dict(_base_.train_pipeline[4], scale=(512, 512)),  # Resize
+    *_base_.train_pipeline[5:],
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(512, 512), keep_ratio=False),
-    dict(type='PackDetInputs'),
+    _base_.test_pipeline[0],
+    dict(_base_.test_pipeline[1], scale=(512, 512)),  # Resize
+    _base_.test_pipeline[2],
 ]
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=3,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='RepeatDataset',
-        times=10,
         dataset=dict(
-            type='ConcatDataset',
-            ignore_keys=['dataset_type'],
             datasets=[
-                dict(
-                    type='VOCDataset',
-                    data_root='data/VOCdevkit/',
-                    ann_file='VOC2007/ImageSets/Main/trainval.txt',
-                    data_prefix=dict(sub_data_root='VOC2007/'),
-                    filter_cfg=dict(filter_empty_gt=True, min_size=32),
-                    pipeline=train_pipeline,
-                ),
-                dict(
-                    type='VOCDataset',
-                    data_root='data/VOCdevkit/',
-                    ann_file='VOC2012/ImageSets/Main/trainval.txt',
-                    data_prefix=dict(sub_data_root='VOC2012/'),
-                    filter_cfg=dict(filter_empty_gt=True, min_size=32),
-                    pipeline=train_pipeline,
-                ),
-            ],
-        ),
-    ),
+                dict(_base_.train_dataloader.dataset.dataset.datasets[0], pipeline=train_pipeline),
+                dict(_base_.train_dataloader.dataset.dataset.datasets[1], pipeline=train_pipeline),
+            ]
+        )
+    )
 )
-val_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VOCDataset',
-        data_root='data/VOCdevkit/',
-        ann_file='VOC2007/ImageSets/Main/test.txt',
-        data_prefix=dict(sub_data_root='VOC2007/'),
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
-)
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='VOCMetric', metric='mAP', eval_mode='11points')
-test_evaluator = val_evaluator

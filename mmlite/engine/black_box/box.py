@@ -102,7 +102,7 @@ def _state(runner: Runner, step: Step) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Returns what the bits of a result hang on."""
+    """Returns the versions and settings on which the bits of a result depend."""
     return dict(
         mmlite=__version__,
         mmengine=mmengine.__version__,

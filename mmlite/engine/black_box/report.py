@@ -183,7 +183,7 @@ def write_images(step: Step, classes: Sequence[str], folder: Path) -> None:
     folder.mkdir()
     for i, (file, meta) in enumerate(zip(step.files, step.img_metas, strict=True)):
         img = step.of_image('img', i)
-        # what a plugin's batch has in their place is in the state all the same
+        # what a plugin's batch has in their place is in the state anyway
         if isinstance(img, Tensor) and img.dim() == 3 and len(img) == 3:
             picture = _drawn(inverse_transform(img, meta), *_truth(step, i), classes)
             write_jpeg(picture, folder / f'{i:02d}_{Path(file).stem}.jpg')

@@ -53,7 +53,7 @@ class Step:
     def nonfinite_boxes(self) -> list[str]:
         """The boxes to be found that are NaN or infinite, as 'a.jpg box 2'.
 
-        No prior meets a NaN, so that the losses stay finite and the object is lost without a word.
+        No prior meets a NaN, so that the losses stay finite and the object is lost silently.
         """
         boxes = [self.of_image('gt_bboxes', i) for i in range(len(self.img_metas))]
         return [

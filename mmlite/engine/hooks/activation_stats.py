@@ -73,7 +73,7 @@ class ActivationStatsHook(Hook):
 
 
 def _plain(layer: LayerStats) -> dict[str, Any]:
-    """A dict for JSON, which knows no NaN."""
+    """A dict for JSON, which has no NaN."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in asdict(layer).items()

@@ -1,4 +1,4 @@
-"""When a run saves itself: at epochs, every so many iterations, when it is told to stop."""
+"""When a run saves a checkpoint: at epochs, after some iterations, and when it has to stop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CheckpointHook(Hook):
             by iterations an epoch is one pass through the data.
         save_optimizer, save_param_scheduler: without them a run cannot be resumed.
         out_dir: a folder beside the work dir, in which a folder of the work dir's name is made.
-        max_keep_ckpts: older checkpoints than the last so many are removed; -1 keeps all.
+        max_keep_ckpts: how many of the last checkpoints are kept; -1 keeps all.
         save_last: save after the last epoch or iteration, whatever the interval.
         save_best: metrics whose best checkpoint is kept: a name, a list, or 'auto' for the first
             there is.
@@ -47,7 +47,7 @@ class CheckpointHook(Hook):
             mmengine. A whole name counts before a part of one.
         filename_tmpl: in place of `epoch_{}.pth`, or of `iter_{}.pth` where the training or
             `by_epoch` counts iterations; with one {} in it.
-        save_begin: no checkpoint before so many epochs or iterations; intervals count from there.
+        save_begin: the first epoch or iteration with a checkpoint; intervals count from there.
         snapshot_interval: iterations between two snapshots `iter_N.pth` for a run that may be
             killed; the last two are kept, until the training has come to its end. None for none.
 
@@ -346,7 +346,7 @@ def _rule_of(metric: str, greater_keys: Sequence[str], less_keys: Sequence[str])
         if any(key.lower() in metric.lower() for key in keys):
             return rule
     raise ConfigError(
-        f"CheckpointHook.save_best: whether more or less of '{metric}' is better cannot be told by "
+        f"CheckpointHook.save_best: whether more or less of '{metric}' is better cannot be seen in "
         "its name; set rule='greater' or rule='less'"
     )
 

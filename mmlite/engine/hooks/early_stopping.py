@@ -12,7 +12,7 @@ from mmlite.registry import HOOKS
 
 @HOOKS.register_module()
 class EarlyStoppingHook(hooks.EarlyStoppingHook):
-    """mmengine's EarlyStoppingHook that a resumed run goes on with where it stood.
+    """mmengine's EarlyStoppingHook; a resumed run continues its count.
 
     The best value and the number of validations since are in each checkpoint, as
     `early_stopping`. A run that was stopped does not go on when it is resumed, unless `patience`
@@ -28,7 +28,7 @@ class EarlyStoppingHook(hooks.EarlyStoppingHook):
         stopping_threshold: stop as soon as the metric is better than that.
 
     Raises:
-        ConfigError: the rule is unknown or cannot be told by the name; before the training, or
+        ConfigError: the rule is unknown or cannot be seen in the name; before the training, or
             at the first validation where metrics of a plugin are measured: there is no such metric.
     """
 

@@ -82,7 +82,7 @@ class EMAHook(hooks.EMAHook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Puts the average into `state_dict`, and the weights in training beside it.
 
-        A run that is told to stop while it validates saves when they have changed places already.
+        A run that has to stop while it validates saves when they have changed places already.
         """
         checkpoint['ema_state_dict'] = self.ema_model.state_dict()
         if not self._in_model:

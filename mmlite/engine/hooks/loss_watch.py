@@ -12,7 +12,7 @@ from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.errors import did_you_mean
 from mmlite.registry import HOOKS
 
-# What a model that knows nothing yet can have, with room above; a loss below 0 is a mistake.
+# What an untrained model can have, with room above; a loss below 0 is a mistake.
 DEFAULT_RANGES = dict(
     # Softmax over C + 1 equal scores costs ln(C + 1) a prior. SSD counts a positive and its three
     # negatives over the positive: 4 ln(C + 1), 12.2 for VOC's 20 classes and 17.6 for COCO's 80.

@@ -23,7 +23,7 @@ class MemoryHook(Hook):
 
     Host memory is what this process has now, that of the workers the sum over the data loaders'
     processes, in which pages that they share count several times. On a GPU: the most that tensors
-    took, and that torch reserved, since the last log line, where mmengine starts to count anew.
+    took, and that torch reserved, since the last log line, where mmengine starts to count again.
 
     Args:
         interval: iterations between two measurements.

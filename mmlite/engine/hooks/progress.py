@@ -88,7 +88,7 @@ class ProgressHook(Hook):
 
     @staticmethod
     def _lead_log_past_the_bar() -> None:
-        """While a bar is shown, rich stands behind sys.stdout and prints above the bar."""
+        """While a bar is shown, rich replaces sys.stdout and prints above the bar."""
         for handler in MMLogger.get_current_instance().handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(
                 handler, logging.FileHandler

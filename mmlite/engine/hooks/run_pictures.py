@@ -1,4 +1,4 @@
-"""Pictures that a run leaves behind without being asked."""
+"""Pictures that a run writes by default."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class ValLossHook(Hook):
         ConfigError: processes may have different numbers of batches, and would wait for each other.
     """
 
-    metric_names: ClassVar = ('val_loss',)  # and those of its terms, which the model knows
+    metric_names: ClassVar = ('val_loss',)  # and those of its terms, which depend on the model
     priority = 'HIGHEST'  # mmengine's RuntimeInfoHook, which hands the metrics on, is VERY_HIGH
 
     def __init__(self, interval: int = 1) -> None:

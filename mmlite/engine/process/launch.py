@@ -26,7 +26,7 @@ _LOST = re.compile(r'Connection (closed|reset) by peer|Broken pipe|remote proces
 
 
 def join_processes(launcher: str, dist_cfg: Mapping | None = None) -> None:
-    """Connects this process with the others; without a launcher it stays alone.
+    """Connects this process with the others; without a launcher there are no others.
 
     Args:
         launcher: 'none', 'pytorch' (torchrun) or 'slurm'.
@@ -39,7 +39,7 @@ def join_processes(launcher: str, dist_cfg: Mapping | None = None) -> None:
     if launcher == 'none':
         if 'TORCHELASTIC_RUN_ID' in os.environ and int(os.environ.get('WORLD_SIZE', 1)) > 1:
             raise ConfigError(
-                'torchrun started several processes, each of which would train alone: add '
+                'torchrun started several processes, which would train without each other: add '
                 '--launcher pytorch'
             )
         return

@@ -46,7 +46,7 @@ class StopSignals:
             self._previous = {s: signal.signal(s, self._remember) for s in _SIGNALS}
 
     def forget(self) -> None:
-        """Gives the signals back to whoever had them."""
+        """Gives the signals back to their previous handlers."""
         for number, previous in self._previous.items():
             signal.signal(number, previous)
         self._previous = {}

@@ -50,7 +50,7 @@ def find_resumable(
 
 
 def check_can_be_resumed(checkpoint: Mapping, path: str) -> None:
-    """Refuses to resume from weights alone, as a published checkpoint or mmdet 2.x's holds them.
+    """Refuses a file that holds only weights, as published checkpoints and mmdet 2.x's do.
 
     Raises:
         DataError: says what is missing, and how to start a training from the weights.

@@ -60,9 +60,9 @@ def test_each_run_has_a_visualizer_of_its_own(tmp_path: Path) -> None:
 
 
 def test_what_is_not_supported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ArgumentError, match='knows only backend_args=None'):
+    with pytest.raises(ArgumentError, match='supports only backend_args=None'):
         HOOKS.build(dict(type='DetVisualizationHook', backend_args=dict(backend='petrel')), at='h')
-    with pytest.raises(ArgumentError, match=r'visualizer\.line_width: DetLocalVisualizer knows'):
+    with pytest.raises(ArgumentError, match=r'visualizer\.line_width: DetLocalVisualizer supports'):
         build_runner(tiny(tmp_path, visualizer=dict(MMDETS, line_width=5)), 'test')
     for variable in ('DISPLAY', 'WAYLAND_DISPLAY'):
         monkeypatch.delenv(variable, raising=False)

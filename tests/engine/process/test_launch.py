@@ -41,7 +41,7 @@ def test_torchrun_needs_the_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('WORLD_SIZE', '1')
     join_processes('none')
     monkeypatch.setenv('WORLD_SIZE', '2')
-    with pytest.raises(ConfigError, match='each of which would train alone'):
+    with pytest.raises(ConfigError, match='which would train without each other'):
         join_processes('none')
 
 

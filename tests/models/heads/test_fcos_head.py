@@ -11,37 +11,16 @@ from torch import Tensor
 from mmlite.errors import ConfigError
 from mmlite.models.heads import FCOSHead
 from mmlite.models.heads.fcos_head import centerness_target
-from mmlite.registry import HEADS
-
-# an input of 64 x 96
-FEATS = [torch.rand(2, 8, 8, 12), torch.rand(2, 8, 4, 6)]
-META = dict(img_shape=(64, 96, 3), pad_shape=(64, 96, 3), batch_input_shape=(64, 96))
-BOXES = [Tensor([[10, 8, 44, 40], [40, 20, 90, 60]]), torch.zeros(0, 4)]
-LABELS = [torch.tensor([2, 3]), torch.zeros(0, dtype=torch.int64)]
+from tests.models.tiny import BOXES, FEATS, LABELS, META, losses, tiny_head
 
 
 def build(**changes) -> FCOSHead:
-    torch.manual_seed(0)
     args = dict(
-        type='FCOSHead',
-        num_classes=3,
-        in_channels=8,
-        stacked_convs=1,
-        feat_channels=8,
         strides=[8, 16],
         regress_ranges=((-1, 30), (30, 1e8)),
         norm_cfg=dict(type='GN', num_groups=2),
     )
-    head = HEADS.build({**args, **changes})
-    head.init_weights()
-    return head
-
-
-def losses(head, boxes=BOXES, labels=LABELS) -> dict[str, float]:
-    found = head.loss(FEATS, [META, META], boxes, labels)
-    assert all(value.ndim == 0 and value.isfinite() for value in found.values())
-    sum(found.values()).backward()
-    return {key: value.item() for key, value in found.items()}
+    return tiny_head('FCOSHead', **{**args, **changes})
 
 
 def test_centerness():

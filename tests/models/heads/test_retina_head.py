@@ -9,7 +9,7 @@ import torch
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads import RetinaHead
-from mmlite.registry import HEADS
+from tests.models.tiny import BOXES, FEATS, LABELS, losses, tiny_head
 
 STRIDES = [8, 16]
 ANCHORS = dict(
@@ -20,34 +20,11 @@ ANCHORS = dict(
     strides=STRIDES,
 )
 MAX_IOU = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)
-# an input of 64 x 96
-FEATS = [torch.rand(2, 8, 8, 12), torch.rand(2, 8, 4, 6)]
-META = dict(img_shape=(64, 96, 3), pad_shape=(64, 96, 3), batch_input_shape=(64, 96))
-BOXES = [torch.tensor([[10.0, 8, 44, 40], [40, 20, 90, 60]]), torch.zeros(0, 4)]
-LABELS = [torch.tensor([2, 3]), torch.zeros(0, dtype=torch.int64)]
 
 
 def build(**changes) -> RetinaHead:
-    torch.manual_seed(0)
-    args = dict(
-        type='RetinaHead',
-        num_classes=3,
-        in_channels=8,
-        stacked_convs=1,
-        feat_channels=8,
-        anchor_generator=ANCHORS,
-        train_cfg=dict(assigner=MAX_IOU),
-    )
-    head = HEADS.build({**args, **changes})
-    head.init_weights()
-    return head
-
-
-def losses(head, boxes=BOXES, labels=LABELS) -> dict[str, float]:
-    found = head.loss(FEATS, [META, META], boxes, labels)
-    assert all(value.ndim == 0 and value.isfinite() for value in found.values())
-    sum(found.values()).backward()
-    return {key: value.item() for key, value in found.items()}
+    args = dict(anchor_generator=ANCHORS, train_cfg=dict(assigner=MAX_IOU))
+    return tiny_head('RetinaHead', **{**args, **changes})
 
 
 def test_defaults_are_the_papers():

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 
 from mmlite.config import load_config
-from mmlite.engine.checks import check_config
+from mmlite.engine.parts import Parts
 from mmlite.models import build_detector
 from mmlite.registry import TASK_UTILS
 from mmlite.tools.migrate import migrate
@@ -46,8 +46,8 @@ def test_everything_is_mapped_and_the_result_runs(name: str, tmp_path: Path) -> 
     assert migration.notes.unmapped == []
     cfg = migrated(name, tmp_path)
     assert cfg.to_dict() == migration.cfg
-    check_config(cfg, 'train')
-    check_config(cfg, 'test')
+    _ = Parts(cfg, 'train').checked_cfg
+    _ = Parts(cfg, 'test').checked_cfg
     assert problem_of(tmp_path / 'new.py') == ''
 
 
