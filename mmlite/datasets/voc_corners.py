@@ -34,6 +34,7 @@ WRITERS = dict(
         'LabelImg or pascal_voc_writer, which count from 0 (LabelImg writes 1 for 0)',
     ),
 )
+WRITERS |= {f'mmlite_{rule}': (rule, f"mmlite, with coordinates='{rule}'") for rule in COORDINATES}
 
 
 class Judgement(NamedTuple):
@@ -74,6 +75,8 @@ def writer_of(database: str, annotation: str, owner: str, folder: str, path: str
         return 'devkit'
     if database == 'roboflow.ai' and folder == 'VOC':
         return 'supervision'
+    if database == 'mmlite' and annotation in COORDINATES:
+        return f'mmlite_{annotation}'
     if owner == 'Label Studio':
         return 'label_studio'
     if database == 'Unknown':
