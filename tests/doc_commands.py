@@ -132,8 +132,10 @@ class Page:
         assert verb in ALL_VERBS, f'{command.place}: no verb {verb}'
         args = _parsed(command, verb, words)
         for name in _paths(args, READ):
-            known = name in self.written or '://' in name or list(Path().glob(name))
-            assert known, f'{command.place}: {name} is neither a stand-in nor written before'
+            known = name in self.written or '://' in name or Path(name).exists()
+            assert known or list(Path().glob(name)), (
+                f'{command.place}: {name} is neither a stand-in nor written before'
+            )
         config = getattr(args, 'config', None)
         if config:
             load_config(config, getattr(args, 'cfg_options', ()))

@@ -7,13 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import (
-    add_common_arguments,
-    config_from,
-    run,
-    train_from_scratch,
-    verb_parser,
-)
+from mmlite.cli.common import config_from, config_parser, run, train_from_scratch
 from mmlite.errors import RunError
 
 
@@ -22,8 +16,7 @@ class UnequalRunsError(RunError):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = verb_parser('verify_resume', __doc__, 'configs/ssd/ssd_demo.py --trials 3')
-    add_common_arguments(parser)
+    parser = config_parser('verify_resume', __doc__, 'configs/ssd/ssd_demo.py --trials 3')
     add = parser.add_argument
     add('--trials', type=int, default=20, help='how many trainings to kill (20)')
     add('--iters', type=int, default=30, help='iterations of each, at least 6 (30)')

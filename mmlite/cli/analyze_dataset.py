@@ -7,14 +7,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlite.cli.common import add_common_arguments, config_from, run, verb_parser
+from mmlite.cli.common import config_from, config_parser, run
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder, write_text
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = verb_parser('analyze_dataset', __doc__, 'configs/ssd/ssd300_voc.py --out analysis')
-    add_common_arguments(parser)
+    parser = config_parser('analyze_dataset', __doc__, 'configs/ssd/ssd300_voc.py --out analysis')
     add = parser.add_argument
     add(
         '--out',

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmlite.cli.common import add_common_arguments, config_from, run, verb_parser
+from mmlite.cli.common import config_from, config_parser, run
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder
 
@@ -16,8 +16,7 @@ _CELL = (480, 400)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = verb_parser('browse_dataset', __doc__, 'configs/ssd/ssd_demo.py --stages --images 4')
-    add_common_arguments(parser)
+    parser = config_parser('browse_dataset', __doc__, 'configs/ssd/ssd_demo.py --stages --images 4')
     add = parser.add_argument
     add(
         '--split',

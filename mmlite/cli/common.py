@@ -50,6 +50,31 @@ def verb_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentPar
     return parser
 
 
+def config_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentParser:
+    """Makes the parser of a verb on a config: what one of them takes all take.
+
+    Arguments as of `verb_parser`.
+    """
+    parser = verb_parser(verb, summary, *examples)
+    add = parser.add_argument
+    add('config', help='a config file, such as configs/ssd/ssd300_voc.py')
+    add('--work-dir', help='where everything is written (work_dirs/<config stem>)')
+    add(
+        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='several processes'
+    )
+    add(
+        '--gpu-ids',
+        nargs='+',
+        action='extend',
+        type=int,
+        metavar='N',
+        help='GPUs for this one process; several processes are faster (tools/dist_train.sh)',
+    )
+    add('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_config_flags(parser)
+    return parser
+
+
 def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None = None) -> int:
     """Parses, runs and returns the exit status.
 
@@ -104,26 +129,6 @@ def _command(verb: str) -> list[str]:
     if verb in LABORATORY:
         return ['python', f'tools/{verb}.py']
     return ['mmlite', verb] if program.stem == 'mmlite' else ['python', '-m', 'mmlite', verb]
-
-
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the config and the flags of every verb on a config: what one takes all take."""
-    add = parser.add_argument
-    add('config', help='a config file, such as configs/ssd/ssd300_voc.py')
-    add('--work-dir', help='where everything is written (work_dirs/<config stem>)')
-    add(
-        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='several processes'
-    )
-    add(
-        '--gpu-ids',
-        nargs='+',
-        action='extend',
-        type=int,
-        metavar='N',
-        help='GPUs for this one process; several processes are faster (tools/dist_train.sh)',
-    )
-    add('--local-rank', '--local_rank', type=int, default=0, help=argparse.SUPPRESS)
-    add_config_flags(parser)
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:
@@ -191,7 +196,7 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def config_from(args: argparse.Namespace) -> Config:
-    """Loads the config of a command line and applies the flags of `add_common_arguments`."""
+    """Loads the config of a command line and applies the flags of `config_parser`."""
     for file in args.plugin:
         import_plugin(file)
     cfg = load_config_of(args.config, args.safe_config, args.cfg_options)

@@ -8,13 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mmlite.cli.common import (
-    add_common_arguments,
-    config_from,
-    run,
-    train_from_scratch,
-    verb_parser,
-)
+from mmlite.cli.common import config_from, config_parser, run, train_from_scratch
 from mmlite.errors import RunError
 from mmlite.tools.doctor import QUESTIONS
 
@@ -27,12 +21,11 @@ class ErrorsFoundError(RunError):
 
 def build_parser() -> argparse.ArgumentParser:
     questions = '\n'.join(f'  {name:14} {question}' for name, question in QUESTIONS.items())
-    parser = verb_parser('doctor', __doc__, 'configs/ssd/ssd_demo.py')
+    parser = config_parser('doctor', __doc__, 'configs/ssd/ssd_demo.py')
     parser.epilog = (
         f'checks:\n{questions}\n\nexit status: 0 no error, 1 errors found, 2 the config '
         f'cannot be read\n\n{parser.epilog}'
     )
-    add_common_arguments(parser)
     add = parser.add_argument
     add('--full', action='store_true', help=f'look at all images, for longer than {SECONDS} s')
     add(

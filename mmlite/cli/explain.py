@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from mmlite.cli.common import (
     add_checkpoint_arguments,
-    add_common_arguments,
     config_from,
+    config_parser,
     run,
     train_from_scratch,
-    verb_parser,
 )
 
 if TYPE_CHECKING:
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = verb_parser(
+    parser = config_parser(
         'explain',
         __doc__,
         'configs/ssd/ssd_demo.py --html explain.html',
         'configs/ssd/ssd_demo.py --key model.bbox_head.num_classes',
     )
-    add_common_arguments(parser)
     add_checkpoint_arguments(parser)
     add = parser.add_argument
     add('--checkpoint', metavar='FILE', help='weights (drawn if left out; nothing is downloaded)')

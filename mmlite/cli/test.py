@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from mmlite.cli.common import (
     add_checkpoint_arguments,
-    add_common_arguments,
     config_from,
+    config_parser,
     run,
     train_from_scratch,
-    verb_parser,
 )
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.support.files import write_text
@@ -46,13 +45,12 @@ class _InPlaceOf(argparse.Action):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = verb_parser(
+    parser = config_parser(
         'test',
         __doc__,
         'configs/ssd/ssd300_voc.py epoch_24.pth --show-dir shown',
         'configs/ssd/ssd300_voc.py --results results.pkl',
     )
-    add_common_arguments(parser)
     add_checkpoint_arguments(parser)
     add = parser.add_argument
     checkpoint = add('checkpoint', help='a checkpoint file; left out with --results')

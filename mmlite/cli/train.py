@@ -10,19 +10,19 @@ from mmengine.config import Config
 
 from mmlite.cli.common import (
     add_checkpoint_arguments,
-    add_common_arguments,
     config_from,
+    config_parser,
     run,
     starts_from_weights,
     train_from_scratch,
-    verb_parser,
 )
 from mmlite.errors import ConfigError
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = verb_parser('train', __doc__, 'configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit')
-    add_common_arguments(parser)
+    parser = config_parser(
+        'train', __doc__, 'configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit'
+    )
     add_checkpoint_arguments(parser)
     add = parser.add_argument
     add(

@@ -153,7 +153,7 @@ class Runner(mmengine.runner.Runner):
 
     def close(self) -> None:
         """Ends the loaders' workers and what hooks hold on to; the GPU's cache is given back."""
-        for hook in reversed(self.hooks):  # what was wrapped last is unwrapped first
+        for hook in self.hooks:
             if hasattr(hook, 'close'):
                 hook.close()
         for loop in (self._train_loop, self._val_loop, self._test_loop):

@@ -39,7 +39,7 @@ def test_what_is_printed_after_the_reader_has_left_is_dropped(flags: list[str]) 
     )
     assert process.stdout.readline() == b'first\n'
     process.stdout.close()
-    _, err = process.communicate(b'go on\n', timeout=60)
+    _, err = process.communicate(b'go on\n', timeout=300)
     assert (process.returncode, err) == (7, b'on stderr\n')
 
 
