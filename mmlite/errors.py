@@ -31,7 +31,7 @@ class DataError(UserError):
 
 
 class UnknownTypeError(ConfigError, KeyError):
-    """A `type` that no registry knows. Also a KeyError, as mmengine raises one."""
+    """A `type` that is in no registry. Also a KeyError, as mmengine raises one."""
 
     __str__ = Exception.__str__  # KeyError would print the repr of the message
 

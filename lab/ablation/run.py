@@ -26,8 +26,8 @@ from lab.ablation.rows import Ablation, Row
 from lab.ablation.table import markdown_table
 from mmlite.checkpoints.loading import last_checkpoint, read_checkpoint
 from mmlite.config import load_config
+from mmlite.engine.parts import Parts
 from mmlite.errors import ExpectedError, RunError
-from mmlite.models.complexity import measure
 from mmlite.support.files import make_folder, write_text
 from mmlite.version import __version__
 
@@ -77,7 +77,7 @@ def run_row(row: Row, seed: int, work_dir: Path, data_root: str | None) -> dict:
 
 
 def _size(row: Row) -> dict:
-    found = measure(load_config(row.path, row.overrides))
+    found = Parts(load_config(row.path, row.overrides)).complexity()
     return dict(
         input=list(found.size),
         parameters=found.parameters,

@@ -102,7 +102,8 @@ def _verify(args: argparse.Namespace, cfg: Config, detector: nn.Module, path: Pa
     metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
     found = verify(exported, detector, dataset, metrics)
     print(f'{found.images} images, {found.detections} detections')
-    print(f'found by one of the two alone: {found.alone}, the best scores {found.best_alone:.4f}')
+    best = f'the best scores {found.best_unmatched:.4f}'
+    print(f'found by only one of the two: {found.unmatched}, {best}')
     for name, (ours, theirs) in found.metrics.items():
         print(f'{name}: {ours:.4f} in PyTorch, {theirs:.4f} in onnxruntime')
     print(
@@ -111,9 +112,9 @@ def _verify(args: argparse.Namespace, cfg: Config, detector: nn.Module, path: Pa
     )
     if found.detections == 0:
         raise UnequalDetectionsError('nothing was detected: that compares nothing')
-    # a tenth: float32 holds a thousand pixels to 1e-4 alone
+    # a tenth: float32 holds a thousand pixels only to 1e-4
     largest = max(found.bbox_difference / 10, found.score_difference)
-    if largest > args.tolerance or found.alone:
+    if largest > args.tolerance or found.unmatched:
         raise UnequalDetectionsError(
             f'{path} detects something else than {args.checkpoint}: scores to {args.tolerance} and '
             f'boxes to {10 * args.tolerance} px are expected to be the same'

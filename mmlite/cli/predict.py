@@ -33,7 +33,9 @@ _OF_CHECKPOINTS = (
     'trust_checkpoint',
     'checkpoint_layout',
 )
-KINDS = ('pictures', 'video', 'json', 'csv', 'voc')  # of mmlite.inference
+# of mmlite.inference
+KINDS = ('pictures', 'video', 'json', 'csv', 'coco', 'voc', 'yolo', 'yolo_conf', 'labelme')
+COORDINATES = ('devkit', 'zero_based', 'inclusive')  # of mmlite.datasets.voc_corners
 
 _SAVED = ('pictures', 'video', 'json')  # without --save
 
@@ -55,8 +57,15 @@ def build_parser() -> argparse.ArgumentParser:
         nargs='+',
         action='extend',
         choices=KINDS,
-        help='pictures of images, videos of videos, detections.json, detections.csv, XML as VOC '
-        'has it (pictures video json)',
+        help='pictures of images, videos of videos, detections.json, detections.csv, or a data set '
+        'in the form of COCO, VOC, YOLO (without and with confidence) or labelme: see '
+        'docs/formats.md (pictures video json)',
+    )
+    add(
+        '--coordinates',
+        choices=COORDINATES,
+        default='inclusive',
+        help='what the corners of --save voc count by, as of VOCDataset (inclusive)',
     )
     add('--score-thr', type=float, default=0.3, help='lowest score written (0.3)')
     add('--batch-size', type=int, default=4, metavar='N', help='images at a time (4)')
@@ -85,7 +94,7 @@ def predict(args: argparse.Namespace) -> None:
     frames = read_frames(args.inputs, args.max_frames, bad)
     detect, classes = _detector(args)
     count = found = 0
-    with write_detections(args.out, args.save or _SAVED, classes) as write:
+    with write_detections(args.out, args.save or _SAVED, classes, args.coordinates) as write:
         try:
             for frame, det in _detected(frames, detect, args.batch_size):
                 kept = det.above(args.score_thr)

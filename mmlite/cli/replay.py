@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         '--without-random-state',
         action='store_true',
-        help='do not restore the random state: does the step hang on it?',
+        help='do not restore the random state: does the step depend on it?',
     )
     return parser
 
@@ -120,6 +120,6 @@ def _hint(state: State) -> str:
     if state['world_size'] > 1 and state['nonfinite_grads']:
         return '. Gradients are averaged over processes: try the boxes of the others'
     return (
-        '. The step hangs on something else than weights, batch, random state and config: on code '
-        'that has changed, or on what a part counts by itself'
+        '. The step depends on something other than weights, batch, random state and config: on '
+        'code that has changed, or on what a part counts by itself'
     )

@@ -17,7 +17,12 @@ GROUPS = {
         'list_registry',
     ),
     'Look at results and trainings': ('report', 'compare', 'analyze_logs', 'replay'),
-    'Bring in and take out': ('migrate_config', 'convert_checkpoint', 'export_onnx'),
+    'Bring in and take out': (
+        'convert_dataset',
+        'migrate_config',
+        'convert_checkpoint',
+        'export_onnx',
+    ),
     'Second names': ('eval_results', 'get_flops'),
 }
 VERBS = tuple(verb for verbs in GROUPS.values() for verb in verbs)

@@ -22,7 +22,7 @@ from mmlite.support.arrays import runs
 from mmlite.support.files import DiskFullError, whole_file
 
 HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
-CACHE_VERSION = 4  # raise it when the arrays that a caller caches change their meaning
+CACHE_VERSION = 5  # raise it when the arrays that a caller caches change their meaning
 
 Arrays = dict[str, np.ndarray]
 

@@ -18,12 +18,19 @@ from mmlite.config.schema import FILTERS
 from mmlite.datasets.annotations import FlatRecords, pack_records
 from mmlite.datasets.bad_items import check_max_bad, first_reasons, too_many
 from mmlite.datasets.class_names import check_metainfo, compare_classes, counts_text, near_names
+from mmlite.datasets.cleaning import (
+    Counts,
+    chosen_images,
+    possible_boxes,
+    shares_warning,
+    trained_boxes,
+    trained_images,
+)
 from mmlite.datasets.image_files import Heads, image_sizes, read_heads
 from mmlite.datasets.paths import check_inside, missing_data, resolve_data_root
 from mmlite.datasets.picture_sizes import compared_sizes, doubtful_sizes, loaded_sizes
 from mmlite.datasets.samples import SampleSource
 from mmlite.datasets.transforms import Compose, LoadImageFromFile
-from mmlite.datasets.values import SHARES_ADVICE, are_shares
 from mmlite.errors import ConfigError, DataError, did_you_mean
 
 _SHOWN = 10  # class names in a message
@@ -43,7 +50,7 @@ class DetDataset(SampleSource):
             (px) those with a shorter side below it; bbox_min_size (px) makes boxes with a side
             below it ignored ones. A number between 0 and 1 is refused: it would be a share.
         indices: only these of the images that are left: the first so many, or a list of indices and
-            file names (without their folder), in this order.
+            file names, in this order; with folders where several images have one name.
         pipeline: transforms, or their dicts.
         test_mode: keeps every image and box, in order, and raises an error for a bad image.
         skip_bad_images: in test mode, puts a black image in the place of a bad item. It is marked
@@ -97,6 +104,7 @@ class DetDataset(SampleSource):
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
         self.warnings: list[str] = []  # those of them that a user should not miss
+        self.read_as: list[str] = []  # those that say how the files were understood
         self.bad_items: dict[str, str] = {}  # image file -> why it cannot be used
         records = self.load_records()
         if not isinstance(records, FlatRecords):
@@ -106,7 +114,8 @@ class DetDataset(SampleSource):
         # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
         self._truth, self._records = self._clean(records)
         if indices is not None:
-            self._take(indices)
+            inds = chosen_images(self._records.all_filenames(), indices, self.title)
+            self._truth, self._records = self._truth.take(inds), self._records.take(inds)
         self.num_listed = len(records) if indices is None else len(self)
         self._find_bad_items(heads)
         self._log_summary()
@@ -283,17 +292,15 @@ class DetDataset(SampleSource):
 
     def _clean(self, records: FlatRecords) -> tuple[FlatRecords, FlatRecords]:
         """Returns the records as annotated, and as the pipeline gets them, of the images kept."""
-        finite = np.isfinite(records.bboxes).all(axis=1)
-        self._note((~finite).sum(), 'boxes with a number that is not finite left out')
-        records = records.keep_boxes(finite)
-        self._refuse_shares(records.bboxes)
-        inverted = (records.bboxes[:, 2:] < records.bboxes[:, :2]).any(axis=1)
-        self._note(inverted.sum(), 'boxes with xmax < xmin or ymax < ymin left out')
-        truth = records.keep_boxes(~inverted)
+        truth, counts = possible_boxes(records)
+        self._refuse_shares(truth.bboxes)
+        self._note_all(counts)
         shown = truth
         if not self.test_mode:
-            shown = self._clean_boxes(truth)
-            keep = self._filter_images(shown)
+            shown, counts = trained_boxes(truth, self.filter_cfg.get('bbox_min_size', 0))
+            self._note_all(counts)
+            keep, counts = trained_images(shown, self.filter_cfg, self.bad_items)
+            self._note_all(counts)
             truth, shown = truth.take(keep), shown.take(keep)
         if len(shown) == 0:
             raise DataError(self._empty_message(len(records)))
@@ -301,55 +308,9 @@ class DetDataset(SampleSource):
 
     def _refuse_shares(self, bboxes: np.ndarray) -> None:
         """Refuses boxes (g, 4) in pixels all of which lie within 0 to 1."""
-        shares = are_shares(bboxes)
-        if len(bboxes) and np.all((bboxes >= 0) & (bboxes <= 1)) and shares.any():
-            numbers = ', '.join(f'{number:g}' for number in bboxes[shares][0])
-            raise DataError(
-                f'{self.title}: all of its {len(bboxes)} boxes lie within 0 to 1, such as '
-                f'{numbers}: {SHARES_ADVICE}'
-            )
-        if shares.any():
-            self._warn(f'{shares.sum()} boxes within 0 to 1: shares of the image, not pixels?')
-
-    def _clean_boxes(self, records: FlatRecords) -> FlatRecords:
-        bboxes = clip_to_sizes(records.bboxes, records.sizes[records.image_inds])
-        # one pixel wide to the devkit, but nothing to an IoU without +1: it cannot be matched
-        usable = (bboxes[:, 2:] > bboxes[:, :2]).all(axis=1)
-        sides = records.bboxes[:, 2:] - records.bboxes[:, :2]
-        small = (sides < self.filter_cfg.get('bbox_min_size', 0)).any(axis=1)
-        clipped = (bboxes != records.bboxes).any(axis=1)
-        self._note((clipped & usable).sum(), 'boxes clipped to the image')
-        self._note((~usable).sum(), 'boxes of zero size left out')
-        self._note((small & usable).sum(), 'boxes ignored by bbox_min_size')
-        difficult = records.difficult | small
-        return replace(records, bboxes=bboxes, difficult=difficult).keep_boxes(usable)
-
-    def _filter_images(self, records: FlatRecords) -> np.ndarray:
-        """Returns the indices of the images that `filter_cfg` leaves in."""
-        sides = records.sizes.min(axis=1)
-        small = (sides > 0) & (sides < self.filter_cfg.get('min_size', 0))
-        bad = np.array([name in self.bad_items for name in records.all_filenames()], bool)
-        empty = ~small & (np.diff(records.starts) == 0) & ~bad  # of those the boxes are unknown
-        self._note(small.sum(), 'images left out by min_size')
-        if self.filter_cfg.get('filter_empty_gt', False):
-            self._note(empty.sum(), 'images left out that have no boxes')
-            return np.flatnonzero(~small & ~empty)
-        self._note(empty.sum(), 'images without boxes kept')
-        return np.flatnonzero(~small)
-
-    def _take(self, indices: int | Sequence[int | str]) -> None:
-        """Leaves only these images, see `indices`."""
-        all_names = self._records.all_filenames()
-        names = {os.path.basename(name): i for i, name in enumerate(all_names)}
-        wanted = range(indices) if isinstance(indices, int) else indices
-        inds = [names.get(i, -1) if isinstance(i, str) else i for i in wanted]
-        for index, given in zip(inds, wanted, strict=True):
-            if not 0 <= index < len(self):
-                raise ConfigError(
-                    f'{self.title}: indices has {given!r}, and it has {len(self)} images; none is '
-                    f'of this index or name.{did_you_mean(str(given), names)}'
-                )
-        self._truth, self._records = self._truth.take(inds), self._records.take(inds)
+        warning = shares_warning(bboxes, self.title)
+        if warning:
+            self._warn(warning)
 
     def _path(self, path: str) -> str:
         """Returns the absolute path of `path`, which is relative to `data_root`."""
@@ -362,17 +323,38 @@ class DetDataset(SampleSource):
             raise missing_data(self.title, path, self.HOW_TO_GET)
         return path
 
-    def _check_prefix(self, known: str, meaning: str) -> None:
+    def _check_prefix(self, **known: str) -> None:
+        """Refuses keys of data_prefix but `known`, key -> what it means."""
         for key in self.data_prefix:
-            if key != known:
+            if key not in known:
+                takes = ', '.join(f'{name}, {meaning}' for name, meaning in known.items())
                 raise ConfigError(
-                    f"{self.title}: data_prefix has no key '{key}'.{did_you_mean(key, [known])} "
-                    f'It takes {known}, {meaning}.'
+                    f"{self.title}: data_prefix has no key '{key}'.{did_you_mean(key, known)} "
+                    f'It takes {takes}.'
                 )
 
     def _note(self, count: int, what: str) -> None:
         if count:
             self.notes.append(f'{count} {what}')
+
+    def _note_all(self, counts: Counts) -> None:
+        for count, what in counts:
+            self._note(count, what)
+
+    def _note_absent(self, count: int, total: int, what: str) -> None:
+        """Counts images that lack something; where most of them do it is a warning."""
+        text = f'{count} of {total} {what}'
+        if count > total / 2:
+            self._warn(text)
+        elif count:
+            self.notes.append(text)
+
+    def _say_read_as(self, what: str, is_warning: bool = False) -> None:
+        """Says how files are understood that other tools may have meant in another way."""
+        self.read_as.append(what)
+        self.notes.append(what)
+        if is_warning:
+            self.warnings.append(what)
 
     def _warn(self, what: str) -> None:
         self.notes.append(what)
@@ -404,12 +386,6 @@ class DetDataset(SampleSource):
             f'Objects in the data: {counts_text(self.names_found)}.'
             f'{near_names(self.classes, self.names_found)} filter_cfg={self.filter_cfg}'
         )
-
-
-def clip_to_sizes(bboxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Returns bboxes (g, 4) xyxy clipped to sizes (g, 2) or (2,), (w, h), where 0 sets no limit."""
-    limits = np.where(sizes > 0, sizes, np.inf).astype(np.float32)
-    return np.clip(bboxes, 0, np.concatenate([limits, limits], axis=-1))
 
 
 def _split(records: FlatRecords, i: int) -> dict[str, np.ndarray]:

@@ -36,7 +36,9 @@ class CocoDataset(DetDataset):
     label c is `classes[c - 1]`. Ids that differ only in their type ("1" and 1) are the same. Crowds
     are neither to be found nor a mistake when found. Left out, as mmdet does, are annotations
     marked `ignore`, without a pixel in the image, without an area, or narrower or lower than a
-    pixel; COCO's metric counts them all the same.
+    pixel; COCO's metric counts them all the same. A file without `annotations`, as of COCO's
+    test-dev, can be tested: CocoMetric(format_only=True) writes the results for its server.
+    Roboflow's category 0, which is above all others and has no object, is left out.
 
     Args (others as of DetDataset):
         ann_file: JSON file, e.g. 'annotations/instances_val2017.json'.
@@ -74,7 +76,7 @@ class CocoDataset(DetDataset):
             ConfigError: `ann_file` is missing, or classes do not fit.
             DataError: the file is not there, or an entry of it cannot be used.
         """
-        self._check_prefix('img', 'the folder of the images')
+        self._check_prefix(img='the folder of the images')
         if not self.ann_file:
             raise ConfigError(f'{self.title}: ann_file is missing, the path of a JSON file')
         self.ann_path = self._require(self._path(self.ann_file))
@@ -82,6 +84,7 @@ class CocoDataset(DetDataset):
         source = load_coco_json(self.ann_path)
         if not len(source['image_ids']):
             raise DataError(f'{self.ann_path}: images is empty')
+        self._check_annotated(bool(source['annotated']))
         paths = [os.path.join(img_dir, name) for name in source['file_names'].tolist()]
         self._check_inside(paths, self.ann_path, img_dir)
         names = source['category_names'].tolist()
@@ -103,9 +106,24 @@ class CocoDataset(DetDataset):
             'annotations of images that are not listed left out (such as image_id '
             f'{source["first_unlisted"].item()})',
         )
+        if source['root'].item():
+            self.notes.append(
+                f"category '{source['root'].item()}' of id 0, which has no object and is above all "
+                'others, left out'
+            )
         for note in source['notes'].tolist():
             self._warn(note)
         return self._make_records(source, paths)
+
+    def _check_annotated(self, annotated: bool) -> None:
+        """Lists of images to be tested, such as image_info_test-dev2017.json, have no objects."""
+        if not annotated and not self.test_mode:
+            raise DataError(
+                f"{self.ann_path}: no list of objects under 'annotations'. A file without them can "
+                'be tested, not trained on'
+            )
+        if not annotated:
+            self._warn("the file has no 'annotations': results can be written, not measured")
 
     def _make_records(self, source: Arrays, paths: list[str]) -> FlatRecords:
         asked = self._labels > 0

@@ -25,7 +25,9 @@ def load_coco_json(path: str) -> Arrays:
         (G, 4) float64 as x, y, w, h, areas (G,) float64 (w * h where the file has none), crowd
         (G,) bool, ignore (G,) bool. `unlisted` () is the number of annotations left out since the
         file does not list their image, `first_unlisted` () the image_id of the first one as text;
-        `notes` (k,) are texts for the log, about what was read although it is unusual.
+        `notes` (k,) are texts for the log, about what was read although it is unusual; `annotated`
+        () bool: the file has annotations at all, which a list of images to be tested need not;
+        `root` () is the name of the category above all others that was left out, '' if none was.
 
     Raises:
         DataError: the file is not such a file; the message says which entry.
@@ -69,10 +71,11 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
     Raises:
         DataError: names the entry that cannot be used, by its place and what was expected.
     """
-    images, categories, annotations = (
-        _entries(content, key, path) for key in ('images', 'categories', 'annotations')
-    )
+    annotated = content.get('annotations') is not None
+    annotations = _entries(content, 'annotations', path) if annotated else []
+    images, categories = (_entries(content, key, path) for key in ('images', 'categories'))
     image_ids = _unique_ids(images, 'images', path)
+    categories, root = _without_root(categories, annotations)
     category_ids = _unique_ids(categories, 'categories', path)
     names = [_text(entry, 'name', 'categories', path) for entry in categories]
     twice = {name for name in names if names.count(name) > 1}
@@ -100,7 +103,7 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
     order = np.argsort(of_objects['image_inds'], kind='stable')
     return dict(
         image_ids=_json_texts(image_ids),
-        file_names=np.array([_text(entry, 'file_name', 'images', path) for entry in images], str),
+        file_names=np.array([_file_name(entry, path) for entry in images], str),
         sizes=np.array(
             [(_side(entry.get('width')), _side(entry.get('height'))) for entry in images], np.int32
         ).reshape(-1, 2),
@@ -109,6 +112,8 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
         unlisted=np.array(len(unlisted)),
         first_unlisted=np.array(repr(unlisted[0].get('image_id'))[:50] if unlisted else ''),
         notes=np.array([*image_of.notes(), *category_of.notes()], str),
+        annotated=np.array(annotated),
+        root=np.array(root),
         **{name: array[order] for name, array in of_objects.items()},
     )
 
@@ -127,6 +132,20 @@ def _entries(content: dict, key: str, path: str) -> list[dict]:
             f'categories, this one has {", ".join(content) or "nothing"}'
         )
     return entries
+
+
+def _without_root(categories: list[dict], annotations: list[dict]) -> tuple[list[dict], str]:
+    """Returns the categories without the one that Roboflow puts above them all, and its name.
+
+    It has the id 0, the supercategory 'none' and no object, and is the only one without a
+    supercategory; its name may be that of a class.
+    """
+    tops = [entry for entry in categories if entry.get('supercategory') in (None, '', 'none')]
+    root = tops[0] if len(tops) == 1 and len(categories) > 1 else {}
+    is_root = root.get('supercategory') == 'none' and number_of(root.get('id')) == 0
+    if not is_root or any(number_of(entry.get('category_id')) == 0 for entry in annotations):
+        return categories, ''
+    return [entry for entry in categories if entry is not root], str(root.get('name'))
 
 
 def _unique_ids(entries: list[dict], what: str, path: str) -> dict[Any, int]:
@@ -206,6 +225,11 @@ def _text(entry: dict, key: str, what: str, path: str) -> str:
     except UnicodeEncodeError:
         raise DataError(f'{path}: {what}: {key} {value!r} is no text in Unicode') from None
     return value
+
+
+def _file_name(entry: dict, path: str) -> str:
+    """Returns the path of an image, with slashes also where Windows wrote it."""
+    return _text(entry, 'file_name', 'images', path).replace('\\', '/')
 
 
 def _side(value: Any) -> int:

@@ -25,7 +25,7 @@ class CsvDataset(DetDataset):
 
     Coordinates are pixels counted from 0. A row whose box and class are empty lists an image
     without objects. Columns `width` and `height` (px) save reading the images; others, such as
-    `confidence`, are not read.
+    `confidence`, are not read. In test mode a table without boxes and classes lists images.
 
     Args (others as of DetDataset):
         ann_file: the table, e.g. 'train.csv'.
@@ -42,12 +42,12 @@ class CsvDataset(DetDataset):
             ConfigError: `ann_file` is missing, or classes do not fit.
             DataError: the table is not there, or a row of it cannot be used.
         """
-        self._check_prefix('img', "the folder that the column 'filename' is relative to")
+        self._check_prefix(img="the folder that the column 'filename' is relative to")
         if not self.ann_file:
             raise ConfigError(f'{self.title}: ann_file is missing, the path of a CSV file')
         table = self._require(self._path(self.ann_file))
         folder = self._require(self._path(self.data_prefix.get('img', '')))
-        objects = read_table(table)
+        objects = read_table(table, without_boxes=self.test_mode)
         counts = Counter(name for rows in objects.values() for name, *_ in rows if name)
         labels = self.settle_classes(dict(counts))
         paths = [os.path.join(folder, name) for name in objects]
@@ -72,26 +72,32 @@ class CsvDataset(DetDataset):
         return [tuple(size) for size in image_sizes(paths, table).tolist()]
 
 
-def read_table(path: str) -> dict[str, list[tuple]]:
+def read_table(path: str, without_boxes: bool = False) -> dict[str, list[tuple]]:
     """Returns the rows of each file name: class name ('' for no object), four corners, size.
 
     The size is (w, h), or None where the table has none.
+
+    Args:
+        path: the table.
+        without_boxes: it may have no columns of boxes and classes at all, as a list of images to
+            be tested.
 
     Raises:
         DataError: the header lacks a column, or a row is wrong; names the line.
     """
     try:
-        return _read_rows(path)
+        return _read_rows(path, without_boxes)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f'{path}: cannot be read as a table: {error}') from None
 
 
-def _read_rows(path: str) -> dict[str, list[tuple]]:
+def _read_rows(path: str, without_boxes: bool) -> dict[str, list[tuple]]:
     with open(path, encoding='utf-8-sig', newline='') as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         header = [name.strip() for name in reader.fieldnames or ()]
+        images_only = without_boxes and set(header) & set(COLUMNS) == {'filename'}
         for column in COLUMNS:
-            if column not in header:
+            if column not in header and not images_only:
                 raise DataError(
                     f"{path}:1: the header has no column '{column}'."
                     f'{did_you_mean(column, header)} Expected: {",".join(COLUMNS)}; '
@@ -115,7 +121,7 @@ def _filename(row: dict, at: str) -> str:
 
 
 def _parse(row: dict, at: str) -> tuple:
-    words = [(row[column] or '').strip() for column in COLUMNS[1:]]
+    words = [(row.get(column) or '').strip() for column in COLUMNS[1:]]
     size = _numbers([(row.get(column) or '').strip() for column in SIZE_COLUMNS])
     size = tuple(map(int, size)) if size and 1 <= min(size) <= max(size) < HUGE else None
     if not any(words):

@@ -19,6 +19,7 @@ from numpy.random import Generator
 from mmlite.datasets.annotations import cache_dir
 from mmlite.datasets.demo_scenes import MIN_SIDE, DrawnObject, Scene
 from mmlite.datasets.demo_shapes import MAX_CLASSES, shape_of_each
+from mmlite.datasets.voc_corners import edges
 from mmlite.datasets.voc_xml import parse_xml
 from mmlite.errors import DataError
 
@@ -162,15 +163,14 @@ def _draw_into(root: Path, parameters: dict) -> None:
 
 
 def coco_content(ann_dir: Path, stems: Sequence[str], classes: Sequence[str]) -> dict:
-    """Returns VOC annotations in COCO's form: boxes count from 0, difficult objects are crowds."""
+    """Returns VOC annotations in COCO's form; boxes as VOCDataset has them, difficult as crowds."""
     images, annotations = [], []
     for i, stem in enumerate(stems, 1):
         xml = parse_xml(str(ann_dir / f'{stem}.xml'))
         width, height = xml.size
+        bboxes = edges(np.array(xml.corners).reshape(-1, 4), 'devkit').astype(int).tolist()
         images.append(dict(id=i, file_name=f'{stem}.jpg', width=width, height=height))
-        for name, difficult, (x1, y1, x2, y2) in zip(
-            xml.names, xml.difficult, xml.bboxes, strict=True
-        ):
+        for name, difficult, (x1, y1, x2, y2) in zip(xml.names, xml.difficult, bboxes, strict=True):
             annotations.append(
                 dict(
                     id=len(annotations) + 1,

@@ -12,6 +12,7 @@ from mmlite.config.nodes import walk
 from mmlite.config.schema import LOADERS
 from mmlite.datasets.bad_items import check_max_bad
 from mmlite.datasets.coco_json import load_coco_json
+from mmlite.datasets.voc_layout import holds
 from mmlite.errors import ConfigError, DataError
 
 _ASKED = 10  # listed images that are looked for in a folder
@@ -35,14 +36,19 @@ def relocate(cfg: Config, root: str | os.PathLike) -> None:
     Raises:
         ConfigError: no data set of the config has a `data_root`.
     """
+    from mmlite.datasets.coco import CocoDataset
+    from mmlite.datasets.voc import VOCDataset
+    from mmlite.registry import DATASETS
+
     root = str(Path(root).expanduser().absolute())
     if not any(True for _ in dataset_dicts(cfg)):
         raise ConfigError('no data set of the config has a data_root: it draws its data by itself')
     for _, dataset in dataset_dicts(cfg):
         dataset['data_root'] = root
-        if _is_coco(dataset):
+        cls = DATASETS.find(dataset.get('type'), 'dataset')
+        if issubclass(cls, CocoDataset):
             _fit_coco(dataset, root)
-        elif _is_voc_part(root):
+        elif issubclass(cls, VOCDataset) and _is_voc_part(root):
             dataset['data_prefix'] = dict(sub_data_root='')
             dataset['ann_file'] = _present_list(root, dataset.get('ann_file', ''))
     for loader in LOADERS:
@@ -99,8 +105,8 @@ def use_demo_data(cfg: Config) -> Path | None:
     _check_drawn_layout(cfg)
     root = draw_demo_set(demo_root(classes, **DEMO_SIZE), classes, **DEMO_SIZE)
     relocate(cfg, root)
-    for _, dataset in dataset_dicts(cfg):  # names of the config's own folders, or ''
-        for key in ('img_subdir', 'ann_subdir'):
+    for _, dataset in dataset_dicts(cfg):  # what the config says about its own data
+        for key in ('img_subdir', 'ann_subdir', 'coordinates', 'missing_annotation'):
             dataset.pop(key, None)
     return root
 
@@ -184,15 +190,11 @@ def _holds_images(dataset: dict, root: str, folder: str) -> bool:
     return not first or any(os.path.isfile(os.path.join(root, folder, name)) for name in first)
 
 
-def _is_coco(dataset: dict) -> bool:
-    from mmlite.datasets.coco import CocoDataset
-    from mmlite.registry import DATASETS
-
-    return issubclass(DATASETS.find(dataset.get('type'), 'dataset'), CocoDataset)
-
-
 def _is_voc_part(root: str) -> bool:
-    return os.path.isdir(os.path.join(root, 'Annotations'))
+    """Whether a folder itself holds images and annotations, also XML files beside images."""
+    folders = ('JPEGImages', 'images', '')
+    beside = any(holds(os.path.join(root, folder), ('.xml',)) for folder in folders)
+    return beside or os.path.isdir(os.path.join(root, 'Annotations'))
 
 
 def _present_list(root: str, ann_file: str) -> str:

@@ -10,11 +10,22 @@ import numpy as np
 
 from mmlite.datasets.annotations import Arrays
 from mmlite.datasets.base import DetDataset
-from mmlite.datasets.image_files import IMAGE_ENDINGS
-from mmlite.datasets.voc_xml import count_names, load_xml_files, scan
-from mmlite.errors import DataError
+from mmlite.datasets.paths import missing_data
+from mmlite.datasets.voc_corners import Judgement, check_coordinates, edges, judge, verdict
+from mmlite.datasets.voc_layout import (
+    annotation_folder,
+    find_images,
+    image_folder,
+    images_without_xml,
+    read_image_ids,
+    xml_ids,
+)
+from mmlite.datasets.voc_xml import count_names, load_xml_files
+from mmlite.errors import ConfigError, DataError, did_you_mean
 from mmlite.registry import DATASETS
 from mmlite.support.signatures import with_arguments_of
+
+_MISSING = ('empty', 'error')
 
 
 @DATASETS.register_module()
@@ -26,8 +37,25 @@ class VOCDataset(DetDataset):
             XML file in Annotations. Lines `NAME 1|0|-1`, as of the devkit's lists per class, are
             read too; -1 leaves the image out.
         data_prefix: dict(sub_data_root='VOC2007/'), the folder that holds the two next.
-        img_subdir: folder of the images; where it is missing, `images` is tried.
-        ann_subdir: folder of the XML files.
+        img_subdir: folder of the images; where it is missing, `images`, then the folder itself.
+        ann_subdir: folder of the XML files; where it is missing, they lie beside the images.
+        coordinates: how corners as written become the points x1, y1, x2, y2 of a box, from 0 to
+            the width and height of the image:
+
+            - 'devkit': each less 1, after its fraction is cut off, as in mmdet. Exact where the
+              writer has added 1 to all four. A file of the devkit, which counts pixels from 1 up
+              to the last one, gives boxes a pixel narrower and lower than what was marked;
+              VOCMetric adds that pixel again.
+            - 'zero_based': as written, fractions too: points counted from 0, as of most tools.
+            - 'inclusive': xmin - 1, ymin - 1, xmax, ymax: pixels counted from 1 up to the last
+              one, as in the devkit's own files and those of supervision. VOCMetric adds nothing.
+
+            The log says at the start which rule is used, and what the files say about theirs.
+        missing_annotation: what a listed image without an XML file is: 'empty', an image without
+            objects, or 'error', a damaged item, see `max_bad`. Training data without any XML file
+            are refused; a list to be tested, such as VOC 2012's test.txt, may have none.
+
+    `difficult` makes a box one that is to be ignored; `truncated` and `occluded` are not read.
     """
 
     METAINFO: ClassVar[dict] = dict(
@@ -51,10 +79,15 @@ class VOCDataset(DetDataset):
         *,
         img_subdir: str = 'JPEGImages',
         ann_subdir: str = 'Annotations',
+        coordinates: str = 'devkit',
+        missing_annotation: str = 'empty',
         **others: Any,
     ) -> None:
         self.img_subdir = img_subdir
         self.ann_subdir = ann_subdir
+        self.coordinates = check_coordinates(coordinates, 'VOCDataset')
+        self.missing_annotation = _check_missing(missing_annotation)
+        self.judged = Judgement('', 'no file was read')  # what the files say about their corners
         super().__init__(ann_file, **others)
 
     def load_records(self) -> list[dict]:
@@ -65,27 +98,81 @@ class VOCDataset(DetDataset):
             DataError: a folder or list is not there, or names no image.
         """
         part = self._part_folder()
-        list_file = self._require(self._path(self.ann_file)) if self.ann_file else ''
-        ann_dir = self._require(os.path.join(part, self.ann_subdir))
-        img_dir = self._require(self._image_folder(part))
-        all_ids = sorted(name[:-4] for name in os.listdir(ann_dir) if name.endswith('.xml'))
+        img_dir = image_folder(part, self.img_subdir)
+        ann_dir = self._require(annotation_folder(part, self.ann_subdir, img_dir))
+        list_file = self._list_file(part, ann_dir)
+        self._require(img_dir)
+        all_ids = xml_ids(ann_dir)
         ids = read_image_ids(list_file) if list_file else all_ids
         if not ids:
             raise DataError(f'{self.title}: {list_file or ann_dir} names no image')
         outlined = [os.path.join(ann_dir, i) for i in ids]
         self._check_inside(outlined, list_file or ann_dir, ann_dir)
         xml = load_xml_files(ann_dir, ids, cache_as=list_file)
-        self._refuse_none_usable(xml['errors'].tolist())
+        if not xml['missing'].all():
+            self._refuse_none_usable(xml['errors'].tolist())
+        elif not self.test_mode:
+            raise DataError(
+                f'{self.title}: none of its {len(ids)} images has an XML file. An image without '
+                'objects needs none, but they cannot all be such images in a training. The first '
+                f'looked for: {xml["errors"][0]}'
+            )
         found = count_names(xml)
         if self.classes is None:
             # of the whole folder: train.txt and val.txt must number the classes alike
             found |= count_names(load_xml_files(ann_dir, all_ids, cache_as=''))
         labels_by_name = self.settle_classes(found)
-        filenames, missing = find_images(img_dir, ids, xml['image_names'].tolist(), self.title)
-        self._note(missing, 'images are not there')
+        filenames, absent = find_images(img_dir, ids, xml['image_names'].tolist(), self.title)
+        self._note(absent.sum(), 'images are not there')
+        self._settle_missing(xml, absent)
+        if not list_file:
+            unlisted = images_without_xml(img_dir, ids)
+            self._note(unlisted, 'images without an XML file left out, since no list names them')
+        self._judge_corners(xml)
         bad = zip(filenames, xml['errors'].tolist(), strict=True)
         self.bad_items |= {filename: error for filename, error in bad if error}
         return self._make_records(xml, labels_by_name, filenames)
+
+    def _list_file(self, part: str, ann_dir: str) -> str:
+        """Returns the path of the list; '' where every XML file is taken."""
+        path = self._path(self.ann_file) if self.ann_file else ''
+        if path and not os.path.exists(path):
+            how = self.HOW_TO_GET
+            if not os.path.isdir(os.path.join(part, 'ImageSets')):
+                how = (
+                    f"There is no folder of lists, 'ImageSets': ann_file='' takes all of {ann_dir}"
+                )
+            raise missing_data(self.title, path, how)
+        return path
+
+    def _settle_missing(self, xml: Arrays, absent: np.ndarray) -> None:
+        """Makes images without an XML file empty ones, or damaged items; without both, the latter.
+
+        Args:
+            xml: of `load_xml_files`; its errors are changed.
+            absent: (n,) bool, the image is not there either.
+        """
+        missing = np.flatnonzero(xml['missing'] & ~absent)
+        if not len(missing):
+            return
+        errors = xml['errors'].tolist()
+        if self.missing_annotation == 'empty':
+            self._note_absent(
+                len(missing),
+                len(errors),
+                f'images are without objects, since they have no XML file ({errors[missing[0]]}; '
+                "missing_annotation='error' makes them damaged ones)",
+            )
+        for i in missing:
+            how = "; missing_annotation='empty' takes it for an image without objects"
+            errors[i] = '' if self.missing_annotation == 'empty' else errors[i] + how
+        xml['errors'] = np.array(errors, str)
+
+    def _judge_corners(self, xml: Arrays) -> None:
+        """Says how corners are read, and what the files say about how they are meant."""
+        sizes = xml['sizes'][xml['image_inds']]
+        self.judged = judge(xml['corners'], sizes, xml['writers'].tolist())
+        self._say_read_as(*verdict(self.coordinates, self.judged))
 
     def _make_records(
         self, xml: Arrays, labels_by_name: dict[str, int], filenames: list[str]
@@ -93,7 +180,8 @@ class VOCDataset(DetDataset):
         label_table = np.array([labels_by_name.get(n, 0) for n in xml['name_table']], np.int64)
         labels = label_table[xml['name_inds']]
         asked = labels > 0
-        labels, bboxes, difficult = labels[asked], xml['bboxes'][asked], xml['difficult'][asked]
+        labels, difficult = labels[asked], xml['difficult'][asked]
+        bboxes = edges(xml['corners'][asked], self.coordinates).astype(np.float32)
         ends = np.cumsum(np.bincount(xml['image_inds'][asked], minlength=len(filenames))).tolist()
         records = []
         for filename, (width, height), start, end in zip(
@@ -106,66 +194,18 @@ class VOCDataset(DetDataset):
 
     def _part_folder(self) -> str:
         meaning = f"the folder that holds '{self.img_subdir}' and '{self.ann_subdir}'"
-        self._check_prefix('sub_data_root', meaning)
+        self._check_prefix(sub_data_root=meaning)
         part = self._require(self._path(self.data_prefix.get('sub_data_root', '')))
         years = re.findall('VOC2007|VOC2012', part)
         if years:
             self.metainfo['dataset_type'] = years[-1]
         return part
 
-    def _image_folder(self, part: str) -> str:
-        folder, second = os.path.join(part, self.img_subdir), os.path.join(part, 'images')
-        return second if os.path.isdir(second) and not os.path.isdir(folder) else folder
 
-
-def read_image_ids(list_file: str) -> list[str]:
-    """Reads the image names of a list in ImageSets/Main, without their ending.
-
-    Where every line is `NAME FLAG`, as in the devkit's lists per class, -1 leaves the image out.
-    """
-    with open(list_file, encoding='utf-8-sig', errors='surrogateescape') as file:
-        lines = [line.strip() for line in file if line.strip()]
-    flagged = [line.rsplit(maxsplit=1) for line in lines]
-    if all(len(words) == 2 and words[1] in ('-1', '0', '1') for words in flagged):
-        lines = [name for name, flag in flagged if flag != '-1']
-    ids = []
-    for line in lines:
-        stem, ending = os.path.splitext(line)
-        known = ending.lower() in ('.xml', *IMAGE_ENDINGS)
-        ids.append((stem if known else line).replace('\\', '/'))
-    return ids
-
-
-def find_images(
-    img_dir: str, ids: list[str], written: list[str], title: str
-) -> tuple[list[str], int]:
-    """Finds the image of each id by one listing of `img_dir`, whatever its ending.
-
-    Args:
-        written: the file names that the XML files give; where there is no .jpg their ending wins.
-
-    Returns:
-        Absolute paths, ID.jpg for an image that is not there (the pipeline reports it when it
-        is to be read), and how many are not.
-
-    Raises:
-        DataError: none is there.
-    """
-    by_stem: dict[str, dict[str, str]] = {}
-    for name, entry in scan(img_dir, ids):
-        stem, ending = os.path.splitext(name)
-        by_stem.setdefault(stem, {})[ending.lower()] = entry.path
-    filenames = []
-    missing = 0
-    for i, name in zip(ids, written, strict=True):
-        candidates = by_stem.get(i, {})
-        order = (IMAGE_ENDINGS[0], os.path.splitext(name)[1].lower(), *IMAGE_ENDINGS)
-        endings = [ending for ending in order if ending in candidates]
-        missing += not endings
-        filenames.append(candidates[endings[0]] if endings else os.path.join(img_dir, f'{i}.jpg'))
-    if missing == len(ids):
-        raise DataError(
-            f"{title}: none of its {len(ids)} images is in '{img_dir}'. The first looked for is "
-            f"'{ids[0]}.jpg', or another ending that OpenCV reads."
+def _check_missing(missing_annotation: Any) -> str:
+    if missing_annotation not in _MISSING:
+        raise ConfigError(
+            f"VOCDataset: missing_annotation is 'empty', an image without objects, or 'error', "
+            f'found {missing_annotation!r}.{did_you_mean(str(missing_annotation), _MISSING)}'
         )
-    return filenames, missing
+    return missing_annotation

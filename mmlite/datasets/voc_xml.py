@@ -13,18 +13,26 @@ from defusedxml.ElementTree import parse
 from mmlite.datasets.annotations import HUGE, Arrays, cached
 from mmlite.datasets.image_files import file_stat
 from mmlite.datasets.values import SHARES_ADVICE, are_shares, number_of, truth_value
+from mmlite.datasets.voc_corners import writer_of
 from mmlite.errors import DataError
+
+# the texts that tell the writer
+_MARKS = ('source/database', 'source/annotation', 'owner/name', 'folder', 'path')
 
 
 class XmlFile(NamedTuple):
-    """One annotation file: (w, h) in pixels, 0 where unknown; the image's name as written; per
-    object its name, difficult flag and box, xyxy in pixels counted from 0."""
+    """One annotation file: (w, h) in pixels, 0 where unknown; the image's name as written; its
+    writer, see `writer_of`; per object its name, difficult flag and four corners as written."""
 
     size: tuple[int, int]
     image_name: str
+    writer: str
     names: list[str]
     difficult: list[bool]
-    bboxes: list[list[int]]
+    corners: list[list[float]]
+
+
+_EMPTY = XmlFile((0, 0), '', '', [], [], [])
 
 
 def parse_xml(path: str) -> XmlFile:
@@ -46,18 +54,23 @@ def parse_xml(path: str) -> XmlFile:
     objects = [_parse_object(path, i, obj) for i, obj in enumerate(root.findall('object'), 1)]
     return XmlFile(
         (_parse_side(root.findtext('size/width')), _parse_side(root.findtext('size/height'))),
-        (root.findtext('filename') or '').strip(),
+        _text(root, 'filename'),
+        writer_of(*(_text(root, place) for place in _MARKS)),
         [name for name, _, _ in objects],
         [difficult for _, difficult, _ in objects],
-        [bbox for _, _, bbox in objects],
+        [corners for _, _, corners in objects],
     )
 
 
-def _parse_object(path: str, number: int, obj: Element) -> tuple[str, bool, list[int]]:
-    name = (obj.findtext('name') or '').strip()
+def _text(element: Element, place: str) -> str:
+    return (element.findtext(place) or '').strip()
+
+
+def _parse_object(path: str, number: int, obj: Element) -> tuple[str, bool, list[float]]:
+    name = _text(obj, 'name')
     corners = [obj.findtext(f'bndbox/{key}') for key in ('xmin', 'ymin', 'xmax', 'ymax')]
     numbers = [number_of(corner) for corner in corners]
-    written = (obj.findtext('difficult') or '').strip()
+    written = _text(obj, 'difficult')
     difficult = truth_value(written)
     if not name or difficult is None or not all(n is not None and abs(n) < HUGE for n in numbers):
         raise DataError(
@@ -66,8 +79,7 @@ def _parse_object(path: str, number: int, obj: Element) -> tuple[str, bool, list
         )
     if are_shares(numbers).any():
         raise DataError(f'{path}: object {number} has the corners {corners}: {SHARES_ADVICE}')
-    # the devkit counts pixels from 1; fractions are cut off before, as mmdet does
-    return name, difficult, [int(n) - 1 for n in numbers]
+    return name, difficult, numbers
 
 
 def _parse_side(text: str | None) -> int:
@@ -79,9 +91,10 @@ def load_xml_files(ann_dir: str, ids: list[str], cache_as: str) -> Arrays:
     """Parses ann_dir/ID.xml for n ids, or takes them from the cache if none of them changed.
 
     Returns:
-        errors (n,), why a file cannot be used, '' where it can; sizes (n, 2) int32 as written
-        (w, h), image_names (n,) as written; of the G objects of all classes image_inds (G,) int64,
-        bboxes (G, 4) float32, difficult (G,) bool and name_inds (G,) int64, the index of its class
+        errors (n,), why a file cannot be used, '' where it can; missing (n,) bool, there is no
+        such file; sizes (n, 2) int32 as written (w, h), image_names (n,) as written, writers (n,),
+        see `writer_of`; of the G objects of all classes image_inds (G,) int64, corners (G, 4)
+        float64 as written, difficult (G,) bool and name_inds (G,) int64, the index of its class
         name in name_table.
     """
     names = [f'{i}.xml' for i in ids]
@@ -89,7 +102,10 @@ def load_xml_files(ann_dir: str, ids: list[str], cache_as: str) -> Arrays:
     paths = [os.path.join(ann_dir, name) for name in names]
     stats = [file_stat(entries.get(name, path)) for name, path in zip(names, paths, strict=True)]
     fingerprint = dict(names=np.array(names), stats=np.array(stats))
-    return cached(f'xml\0{ann_dir}\0{cache_as}', fingerprint, lambda: _flatten(paths))
+    found = cached(f'xml\0{ann_dir}\0{cache_as}', fingerprint, lambda: _flatten(paths))
+    pairs = zip(stats, paths, strict=True)
+    missing = np.array([not any(stat) and not os.path.exists(path) for stat, path in pairs], bool)
+    return found | dict(missing=missing)
 
 
 def _flatten(paths: list[str]) -> Arrays:
@@ -101,7 +117,8 @@ def _flatten(paths: list[str]) -> Arrays:
         sizes=np.array([file.size for file in files], np.int32).reshape(-1, 2),
         image_names=np.array([file.image_name for file in files], str),
         image_inds=np.repeat(np.arange(len(files)), [len(file.names) for file in files]),
-        bboxes=np.array([b for file in files for b in file.bboxes], np.float32).reshape(-1, 4),
+        writers=np.array([file.writer for file in files], str),
+        corners=np.array([c for file in files for c in file.corners], np.float64).reshape(-1, 4),
         difficult=np.array([d for file in files for d in file.difficult], bool),
         name_inds=name_inds,
         name_table=name_table,
@@ -113,7 +130,7 @@ def _parse_or_say_why(path: str) -> tuple[XmlFile, str]:
     try:
         return parse_xml(path), ''
     except DataError as error:
-        return XmlFile((0, 0), '', [], [], []), str(error)
+        return _EMPTY, str(error)
 
 
 def count_names(xml: Arrays) -> dict[str, int]:

@@ -1,241 +1,271 @@
-"""YoloDataset: a text file beside each image, `class cx cy w h` in shares of the image."""
+"""YoloDataset: a text file for each image, `class cx cy w h` in shares of the image."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 
-from mmlite.datasets.annotations import Arrays, cached
+from mmlite.datasets.annotations import Arrays
 from mmlite.datasets.base import DetDataset
-from mmlite.datasets.image_files import IMAGE_ENDINGS, file_stat, image_sizes
-from mmlite.datasets.values import number_of
-from mmlite.errors import DataError
+from mmlite.datasets.image_files import IMAGE_ENDINGS, image_sizes
+from mmlite.datasets.yolo_labels import (
+    LabelFiles,
+    beside,
+    find_label_files,
+    load_label_files,
+    search_label_file,
+    shared_label_files,
+)
+from mmlite.datasets.yolo_lists import (
+    DESCRIPTIONS,
+    NAME_FILES,
+    SPLITS,
+    Description,
+    entry_bases,
+    find_entry,
+    read_description,
+    read_lines,
+    read_names,
+    resolve_list,
+)
+from mmlite.errors import ConfigError, DataError, did_you_mean
 from mmlite.registry import DATASETS
+from mmlite.support.signatures import with_arguments_of
 
 _SHOWN = 3  # places in a message
 
 
 @DATASETS.register_module()
 class YoloDataset(DetDataset):
-    """YOLO's layout: `images/train/a.jpg` has its objects in `labels/train/a.txt`.
+    """YOLO's layouts: Ultralytics, Roboflow, Darknet, CVAT.
 
-    A row is `class cx cy w h` (Darknet, Ultralytics) or `class x1 y1 x2 y2 x3 y3 ...`, a polygon,
-    of which the box around it is taken. Coordinates are shares of the image, classes count from 0.
-    An image without a text file has no objects; they are counted, and in training data that have
-    not one text file are refused.
+    A row of a label file is `class cx cy w h` or `class x1 y1 x2 y2 x3 y3 ...`, a polygon, of which
+    the box around it is taken. Coordinates are shares of the image, classes count from 0.
+
+    The label file of `images/train/a.jpg` is `labels/train/a.txt`: `labels` takes the place of the
+    last folder called `images`; where there is none, it lies beside the image. Where fewer than
+    half of them are there, they are looked for beside the images, and in folders spelt in another
+    case. An image without one has no objects; these are counted, and training data that have not
+    one label file are refused.
 
     Args (others as of DetDataset):
-        ann_file: list of image paths, relative to `data_root`; '' takes all images in the folder.
-        data_prefix: dict(img='images/train'), the folder of the images.
+        ann_file: what names the images:
+
+            - '': all images in the folder of data_prefix.
+            - 'train.txt', a list of their paths, relative to `data_root`, or where they start with
+              './' to the list itself. Where such files are not there, leading folders are left out.
+            - 'data.yaml', as of Ultralytics and Roboflow: folders and lists by split, and names. A
+              folder that it names may lie outside of `data_root`, which the log then says; images
+              in lists may not.
+            - 'obj.data', as of Darknet and CVAT, in the same way.
+        split: 'train', 'val' or 'test' of data.yaml or obj.data; '' for train, in test mode val.
+        data_prefix: dict(img='images/train'), the folder of the images; and labels='texts/train',
+            the folder of their label files, where it has another name.
         metainfo: dict(classes=...) chooses classes by name, and their order. What the numbers in
-            the text files mean is said by `names` of `data.yaml`, or the lines of `classes.txt`,
-            in `data_root`; where there is neither, by `classes` itself.
+            the label files mean is said by data.yaml or obj.data; by `names` of `data.yaml` or
+            `dataset.yaml`, or the lines of `classes.txt`, `obj.names` or `_darknet.labels`, in
+            `data_root` or beside the list, the images or the label files; where there is none, by
+            `classes` itself.
     """
 
     METAINFO: ClassVar[dict] = dict(classes='auto')
     HOW_TO_GET: ClassVar[str] = (
-        'data_root is the folder that holds images, labels and, as a rule, data.yaml.'
+        'data_root is the folder that holds images, labels and, as a rule, data.yaml, which '
+        "ann_file='data.yaml' reads with the folders that it names."
     )
 
+    @with_arguments_of(DetDataset)
+    def __init__(self, ann_file: str = '', *, split: str = '', **others: Any) -> None:
+        if split not in ('', *SPLITS):
+            raise ConfigError(
+                f'YoloDataset: split is one of {", ".join(SPLITS)}, found {split!r}.'
+                f'{did_you_mean(str(split), SPLITS)}'
+            )
+        self.split = split
+        super().__init__(ann_file, **others)
+
     def load_records(self) -> list[dict]:
-        self._check_prefix('img', 'the folder of the images')
-        paths = self._image_paths()
-        names = self._names()
-        cache_as = f'{self._path("")}\0{self.ann_file}\0{self.data_prefix}'
-        found = load_label_files(paths, cache_as)
+        """Returns the records, see DetDataset.
+
+        Raises:
+            ConfigError: classes do not fit.
+            DataError: a folder, a list or the label files are not there, or cannot be used.
+        """
+        self._check_prefix(img='the folder of the images', labels='the folder of their label files')
+        description = self._description()
+        paths = self._image_paths(description)
+        files = self._label_files(paths)
+        names = self._names(description, paths, files)
+        cache_as = f'{self._path("")}\0{self.ann_file}\0{self.data_prefix}\0{self.split}'
+        found = load_label_files(files, cache_as, description.keypoints if description else 0)
         errors = found['errors'].tolist()
         self._refuse_none_usable(errors)
-        self._check_label_files(found['missing'], paths)
+        self._note(found['polygons'], 'objects are polygons: the box around each is taken')
         self.bad_items |= {path: why for path, why in zip(paths, errors, strict=True) if why}
-        _check_numbers(found, names, paths)
+        _check_numbers(found, names, files)
         counts = np.bincount(found['classes'], minlength=len(names)).tolist()
         if self.classes is None:
             self.metainfo['classes'] = tuple(names)
         labels_by_name = self.settle_classes(dict(zip(names, counts, strict=True)))
         table = np.array([labels_by_name.get(name, 0) for name in names], np.int64)
-        labels = table[found['classes']]
-        sizes = image_sizes(paths, cache_as)
-        bboxes = (found['bboxes'] * np.tile(sizes, 2)[found['image_inds']]).astype(np.float32)
-        ends = np.searchsorted(found['image_inds'], np.arange(len(paths)), side='right').tolist()
-        records = []
-        for path, (width, height), start, end in zip(
-            paths, sizes.tolist(), [0, *ends[:-1]], ends, strict=True
-        ):
-            rows = np.arange(start, end)[labels[start:end] > 0]
-            ann = dict(
-                bboxes=bboxes[rows], labels=labels[rows], difficult=np.zeros(len(rows), bool)
-            )
-            records.append(dict(filename=path, width=width, height=height, ann=ann))
-        return records
+        return _make_records(found, table[found['classes']], paths, image_sizes(paths, cache_as))
 
-    def _check_label_files(self, missing: np.ndarray, paths: list[str]) -> None:
-        """Counts the images without a text file; in training refuses data that have not one."""
-        count, some = int(missing.sum()), [label_file(path) for path in paths[:_SHOWN]]
-        places = f'looked for: {", ".join(some)}'
-        if count == len(paths) and not self.test_mode:
-            raise DataError(
-                f'{self.title}: none of its {count} images has a label file; {places}. In the path '
-                "of an image 'labels' takes the place of the last folder named 'images', else the "
-                'text file lies beside the image. Where no image has an object, an empty text file '
-                'for one of them says that this is meant.'
-            )
-        if count == len(paths):
-            self._warn(f'none of its {count} images has a label file; {places}')
-        else:
-            self._note(count, f'of {len(paths)} images have no label file: without objects')
+    def _description(self) -> Description | None:
+        if not self.ann_file.endswith(DESCRIPTIONS):
+            return None
+        return read_description(Path(self._require(self._path(self.ann_file))))
 
-    def _image_paths(self) -> list[str]:
-        if self.ann_file:
-            file = Path(self._require(self._path(self.ann_file)))
-            lines = read_lines(file)
-            paths = [self._path(line.strip().removeprefix('./')) for line in lines if line.strip()]
-            self._check_inside(paths, str(file), self._path(self.data_prefix.get('img', 'images')))
+    def _image_paths(self, description: Description | None) -> list[str]:
+        if description:
+            paths = self._described_images(description)
+        elif self.ann_file:
+            file = self._require(self._path(self.ann_file))
+            img_dir = self._path(self.data_prefix.get('img', 'images'))
+            paths = self._listed_images(Path(file), [self._path(''), img_dir], [img_dir])
         else:
-            folder = Path(self._require(self._path(self.data_prefix.get('img', 'images'))))
-            files = sorted(file for file in folder.rglob('*') if file.is_file())
-            paths = [str(file) for file in files if file.suffix.lower() in IMAGE_ENDINGS]
+            paths = _images_in(
+                Path(self._require(self._path(self.data_prefix.get('img', 'images'))))
+            )
         if not paths:
             raise DataError(f'{self.title}: no image in the folder or the list')
         return paths
 
-    def _names(self) -> list[str]:
-        """Returns what the numbers in the text files mean."""
-        config, listed = Path(self._path('data.yaml')), Path(self._path('classes.txt'))
-        if config.is_file():
-            return read_names(config)
-        if listed.is_file():
-            return [line.strip() for line in read_lines(listed) if line.strip()]
-        if self.classes is None:
+    def _described_images(self, description: Description) -> list[str]:
+        """Returns the images of a split, in the folders and lists that a description names."""
+        split = self.split or ('val' if self.test_mode else 'train')
+        if split not in description.splits:
+            has = ', '.join(description.splits) or 'none of ' + ', '.join(SPLITS)
             raise DataError(
-                f"{self.title}: what do the class numbers mean? There is neither '{config}' with "
-                f"names nor '{listed}'; or set metainfo=dict(classes=(...))"
+                f"{description.file}: there is no '{split}', the split asked for; it has {has}. "
+                'The argument split of YoloDataset chooses one'
             )
-        return list(self.classes)
+        bases = entry_bases(description, self._path(''))
+        paths = []
+        for entry in description.splits[split]:
+            found = find_entry(entry, bases, description.file.parent)
+            if found is None:
+                raise DataError(
+                    f"{description.file}: there is no '{entry}', which '{split}' names. The first "
+                    f'place looked at: {os.path.normpath(bases[0] / entry)}'
+                )
+            roots = (self._path(''), str(description.file.parent))
+            outside = not any(found.is_relative_to(root) for root in roots)
+            away = ', outside of the data root' if outside else ''
+            self._say_read_as(f"'{split}' of {description.file.name} read from {found}{away}")
+            if found.is_dir():
+                paths += _images_in(found)
+            elif found.suffix.lower() in IMAGE_ENDINGS:
+                paths.append(str(found))
+            else:
+                starts = [self._path(''), *map(str, bases)]
+                allowed = [roots[1], str(found.parent)]
+                paths += self._listed_images(found, starts, allowed)
+        return paths
 
+    def _listed_images(self, file: Path, bases: list[str], allowed: list[str]) -> list[str]:
+        paths = resolve_list(read_lines(file), str(file.parent), bases)
+        self._check_inside(paths, str(file), *allowed)
+        return paths
 
-def read_lines(file: Path) -> list[str]:
-    """Reads a text file line by line.
-
-    Raises:
-        DataError: it cannot be read, or is no text.
-    """
-    try:
-        return file.read_text('utf-8-sig').split('\n')
-    except (OSError, ValueError) as error:
-        raise DataError(f'{file}: cannot be read as text: {error}') from None
-
-
-def read_names(config: Path) -> list[str]:
-    """Reads `names` of a data.yaml: a list, or a mapping from 0, 1, ... to names.
-
-    Raises:
-        DataError: it cannot be read, or has no such names.
-    """
-    try:
-        names = (yaml.safe_load(config.read_text('utf-8')) or {}).get('names')
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, AttributeError) as error:
-        reason = ' '.join(str(error).split())  # several lines
-        raise DataError(f'{config}: cannot be read as YAML: {reason}') from None
-    if isinstance(names, dict) and set(names) == set(range(len(names))):
-        names = [names[i] for i in range(len(names))]
-    if not isinstance(names, list) or not names:
+    def _label_files(self, paths: list[str]) -> LabelFiles:
+        """Finds the label files and counts the images without; in training refuses none at all."""
+        img_dir, labels = self._path(self.data_prefix.get('img', 'images')), ''
+        if self.data_prefix.get('labels'):
+            labels = self._require(self._path(self.data_prefix['labels']))
+        found = find_label_files(paths, img_dir, labels)
+        if found.how:
+            self._say_read_as(found.how)
+        shared = shared_label_files(paths, found)
+        if shared:
+            self._warn(f'{len(shared)} label files belong to several images, such as {shared[0]}')
+        count, total = int(found.missing.sum()), len(paths)
+        if count < total:
+            self._note_absent(count, total, 'images have no label file: without objects')
+            return found
+        places = f'looked for: {", ".join(found.files[:_SHOWN])}'
+        if self.test_mode:
+            self._warn(f'none of its {count} images has a label file; {places}')
+            return found
         raise DataError(
-            f"{config}: 'names' is a list of class names, or a mapping from 0, 1, ... to them; "
-            f'found {names!r}'
+            f'{self.title}: none of its {count} images has a label file; {places}, and '
+            f"{beside(paths[0])}. In the path of an image 'labels' takes the place of the last "
+            "folder named 'images', else the text file lies beside the image."
+            f'{self._hint(paths[0])} Where no image has an object, an empty text file for one of '
+            'them says that this is meant.'
         )
-    return [str(name) for name in names]
+
+    def _hint(self, image: str) -> str:
+        found = search_label_file(image, self._path(''))
+        if not found:
+            return ''
+        folder = os.path.relpath(os.path.dirname(found), self._path(''))
+        return (
+            f" There is '{found}': data_prefix=dict(img=..., labels='{folder}') reads that folder."
+        )
+
+    def _names(
+        self, description: Description | None, paths: list[str], files: LabelFiles
+    ) -> list[str]:
+        """Returns what the numbers in the label files mean."""
+        folders = [
+            self._path(''),
+            os.path.dirname(self._path(self.ann_file)),
+            self._path(self.data_prefix.get('img', '')),
+            os.path.dirname(paths[0]),
+            os.path.dirname(files.files[0]),
+        ]
+        sources = [Path(folder, name) for folder in folders for name in NAME_FILES]
+        if description:  # without names it is no source of them
+            sources = [source for source in sources if source != description.file]
+        found = {s: read_names(s) for s in dict.fromkeys(sources) if s.is_file()}
+        if description and description.names:
+            found = {description.file: description.names, **found}
+        if not found and self.classes is None:
+            yaml_file, listed = (Path(folders[0], name) for name in ('data.yaml', 'classes.txt'))
+            raise DataError(
+                f"{self.title}: what do the class numbers mean? There is neither '{yaml_file}' "
+                f"with names nor '{listed}'; or set metainfo=dict(classes=(...))"
+            )
+        first = next(iter(found), None)
+        for source, names in found.items():
+            if names != found[first]:
+                self._warn(
+                    f'the class names of {source} are not those of {first}, which count: '
+                    f'{", ".join(names[:_SHOWN])} ... and {", ".join(found[first][:_SHOWN])} ...'
+                )
+        return found[first] if found else list(self.classes)
 
 
-def load_label_files(paths: list[str], cache_as: str) -> Arrays:
-    """Reads the text files of n images, or takes them from the cache if none of them changed.
-
-    Returns:
-        errors (n,), why a file cannot be used, '' where it can; missing (n,) bool, there is no
-        file; of the G objects image_inds (G,)
-        and classes (G,) int64, lines (G,) int64, the line in the file, and bboxes (G, 4) float64
-        xyxy in shares of the image.
-    """
-    files = [label_file(path) for path in paths]
-    stats = np.array([file_stat(file) for file in files])
-    fingerprint = dict(files=np.array(files, str), stats=stats)
-    found = cached(f'yolo\0{cache_as}', fingerprint, lambda: _read_all(files))
-    return found | dict(missing=np.array([not os.path.isfile(file) for file in files], bool))
+def _images_in(folder: Path) -> list[str]:
+    files = sorted(file for file in folder.rglob('*') if file.suffix.lower() in IMAGE_ENDINGS)
+    return [str(file) for file in files if file.is_file()]
 
 
-def label_file(image: str) -> str:
-    """Returns where the objects of an image stand: `labels` for the last `images` in its path."""
-    head, found, tail = image.rpartition(f'{os.sep}images{os.sep}')
-    moved = f'{head}{os.sep}labels{os.sep}{tail}' if found else image
-    return os.path.splitext(moved)[0] + '.txt'
-
-
-def _read_all(files: list[str]) -> Arrays:
-    found = [_read_or_say_why(file) for file in files]
-    rows = [(i, *row) for i, (of_file, _) in enumerate(found) for row in of_file]
-    return dict(
-        errors=np.array([error for _, error in found], str),
-        image_inds=np.array([row[0] for row in rows], np.int64),
-        lines=np.array([row[1] for row in rows], np.int64),
-        classes=np.array([row[2] for row in rows], np.int64),
-        bboxes=np.array([row[3] for row in rows], np.float64).reshape(-1, 4),
-    )
-
-
-def _read_or_say_why(file: str) -> tuple[list[tuple], str]:
-    """Returns (line, class, box) of each row, none with the reason where a file cannot be used."""
-    if not os.path.isfile(file):
-        return [], ''  # an image without objects
-    try:
-        return [
-            (number, *parse_row(row, f'{file}:{number}'))
-            for number, row in enumerate(read_lines(Path(file)), 1)
-            if row.strip()
-        ], ''
-    except DataError as error:
-        return [], str(error)
-
-
-def parse_row(row: str, at: str) -> tuple[int, list[float]]:
-    """Returns the class number and the box, xyxy in shares, of a row; `at` is its FILE:LINE.
-
-    Raises:
-        DataError: the row is something else.
-    """
-    words = row.split()
-    given = number_of(words[0])
-    number = int(given) if given is not None and given.is_integer() else -1
-    try:
-        shares = np.array(words[1:], np.float64)
-    except ValueError:
-        shares = np.zeros(0)
-    box = len(shares) == 4
-    polygon = len(shares) >= 6 and len(shares) % 2 == 0
-    # a border that is rounded outwards is a little beyond 1; pixels are far beyond
-    if (
-        not 0 <= number < 2**31
-        or not (box or polygon)
-        or not ((shares > -0.01) & (shares < 1.01)).all()
+def _make_records(
+    found: Arrays, labels: np.ndarray, paths: list[str], sizes: np.ndarray
+) -> list[dict]:
+    """Returns the records of n images, with the objects whose label (G,) is not 0."""
+    bboxes = (found['bboxes'] * np.tile(sizes, 2)[found['image_inds']]).astype(np.float32)
+    ends = np.searchsorted(found['image_inds'], np.arange(len(paths)), side='right').tolist()
+    records = []
+    for path, (width, height), start, end in zip(
+        paths, sizes.tolist(), [0, *ends[:-1]], ends, strict=True
     ):
-        raise DataError(
-            f"{at}: 'class cx cy w h' with shares of the image from 0 to 1 is expected, or a "
-            f'polygon; found {row.strip()!r:.100}'
-        )
-    if polygon:
-        return number, [*shares.reshape(-1, 2).min(axis=0), *shares.reshape(-1, 2).max(axis=0)]
-    center, half = shares[:2], shares[2:] / 2
-    return number, [*(center - half), *(center + half)]
+        rows = np.arange(start, end)[labels[start:end] > 0]
+        ann = dict(bboxes=bboxes[rows], labels=labels[rows], difficult=np.zeros(len(rows), bool))
+        records.append(dict(filename=path, width=width, height=height, ann=ann))
+    return records
 
 
-def _check_numbers(labels: Arrays, names: list[str], paths: list[str]) -> None:
-    beyond = np.flatnonzero(labels['classes'] >= len(names))
+def _check_numbers(found: Arrays, names: list[str], files: LabelFiles) -> None:
+    beyond = np.flatnonzero(found['classes'] >= len(names))
     if beyond.size:
         first = beyond[0]
-        file = label_file(paths[labels['image_inds'][first]])
+        file = files.files[found['image_inds'][first]]
         raise DataError(
-            f'{file}:{labels["lines"][first]}: class {labels["classes"][first]}, but there are '
+            f'{file}:{found["lines"][first]}: class {found["classes"][first]}, but there are '
             f'{len(names)} names, from 0 to {len(names) - 1}: {", ".join(names[:20])}'
         )

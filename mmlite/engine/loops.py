@@ -1,6 +1,6 @@
 """mmengine's two training loops, which can go on in the middle of an epoch as if never stopped.
 
-Where a run stands is four numbers: the epoch, the iteration, how many batches of the epoch are
+The position of a run is four numbers: the epoch, the iteration, how many batches of the epoch are
 done, and at which iteration the last validation ended. A checkpoint holds them.
 """
 
@@ -29,7 +29,7 @@ class _Resumable:
     last_val_iter = -1  # iterations done when the last validation ended
 
     def position(self, iters: int = 0, epochs: int = 0) -> dict[str, int]:
-        """Returns where the run stands, for a checkpoint.
+        """Returns the position of the run, for a checkpoint.
 
         Hooks in `after_train_iter` and `after_train_epoch` come before the loop counts: they say
         how many iterations or epochs more there are by then.

@@ -15,6 +15,7 @@ from mmlite.engine.vis_backends import check_vis_backends
 from mmlite.errors import ConfigError
 from mmlite.evaluation import build_metrics
 from mmlite.models import build_detector
+from mmlite.models.complexity import Complexity, input_size, measure
 from mmlite.models.featmap_sizes import FeatmapSizes
 from mmlite.models.matching_parts import check_parts_fit
 from mmlite.models.outline import outline_of
@@ -121,6 +122,10 @@ class Parts:
     def featmap_sizes(self) -> FeatmapSizes:
         """(h, w) of each level, for any size of the input."""
         return FeatmapSizes(self.outline)
+
+    def complexity(self, size: tuple[int, int] | None = None) -> Complexity:
+        """Counts parameters and operations for (w, h), the test pipeline's size if left out."""
+        return measure(self.outline, size or input_size(self.cfg))
 
     @part
     def train_set(self) -> Any:

@@ -24,7 +24,7 @@ from mmlite.parallel.model_wrapper import ModelWrapper, parse_losses
 
 CallHook = Callable[..., None]  # takes the name of a point, and by keyword what it is called with
 
-# the methods that `train_step` knows; a class with another one has a way of its own
+# the methods that `train_step` replaces; a class that overrides one steps in its own way
 _KNOWN = {
     'update_params': (OptimWrapper.update_params,),
     'step': (OptimWrapper.step, AmpOptimWrapper.step),
@@ -33,7 +33,7 @@ _KNOWN = {
 
 
 def no_hooks(point: str, **_: Any) -> None:
-    """Calls nobody."""
+    """Calls no hook."""
 
 
 def train_step(

@@ -1,7 +1,7 @@
 """Is the difference of two models more than the choice of the test images?
 
 Paired bootstrap over images (Efron & Tibshirani 1993, chapter 13): the images are drawn again with
-replacement, the same for both models, and the AP of both is taken anew. B rounds, C classes.
+replacement, the same for both models, and the AP of both is computed again. B rounds, C classes.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def weighted_ap(judged: Judged, times: np.ndarray) -> np.ndarray:
     """Returns (B, C) AP (area) where image i counts times[b, i] times; NaN without boxes.
 
     As of a data set that holds each image so often, if no two detections of an image have the same
-    score: the copies of one stand side by side.
+    score: the copies of one are side by side.
     """
     aps = np.full((len(times), judged.num_classes), np.nan)
     by_image = np.ascontiguousarray(times.T, np.int32)  # (n_imgs, B): a row is copied at once

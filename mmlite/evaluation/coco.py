@@ -23,7 +23,7 @@ MAX_DETS = (1, 10, 100)
 
 @dataclass(frozen=True)
 class CocoTables:
-    """What a figure is a mean of; -1 stands where a class has no object.
+    """The values whose means are the figures; -1 where a class has no object.
 
     Attributes:
         precision: (T, 101, C, A, M), at recall 0, 0.01, ..., 1.

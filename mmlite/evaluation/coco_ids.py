@@ -61,7 +61,7 @@ def image_ranks(dataset: Any) -> list[int]:
 
 
 def check_ids(dataset: Any, user: str) -> None:
-    """Refuses a data set in a results file of which images or classes could not be told apart.
+    """Refuses a data set in a results file whose images or classes could not be distinguished.
 
     Args:
         dataset: the data set, of one file or of several.

@@ -100,7 +100,7 @@ class CocoMetric(ResultsMetric):
 
         Raises:
             ConfigError: `ann_file` is another file than the data set's, or those of its parts;
-                images could not be told apart in the results file; or `metric_items` has an
+                images could not be distinguished in the results file; or `metric_items` has an
                 unknown name.
             DataError: the data set has no object that counts, and figures are asked for.
         """

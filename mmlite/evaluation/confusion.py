@@ -13,8 +13,8 @@ def confusion_matrix(judged: Judged, thresholds: np.ndarray) -> np.ndarray:
     """Counts boxes by their class and the one they were taken for.
 
     Detections of at least their class's threshold count. A box belongs to the detection that found
-    it, else to the surest of another class with the IoU of a hit, else to none: column 0. What is
-    left of the detections stands in row 0. IGNORED ones are left out.
+    it, else to the surest of another class with the IoU of a hit, else to none: column 0.
+    Detections without a box are in row 0. IGNORED ones are left out.
 
     Args:
         judged: from `judge`.

@@ -38,13 +38,13 @@ class FlatDetections(Sequence):
         return self.num_images
 
     def __getitem__(self, i: int) -> list[np.ndarray]:
-        i = range(self.num_images)[i]  # raises IndexError, and knows negative ones
+        i = range(self.num_images)[i]  # raises IndexError, and allows negative ones
         own = slice(*np.searchsorted(self.image, [i, i + 1]))
         rows, edges = self.rows[own], np.arange(1, self.num_classes + 2)
         return [rows[a:b] for a, b in pairwise(np.searchsorted(self.label[own], edges))]
 
     def of_images(self, images: Sequence[int]) -> FlatDetections:
-        """Returns the detections of some images, ascending, which are numbered anew from 0."""
+        """Returns the detections of some images, ascending, numbered again from 0."""
         if len(images) == self.num_images:
             return self
         kept = np.isin(self.image, images)

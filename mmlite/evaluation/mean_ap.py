@@ -47,7 +47,7 @@ def eval_map(
 
 
 def mean_ap(overlaps: Overlaps, iou_thr: float, eval_mode: str) -> tuple[float, list[dict]]:
-    """`eval_map` at one more threshold, with the overlaps at hand. Returns what it returns.
+    """`eval_map` at one more threshold, from overlaps that are computed already.
 
     Raises:
         ValueError: an unknown `eval_mode`, or `iou_thr` out of (0, 1].
@@ -90,7 +90,7 @@ def match_detections(overlaps: Overlaps, iou_thr: float) -> tuple[np.ndarray, np
     ignored = np.zeros_like(hit)
     ignored[hit] = overlaps.gt_ignored[overlaps.best_gt[hit]]
     candidates = np.flatnonzero(hit & ~ignored)
-    # detections stand in falling score, so a box's first candidate is the one that gets it
+    # detections are in order of falling score, so a box's first candidate is the one that gets it
     _, first = np.unique(overlaps.best_gt[candidates], return_index=True)
     right = np.zeros_like(hit)
     right[candidates[first]] = True

@@ -20,7 +20,7 @@ _USUAL = (4,), True  # boxes are (g, 4), and as many as the labels
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Every detection with the ground-truth box that it overlaps most; knows no threshold yet.
+    """Every detection with the ground-truth box that it overlaps most, before any threshold.
 
     Attributes:
         num_classes: C.
@@ -40,11 +40,17 @@ class Overlaps:
 
 
 def best_overlaps(
-    det_results: Sequence[Sequence[np.ndarray]], annotations: Sequence[Mapping[str, np.ndarray]]
+    det_results: Sequence[Sequence[np.ndarray]],
+    annotations: Sequence[Mapping[str, np.ndarray]],
+    last_pixel: bool = True,
 ) -> Overlaps:
     """Finds for every detection the box that it overlaps most.
 
-    Arguments and errors as of `eval_map`.
+    Arguments and errors as of `eval_map`, and
+
+    Args:
+        last_pixel: boxes are in the devkit's pixels, the last one included: each is a pixel wider
+            and higher than x2 - x1 and y2 - y1.
     """
     if len(det_results) != len(annotations):
         raise ValueError(
@@ -61,7 +67,7 @@ def best_overlaps(
     gt_ignored, gts = gt_ignored[gt_order], gts[gt_order]
 
     det_group = found.image * num_classes + det_class
-    best_iou, best_gt = _best_in_group(det_group, found.rows[:, :4], gt_group, gts)
+    best_iou, best_gt = _best_in_group(det_group, found.rows[:, :4], gt_group, gts, int(last_pixel))
     order = _by_class_and_score(det_class, found.rows[:, 4], num_classes)
     return Overlaps(
         num_classes, det_class[order], best_iou[order], best_gt[order], gt_class, gt_ignored
@@ -69,7 +75,7 @@ def best_overlaps(
 
 
 def _by_class_and_score(cls: np.ndarray, scores: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns the order (D,) of ascending classes and falling scores, equal ones as they stand.
+    """Returns the order (D,) of ascending classes and falling scores; ties keep their order.
 
     As np.lexsort((-scores, cls)) does, in a quarter of the time: numpy's unstable sort of floats is
     vectorised and its stable one is not, and integers of 16 bits it sorts by their digits.
@@ -86,11 +92,16 @@ def _by_class_and_score(cls: np.ndarray, scores: np.ndarray, num_classes: int) -
 
 
 def _best_in_group(
-    det_group: np.ndarray, det_boxes: np.ndarray, gt_group: np.ndarray, gt_boxes: np.ndarray
+    det_group: np.ndarray,
+    det_boxes: np.ndarray,
+    gt_group: np.ndarray,
+    gt_boxes: np.ndarray,
+    more: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns (D,) IoU and (D,) row of the best box of the same group; the first of equals.
 
-    Both `det_group` (D,) and `gt_group` (G,) ascend; a group is one class in one image.
+    Both `det_group` (D,) and `gt_group` (G,) ascend; a group is one class in one image. `more`:
+    see `_paired_iou`.
     """
     best_iou = np.zeros(len(det_group))
     best_gt = np.full(len(det_group), -1)
@@ -109,7 +120,7 @@ def _best_in_group(
         n = count[block]
         first_pair = np.cumsum(n) - n
         gt = runs(start[block], n)
-        iou = _paired_iou(det_sides[:, np.repeat(block, n)], gt_sides[:, gt])
+        iou = _paired_iou(det_sides[:, np.repeat(block, n)], gt_sides[:, gt], more)
         best = np.maximum.reduceat(iou, first_pair)
         is_best = np.flatnonzero(iou == np.repeat(best, n))
         first_best = is_best[np.searchsorted(is_best, first_pair)]
@@ -117,15 +128,15 @@ def _best_in_group(
     return best_iou, best_gt
 
 
-def _paired_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _paired_iou(a: np.ndarray, b: np.ndarray, more: int) -> np.ndarray:
     """Returns the (n,) IoU of column i of `a` with column i of `b`, both (4, n): x1, y1, x2, y2.
 
-    The devkit's pixels are inclusive: a box from 3 to 3 is one pixel wide, hence the + 1.
+    The devkit's pixels are inclusive: a box from 3 to 3 is one pixel wide, hence `more` = 1.
     """
-    width = np.minimum(a[2], b[2]) - np.maximum(a[0], b[0]) + 1
-    height = np.minimum(a[3], b[3]) - np.maximum(a[1], b[1]) + 1
+    width = np.minimum(a[2], b[2]) - np.maximum(a[0], b[0]) + more
+    height = np.minimum(a[3], b[3]) - np.maximum(a[1], b[1]) + more
     inner = np.maximum(width, 0) * np.maximum(height, 0)
-    area_a, area_b = ((x2 - x1 + 1) * (y2 - y1 + 1) for x1, y1, x2, y2 in (a, b))
+    area_a, area_b = ((x2 - x1 + more) * (y2 - y1 + more) for x1, y1, x2, y2 in (a, b))
     return inner / np.maximum(area_a + area_b - inner, 1e-6)  # inside-out boxes have odd areas
 
 

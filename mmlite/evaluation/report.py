@@ -33,7 +33,7 @@ def map_table(mean_ap: float, per_class: Sequence[dict], classes: Sequence[str])
 
 
 def coco_table(figures: Mapping[str, float]) -> str:
-    """Returns COCO's figures as text; a dash stands where there is nothing to find (-1)."""
+    """Returns COCO's figures as text; a dash where there is nothing to find (-1)."""
     return text_table([['figure', 'value'], *([name, _share(v)] for name, v in figures.items())])
 
 
@@ -45,7 +45,7 @@ def coco_class_table(per_class: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def text_table(rows: Sequence[Sequence[Any]]) -> str:
-    """Returns rows as text, the first as a head; numbers stand right, names left."""
+    """Returns rows as text, the first as a head; numbers are aligned right, names left."""
     table = AsciiTable([list(row) for row in rows])
     for column in range(1, len(rows[0])):
         table.justify_columns[column] = 'right'

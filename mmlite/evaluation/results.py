@@ -161,7 +161,7 @@ def _no_bytes() -> bytes:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Knows what a pickled array is made of, under the names of numpy 1 and 2, and no more."""
+    """Reads only pickled arrays, under the names of numpy 1 and 2."""
 
     _rebuild = staticmethod(np.empty(0).__reduce__()[0])
     _from_buffer = staticmethod(np.empty(0).__reduce_ex__(5)[0])

@@ -149,7 +149,7 @@ class ResultsFile(ResultsMetric):
 
 
 class KeptResults(ResultsMetric):
-    """Keeps the results for whoever tests: in `kept`, on the main process."""
+    """Keeps the results in `kept`, on the main process, for code that tests."""
 
     default_prefix = 'kept'
     kept: FlatDetections | None = None
@@ -178,7 +178,7 @@ def build_metrics(cfg: dict | list, at: str) -> list[BaseMetric]:
 def evaluate_results(
     results: Sequence[Sequence[np.ndarray]], dataset: Any, metrics: Sequence[BaseMetric]
 ) -> dict[str, float]:
-    """Evaluates results that are at hand, without a model.
+    """Evaluates results that exist already, without a model.
 
     Args:
         results: in the (n_imgs)(n_class)(k, 5) form, one item for each image of `dataset`.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from mmengine.logging import print_log
 
+from mmlite.datasets.bad_items import leaves
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.evaluation.mean_ap import EVAL_MODES, mean_ap
 from mmlite.evaluation.overlaps import best_overlaps
@@ -21,6 +23,10 @@ _CHALLENGE_MODE = {'VOC2007': '11points', 'VOC2012': 'area'}
 @METRICS.register_module()
 class VOCMetric(ResultsMetric):
     """Mean average precision as the VOC devkit counts it; logs a table of the classes.
+
+    The devkit's boxes include their last pixel, so each is measured a pixel wider and higher than
+    x2 - x1 and y2 - y1, as in mmdet, on any data set. A VOCDataset that reads boxes whole, with
+    `coordinates` other than 'devkit', is measured without that pixel.
 
     Args:
         iou_thrs: one IoU threshold in (0, 1] or several; mAP is the mean over them.
@@ -82,7 +88,8 @@ class VOCMetric(ResultsMetric):
         """
         covered = self.covered(results)
         found = self.in_order(results).of_images(covered)
-        overlaps = best_overlaps(found, [self.dataset.get_ann_info(i) for i in covered])
+        truth = [self.dataset.get_ann_info(i) for i in covered]
+        overlaps = best_overlaps(found, truth, self._last_pixel())
         self._log_unusual_mode()
         figures = {}
         for iou_thr in self.iou_thrs:
@@ -95,6 +102,18 @@ class VOCMetric(ResultsMetric):
             **{f'AP{round(100 * thr):02d}': round(ap, 3) for thr, ap in figures.items()},
             **self.coverage(covered),
         }
+
+    def _last_pixel(self) -> bool:
+        """Whether boxes are a pixel wider than x2 - x1, see the class."""
+        rules = {getattr(leaf, 'coordinates', 'devkit') for leaf in leaves(self.dataset)}
+        if 'devkit' in rules and len(rules) > 1:
+            print_log(
+                f'VOCMetric: the data sets have different coordinates, {", ".join(sorted(rules))}: '
+                "all are measured as 'devkit', a pixel wider and higher",
+                logger='current',
+                level=logging.WARNING,
+            )
+        return 'devkit' in rules or not rules
 
     def _log_unusual_mode(self) -> None:
         challenge = self.dataset.metainfo.get('dataset_type')

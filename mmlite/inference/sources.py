@@ -32,6 +32,7 @@ class Frame:
         index: number in its video, from 0; None for an image file.
         fps: pictures a second of the video.
         video: name of the video or camera, as fit for a file; None for an image file.
+        path: of an image file, within the folder that all inputs lie in.
     """
 
     img: np.ndarray
@@ -40,6 +41,16 @@ class Frame:
     index: int | None = None
     fps: float = _CAMERA_FPS
     video: str | None = None
+    path: str | None = None
+
+    @property
+    def file(self) -> str:
+        """What an annotation file calls the picture, with `/` between folders."""
+        return (
+            f'{self.name}.jpg'
+            if self.index is not None
+            else self.path or os.path.basename(self.source)
+        )
 
 
 def read_frames(
@@ -52,7 +63,7 @@ def read_frames(
     Args:
         inputs: each a file, a folder (with those inside it, sorted), a pattern such as
             'a/*.jpg' (`**` stands for any folders), or the number of a camera.
-        max_frames: of each video or camera, no more than so many.
+        max_frames: the most frames of each video or camera.
         bad_images: where given, gets why an image cannot be read, and the next one follows; else
             that is an error.
 
@@ -62,7 +73,22 @@ def read_frames(
         ImageError: an image cannot be read.
     """
     sources = [source for text in inputs for source in find_sources(text)]
-    return _frames_of(sources, max_frames, bad_images)
+    return _frames_of(sources, _folder_of(inputs, sources), max_frames, bad_images)
+
+
+def _folder_of(inputs: Sequence[str], sources: Sequence[str | int]) -> str:
+    """Returns the innermost folder that holds all folders given and all files."""
+    folders = [os.path.abspath(text) for text in inputs if os.path.isdir(text)]
+    files = [os.path.abspath(source) for source in sources if isinstance(source, str)]
+    outside = [os.path.dirname(file) for file in files if not _is_in(file, folders)]
+    try:
+        return os.path.commonpath([*folders, *outside])
+    except ValueError:  # cameras only, or two drives of Windows
+        return ''
+
+
+def _is_in(file: str, folders: Sequence[str]) -> bool:
+    return any(file.startswith(os.path.join(folder, '')) for folder in folders)
 
 
 def find_sources(text: str) -> list[str] | list[int]:
@@ -98,7 +124,7 @@ def _has_ending(path: Path) -> bool:
 
 
 def _frames_of(
-    sources: Sequence[str | int], max_frames: int | None, bad_images: list[str] | None
+    sources: Sequence[str | int], folder: str, max_frames: int | None, bad_images: list[str] | None
 ) -> Iterator[Frame]:
     taken: set[str] = set()
     for source in sources:
@@ -116,7 +142,8 @@ def _frames_of(
                 raise
             bad_images.append(str(error))
             continue
-        yield Frame(img, source, name)
+        path = Path(os.path.relpath(source, folder) if folder else source).as_posix()
+        yield Frame(img, source, name, path=path)
 
 
 def _new_name(stem: str, taken: set[str]) -> str:

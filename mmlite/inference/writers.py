@@ -1,4 +1,4 @@
-"""Detections to files: drawn pictures and videos, JSON, CSV, annotations in VOC's XML.
+"""Detections to files: drawn pictures and videos, JSON, and annotations of several forms.
 
 Each writer is a context manager that takes one frame after the other, so that a video needs the
 memory of one frame.
@@ -7,42 +7,52 @@ memory of one frame.
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 import cv2
 import numpy as np
 
 from mmlite.errors import DataError
+from mmlite.inference.annotation_writers import (
+    Write,
+    coco_writer,
+    csv_writer,
+    labelme_writer,
+    voc_writer_of,
+    yolo_conf_writer,
+    yolo_writer,
+)
 from mmlite.inference.detections import Detections
 from mmlite.inference.sources import Frame
-from mmlite.support.files import make_folder, whole_file, write_text
+from mmlite.support.files import make_folder, write_text
 from mmlite.visualization import draw_detections, write_jpeg
-
-Write = Callable[[Frame, Detections], None]
 
 
 @contextlib.contextmanager
 def write_detections(
-    out_dir: str | Path, kinds: Sequence[str], classes: Sequence[str]
+    out_dir: str | Path,
+    kinds: Sequence[str],
+    classes: Sequence[str],
+    coordinates: str = 'inclusive',
 ) -> Iterator[Write]:
     """Opens writers of some of `KINDS`; what it gives is called with each frame.
 
     Args:
-        out_dir: gets pictures/NAME.jpg, videos/NAME.mp4, detections.json, detections.csv,
-            voc/Annotations/NAME.xml; of videos also voc/JPEGImages/NAME.jpg.
+        out_dir: gets pictures/NAME.jpg, videos/NAME.mp4, detections.json, detections.csv, and
+            the folders coco, voc, yolo, yolo_conf and labelme, see `annotation_writers.py`.
         kinds: which of them.
         classes: the names of labels 1..C.
+        coordinates: what the corners in voc count by, see `written_corners`.
 
     Raises:
         ConfigError: a file is in the place of the folder, or there is no permission.
     """
     out_dir = make_folder(out_dir)
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(KINDS[kind](out_dir, classes)) for kind in kinds]
+        writer_of = KINDS | dict(voc=voc_writer_of(coordinates))
+        writers = [stack.enter_context(writer_of[kind](out_dir, classes)) for kind in kinds]
 
         def write(frame: Frame, det: Detections) -> None:
             for writer in writers:
@@ -125,62 +135,18 @@ def _json(out_dir: Path, classes: Sequence[str]) -> Iterator[Write]:
         write_text(out_dir / 'detections.json', json.dumps(content, ensure_ascii=False) + '\n')
 
 
-@contextlib.contextmanager
-def _csv(out_dir: Path, classes: Sequence[str]) -> Iterator[Write]:
-    """A row for each detection: file, frame, x1, y1, x2, y2, score, label, name."""
-    with (out_dir / 'detections.csv').open('w', newline='', encoding='utf-8') as file:
-        table = csv.writer(file)
-        table.writerow(['file', 'frame', 'x1', 'y1', 'x2', 'y2', 'score', 'label', 'name'])
-
-        def write(frame: Frame, det: Detections) -> None:
-            for bbox, score, label, name in zip(
-                det.bboxes, det.scores, det.labels, det.names, strict=True
-            ):
-                corners = [f'{corner:.2f}' for corner in bbox]
-                table.writerow([frame.source, frame.index, *corners, f'{score:.5f}', label, name])
-
-        yield write
-
-
-@contextlib.contextmanager
-def _voc(out_dir: Path, classes: Sequence[str]) -> Iterator[Write]:
-    """Annotations that VOCDataset and labelling tools read; for a frame of a video its JPEG too."""
-    for folder in ('Annotations', 'JPEGImages'):
-        (out_dir / 'voc' / folder).mkdir(parents=True, exist_ok=True)
-
-    def write(frame: Frame, det: Detections) -> None:
-        image = Path(frame.source).name
-        if frame.index is not None:
-            image = f'{frame.name}.jpg'
-            write_jpeg(frame.img, out_dir / 'voc' / 'JPEGImages' / image)
-        with whole_file(out_dir / 'voc' / 'Annotations' / f'{frame.name}.xml') as file:
-            ElementTree(_annotation(image, frame, det)).write(file, encoding='utf-8')
-
-    yield write
-
-
-def _annotation(image: str, frame: Frame, det: Detections) -> Element:
-    root = Element('annotation')
-    SubElement(root, 'filename').text = image
-    SubElement(root, 'path').text = frame.source
-    size = SubElement(root, 'size')
-    for key, side in zip(('height', 'width', 'depth'), frame.img.shape, strict=True):
-        SubElement(size, key).text = str(side)
-    for bbox, score, name in zip(det.bboxes, det.scores, det.names, strict=True):
-        found = SubElement(root, 'object')
-        SubElement(found, 'name').text = name
-        SubElement(found, 'difficult').text = '0'
-        SubElement(found, 'score').text = f'{score:.5f}'  # readers of VOC pass it over
-        corners = SubElement(found, 'bndbox')
-        # the devkit counts pixels from 1
-        for key, corner in zip(('xmin', 'ymin', 'xmax', 'ymax'), np.round(bbox) + 1, strict=True):
-            SubElement(corners, key).text = str(int(corner))
-    indent(root)
-    return root
-
-
 def _drawn(frame: Frame, det: Detections) -> np.ndarray:
     return draw_detections(frame.img, det.bboxes, det.labels, det.scores, det.classes, score_thr=0)
 
 
-KINDS = dict(pictures=_pictures, video=_videos, json=_json, csv=_csv, voc=_voc)
+KINDS = dict(
+    pictures=_pictures,
+    video=_videos,
+    json=_json,
+    csv=csv_writer,
+    coco=coco_writer,
+    voc=voc_writer_of('inclusive'),
+    yolo=yolo_writer,
+    yolo_conf=yolo_conf_writer,
+    labelme=labelme_writer,
+)

@@ -1,4 +1,4 @@
-"""What every part of a detector is: a module that knows how its first weights are drawn."""
+"""The base of every part of a detector: a module that draws its first weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class BaseModule(nn.Module):
     """An nn.Module with `init_cfg` and `init_weights()`.
 
     mmengine's own BaseModule does the same and logs a line for every parameter, which buries
-    everything else; its initialisers are used all the same.
+    everything else; its initialisers are used here too.
 
     Args:
         init_cfg: an initialiser of mmengine or a list of them, such as

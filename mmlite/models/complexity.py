@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +10,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmlite.config.nodes import walk
-from mmlite.errors import ConfigError
-from mmlite.models.build import build_detector
 from mmlite.models.heads.dense_head import head_with_priors
 from mmlite.registry import without_scope
 
@@ -29,25 +26,21 @@ class Complexity:
     parts: dict[str, tuple[int, int]]  # parameters and multiply-adds of backbone, neck, bbox_head
 
 
-def measure(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
-    """Counts on a model without memory, by torch's own counter: convolutions and products alone.
+def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
+    """Counts by torch's own counter: only convolutions and products.
 
     Args:
-        cfg: a config.
-        size: (w, h) of the input; None for that of the test pipeline. It is padded as in training.
+        detector: without memory, see `outline_of`.
+        size: (w, h) of the input. It is padded as in training.
 
     Raises:
-        ConfigError: the config has no model, or a head without priors.
+        ConfigError: a head without priors.
     """
-    if 'model' not in cfg:
-        raise ConfigError(f"{cfg.filename}: the config has no 'model'")
-    divisor = cfg.model.get('data_preprocessor', {}).get('pad_size_divisor', 1)
-    width, height = (-(-side // divisor) * divisor for side in size or input_size(cfg))
-    with torch.device('meta'):
-        detector = build_detector(copy.deepcopy(cfg.model)).eval()
-        with FlopCounterMode(display=False) as counter:
-            feats = detector.extract_feat(torch.zeros(1, 3, height, width))
-            outs = head_with_priors(detector, 'this count')(feats)
+    divisor = detector.data_preprocessor.pad_size_divisor
+    width, height = (-(-side // divisor) * divisor for side in size)
+    with torch.device('meta'), FlopCounterMode(display=False) as counter:
+        feats = detector.extract_feat(torch.zeros(1, 3, height, width))
+        outs = head_with_priors(detector, 'this count')(feats)
     parameters = list(detector.parameters())
     return Complexity(
         (width, height),

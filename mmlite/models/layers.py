@@ -111,7 +111,7 @@ def prepare_for_inference(model: nn.Module) -> nn.Module:
 
     For a model whose weights no longer change: they are made in the first call, by device and
     dtype, and take as much memory again. `train()`, `load_state_dict()` and `to()` let go of them;
-    whoever writes into a parameter in another way calls this again.
+    code that writes into a parameter in another way has to call this again.
 
     Returns:
         the model, in eval mode.

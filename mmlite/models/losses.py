@@ -1,6 +1,6 @@
 """Classification losses: a scalar, the sum over the priors that count, over `avg_factor`.
 
-Each also knows what it needs of the head: `num_outputs(C)` logits per prior, and `scores(logits)`
+Each also says what it needs of the head: `num_outputs(C)` logits per prior, and `scores(logits)`
 -> (..., C) probabilities of the object classes. The shift between background 0 and the object
 classes 1..C lives here and nowhere else in a head.
 

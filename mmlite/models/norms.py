@@ -155,7 +155,7 @@ def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Returns mean and biased variance of each column of `rows` (R, C), float64 (C,)."""
     count, channels = rows.shape
     runs = _num_runs(count, channels)
-    # row r belongs to run r % runs: so many columns beside each other are what torch sees
+    # row r belongs to run r % runs: torch sees runs * C columns
     wide = rows.view(count // runs, runs * channels)
     mean, var = torch.batch_norm_update_stats(wide, None, None, 0.0)
     return _joined(mean.view(runs, channels), var.view(runs, channels), dim=0)

@@ -1,4 +1,4 @@
-"""Gives the classes of `mmlite.ops` their names in configs; `ops` itself knows no registry."""
+"""Gives the classes of `mmlite.ops` their names in configs; `ops` itself uses no registry."""
 
 from mmlite.ops import assigners, coders, priors
 from mmlite.registry import TASK_UTILS

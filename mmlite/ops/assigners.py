@@ -77,7 +77,7 @@ class MaxIoUAssigner(Assigner):
         neg_iou_thr: IoU below which it is background, or a (low, high) pair; between the two
             thresholds it is ignored.
         min_pos_iou: IoU from which a box takes its best prior whatever the thresholds say.
-        gt_max_assign_all: the box takes all priors that share its best IoU, not the first alone.
+        gt_max_assign_all: the box takes all priors that share its best IoU, not only the first.
         match_low_quality: whether boxes take their best priors at all.
         reassign_low_quality: a prior taken so has to find the box that took it; False leaves it
             the box that it overlaps most, as torchvision's RetinaNet and detectron2 do.

@@ -9,7 +9,7 @@ from mmlite.errors import ConfigError
 
 
 def normalization_scale(mean: Sequence[float], std: Sequence[float]) -> float:
-    """Tells which kind of numbers `mean` and `std` are, and returns what to divide pictures by.
+    """Finds the kind of numbers of `mean` and `std`; returns what pictures are divided by.
 
     1.0: numbers for pixels of 0-255, `(img - mean) / std`. 255.0: numbers for pixels of 0-1,
     `(img / 255 - mean) / std`. The greatest of each decides:

@@ -229,7 +229,7 @@ class TorchvisionAnchorGenerator(GridPriors):
     """The anchors that torchvision's RetinaNet and FCOS are trained with.
 
     Corners are rounded to whole pixels around the cell's top left corner. Where a map does not
-    divide the input, such as 3 cells of stride 128 in 320 pixels, the anchors stand closer than
+    divide the input, such as 3 cells of stride 128 in 320 pixels, the anchors are closer than
     that: input // cells pixels apart.
 
     Args:

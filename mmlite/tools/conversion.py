@@ -38,7 +38,7 @@ def convert_checkpoint(
     """Reads a checkpoint, writes its weights in another layout, and compares what was written.
 
     Args:
-        source: the checkpoint, of any layout that `load_checkpoint` knows.
+        source: the checkpoint, of any layout that `load_checkpoint` reads.
         target: the file to write; with `publish` the start of its SHA-256 goes into the name.
         to: 'mmlite', 'mmdet-3.x', 'mmdet-1.x' or 'torchvision'; the first two differ in nothing but
             their meta.

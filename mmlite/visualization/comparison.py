@@ -51,7 +51,7 @@ def check_same_truth(first: Judged, second: Judged, first_name: str, second_name
         raise DataError(
             f'{first_name} and {second_name}: the same annotations are expected, found '
             f'{len(first.gt_label)} and {len(second.gt_label)} boxes, or others: was the data set '
-            'annotated anew, or filtered in another way?'
+            'annotated again, or filtered in another way?'
         )
 
 

@@ -21,7 +21,7 @@ def plot_curves(scalars_json: str | os.PathLike, out_png: str | os.PathLike) -> 
     Args:
         scalars_json: `vis_data/scalars.json` of a work dir: one JSON dict a line, training lines
             with `iter`, `lr` and losses, validation lines with `step` and the metrics' figures.
-        out_png: the picture; matplotlib knows its kind by its ending.
+        out_png: the picture; its ending says its format.
 
     Raises:
         ConfigError: no picture has that ending.

@@ -55,7 +55,7 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
         runs: lines by the training's name.
         keys: names such as 'loss_cls' or 'pascal_voc/mAP'; 'mAP' stands for every name that ends
             in '/mAP' or '_mAP'. None for 'loss' and, where it was measured, 'mAP'.
-        out: the picture; matplotlib knows its kind by its ending.
+        out: the picture; its ending says its format.
 
     Raises:
         ConfigError: no training has a number of that name, or no picture has that ending.

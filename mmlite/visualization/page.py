@@ -54,7 +54,7 @@ def paragraph(text: str) -> str:
 
 
 def table(rows: Sequence[Sequence[Any]]) -> str:
-    """Returns rows of plain values as a table; the first row is its head. Numbers stand right."""
+    """Returns rows of plain values as a table; the first row is its head. Numbers are right."""
     head, *body = rows
     lines = [''.join(f'<th>{escape(value)}</th>' for value in head)]
     lines += [''.join(map(_cell, row)) for row in body]

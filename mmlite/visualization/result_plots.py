@@ -14,7 +14,7 @@ from mmlite.evaluation.calibration import Calibration
 from mmlite.evaluation.class_curves import ClassCurve
 from mmlite.visualization.figures import new_figure
 
-_IN_LEGEND = 20  # classes; of more, colours cannot be told apart
+_IN_LEGEND = 20  # classes; of more, colours cannot be distinguished
 _IN_CELLS = 25  # classes whose numbers fit into the cells of a confusion matrix
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from mmlite.datasets import build_dataloader
 from tests.corpus.case import Case
+from tests.corpus.good import CLASSES, first_image, good_copy, refused, skipped
 from tests.corpus.good import coco as build
-from tests.corpus.good import first_image, good_copy, refused, skipped
 
 FILE = 'instances_train2017.json'
 Change = Callable[[dict], Any]
@@ -33,6 +33,78 @@ def refused_content(change: Change, parts: tuple[str, ...], folder: Path) -> Non
 
 def wrong(name: str, change: Change, *parts: str) -> Case:
     return Case('coco', name, 'refused', partial(refused_content, change, parts))
+
+
+def without_annotations(folder: Path) -> None:
+    """As COCO's lists of test images: they can be tested, not trained on."""
+    root = rewritten(folder, lambda c: c.pop('annotations'))
+    refused(lambda: build(root), FILE, "no list of objects under 'annotations'")
+    dataset = build(root, test_mode=True)
+    assert len(dataset) == 8 and dataset.get_coco_info(0)['labels'].tolist() == []
+    assert dataset.image_id(0) == 1 and dataset.category_id(1) == 1
+    assert any("no 'annotations'" in text for text in dataset.warnings)
+
+
+def root_category(name: str, folder: Path) -> None:
+    """Roboflow's category 0 is above all others and has no object."""
+    expected = boxes(build(good_copy(folder / 'good'), test_mode=True))
+
+    def change(content: dict) -> None:
+        for category in content['categories']:
+            category['supercategory'] = name
+        root = dict(id=0, name=name, supercategory='none')
+        content['categories'].insert(0, root)
+
+    root = rewritten(folder, change)
+    dataset = build(root, test_mode=True, metainfo=dict(classes='auto'))
+    assert dataset.classes == CLASSES and dataset.category_id(1) == 1
+    assert boxes(dataset) == expected
+    assert f"category '{name}' of id 0" in dataset.summary
+
+
+def category_0_of_others(folder: Path) -> None:
+    """A class of id 0 without an object in this file is no root: others are without one too."""
+
+    def change(content: dict) -> None:
+        for category in content['categories']:
+            category['supercategory'] = 'none'
+        content['categories'].insert(0, dict(id=0, name='walrus', supercategory='none'))
+
+    root = rewritten(folder, change)
+    assert build(root, metainfo=dict(classes='auto')).classes == ('walrus', *CLASSES)
+
+
+def backslashes(folder: Path) -> None:
+    root = good_copy(folder)
+    (root / 'JPEGImages').rename(root / 'part')
+    (root / 'JPEGImages').mkdir()
+    (root / 'part').rename(root / 'JPEGImages' / 'part')
+    content = json.loads((root / FILE).read_text())
+    for image in content['images']:
+        image['file_name'] = f'part\\{image["file_name"]}'
+    (root / FILE).write_text(json.dumps(content))
+    dataset = build(root)
+    assert dataset.bad_items == {} and dataset[0]['img_metas'].data['ori_shape']
+    content['images'][0]['file_name'] = '..\\..\\x.jpg'
+    (root / FILE).write_text(json.dumps(content))
+    refused(lambda: build(root), "x.jpg' leaves the data root")
+
+
+def one_name_in_two_folders(folder: Path) -> None:
+    root = good_copy(folder)
+    for part in ('a', 'b'):
+        (root / 'JPEGImages' / part).mkdir()
+    (root / 'JPEGImages/000001.jpg').rename(root / 'JPEGImages/a/1.jpg')
+    (root / 'JPEGImages/000002.jpg').rename(root / 'JPEGImages/b/1.jpg')
+    content = json.loads((root / FILE).read_text())
+    for image, part in zip(content['images'], 'ab', strict=False):
+        image['file_name'] = f'{part}/1.jpg'
+    (root / FILE).write_text(json.dumps(content))
+    expected = boxes(build(good_copy(folder / 'good'), test_mode=True))
+    assert boxes(build(root, test_mode=True)) == expected
+    refused(lambda: build(root, indices=['1.jpg']), '2 images have that name', 'b/1.jpg')
+    chosen = build(root, test_mode=True, indices=['b/1.jpg', '000003.jpg'])
+    assert boxes(chosen) == expected[1:3]
 
 
 def refused_text(text: bytes, parts: tuple[str, ...], folder: Path) -> None:
@@ -206,7 +278,12 @@ CASES = [
     wrong('area is NaN', added(area=NAN), 'annotation 9999: area is a number'),
     wrong('no images', lambda c: c.pop('images'), "under 'images'", 'annotations, categories'),
     wrong('no categories', lambda c: c.pop('categories'), "under 'categories'"),
-    wrong('no annotations', lambda c: c.pop('annotations'), "under 'annotations'"),
+    Case('coco', 'no annotations', 'read', without_annotations),
+    Case('coco', "Roboflow's root category", 'read', partial(root_category, 'shapes')),
+    Case('coco', "Roboflow's root, named like a class", 'read', partial(root_category, CLASSES[1])),
+    Case('coco', 'a class of id 0 without objects', 'read', category_0_of_others),
+    Case('coco', 'backslashes in paths', 'read', backslashes),
+    Case('coco', 'two images of one name in two folders', 'read', one_name_in_two_folders),
     wrong('list of images empty', lambda c: c.update(images=[]), 'images is empty'),
     wrong('images are names', lambda c: c.update(images=['a.jpg']), "under 'images'"),
     outside('file name that leaves the data root', '../../etc/passwd'),

@@ -121,7 +121,64 @@ def list_refused(name: str, lines: bytes, *parts: str) -> Case:
 def missing_xml(folder: Path) -> None:
     root = good_copy(folder)
     first_xml(root).unlink()
-    skipped(build, root, rf'{FIRST}\.xml: there is no such annotation file')
+    for test_mode in (False, True):
+        dataset = build(root, test_mode=test_mode)
+        assert len(dataset) == 8 and dataset.get_ann_info(0)['labels'].tolist() == []
+        assert '1 of 8 images are without objects, since they have no XML file' in dataset.summary
+    damaged = partial(build, missing_annotation='error')
+    skipped(damaged, root, rf'{FIRST}\.xml: there is no such annotation file')
+
+
+def no_xml_at_all(folder: Path) -> None:
+    root = good_copy(folder)
+    (root / 'Annotations').rename(root / 'xmls')
+    refused(lambda: build(root), "there is no '")
+    (root / 'Annotations').mkdir()
+    refused(lambda: build(root), 'none of its 8 images has an XML file', f'{FIRST}.xml')
+    tested = build(root, test_mode=True)  # as VOC 2012's test.txt
+    assert len(tested) == 8 and tested.num_objects() == 0
+    assert tested.warnings[0].startswith('8 of 8 images are without objects')
+
+
+def unlisted_without_xml(folder: Path) -> None:
+    root = good_copy(folder)
+    first_xml(root).unlink()
+    dataset = build(root, ann_file='')
+    assert len(dataset) == 11 and '1 images without an XML file left out' in dataset.summary
+
+
+def xml_beside_the_images(folder: Path) -> None:
+    root = good_copy(folder)
+    boxes = build(root).get_ann_info(0)['bboxes'].tolist()
+    for path in list((root / 'Annotations').iterdir()):
+        path.rename(root / 'JPEGImages' / path.name)
+    (root / 'Annotations').rmdir()
+    assert build(root).get_ann_info(0)['bboxes'].tolist() == boxes
+    (root / 'JPEGImages').rename(folder / 'flat')  # nothing but images with their XML files
+    dataset = build(folder / 'flat', ann_file='')
+    assert len(dataset) == 12 and dataset.get_ann_info(0)['bboxes'].tolist() == boxes
+    refused(lambda: build(folder / 'flat'), 'There is no folder of lists', "ann_file=''")
+
+
+def other_flags(folder: Path) -> None:
+    """truncated and occluded are not read, whatever they hold."""
+    root = good_copy(folder)
+    for flag in ('1', 'true', 'Unspecified', '', '?'):
+        flags = f'<truncated>{flag}</truncated><occluded>{flag}</occluded><bndbox>'
+        first_xml(root).write_text(xml(GOOD.replace('<bndbox>', flags)))
+        assert build(root).get_ann_info(0)['bboxes'].tolist() == [[10, 20, 50, 44]]
+
+
+def file_name_without_ending(folder: Path) -> None:
+    root = good_copy(folder)
+    text = first_xml(root).read_text()
+    for written in (FIRST, '', '?', 'C:\\data\\x.y'):
+        first_xml(root).write_text(text.replace(f'{FIRST}.jpg', written))
+        assert Path(build(root).filename(0)) == first_image(root)
+    first_image(root).rename(root / 'JPEGImages/photo.png')  # found by the name in the XML file
+    for written in ('photo', 'photo.png', 'D:\\pictures\\photo.PNG'):
+        first_xml(root).write_text(text.replace(f'{FIRST}.jpg', written))
+        assert Path(build(root).filename(0)).name == 'photo.png'
 
 
 def missing_image(folder: Path) -> None:
@@ -259,7 +316,12 @@ CASES = [
     bad('coordinate of 1e300', xml(GOOD, cross(1, 1, '1e300', 9)), OBJECT),
     bad('difficult is text',
         xml(GOOD, GOOD.replace('<bndbox>', '<difficult>maybe</difficult><bndbox>')), OBJECT),
-    Case('voc', 'listed, but the XML is missing', 'skipped', missing_xml),
+    Case('voc', 'listed, but the XML is missing', 'read', missing_xml),
+    Case('voc', 'no XML at all', 'refused', no_xml_at_all),
+    Case('voc', 'images without XML, no list', 'skipped', unlisted_without_xml),
+    Case('voc', 'XML beside the images, no ImageSets', 'read', xml_beside_the_images),
+    Case('voc', 'truncated and occluded of any kind', 'read', other_flags),
+    Case('voc', 'filename without ending, of another machine', 'read', file_name_without_ending),
     Case('voc', 'listed, but the image is missing', 'skipped', missing_image),
     Case('voc', 'all XML files broken', 'refused', all_broken),
     Case('voc', 'a broken file is not an empty one', 'skipped', empty_ones_are_kept),
@@ -307,7 +369,7 @@ CASES = [
     list_case('list with endings', b'000002.jpg\n000004.XML\n', ['000002', '000004']),
     list_case('an image listed twice', b'000002\n000002\n', ['000002', '000002']),
     list_refused('empty list', b'', 'trainval.txt names no image'),
-    list_refused('list of other images', b'a\nb\n', 'none of its 2', 'a.xml: there is no such'),
+    list_refused('list of other images', b'a\nb\n', 'none of its 2 images'),
     list_refused('list that leaves the data root', b'000001\n../../../etc/passwd\n', LIST,
                  "etc/passwd' leaves the data root"),
     list_refused('list with an absolute path', b'/etc/passwd\n', LIST, "'/etc/passwd' leaves"),

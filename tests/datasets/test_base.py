@@ -10,7 +10,6 @@ from mmlite.datasets import base as base_module
 from mmlite.datasets import paths as paths_module
 from mmlite.datasets import samples as samples_module
 from mmlite.datasets.bad_items import BadItemError
-from mmlite.datasets.base import clip_to_sizes
 from mmlite.datasets.paths import missing_data, resolve_data_root
 from mmlite.errors import ConfigError, DataError
 from tests.datasets.toy import BOXES, LOAD, toy, write_images
@@ -202,13 +201,6 @@ def test_testing_refuses_a_pipeline_that_drops_images() -> None:
     dataset = toy([(9, 9, BOXES[:1])], pipeline=[lambda results: None], test_mode=True)
     with pytest.raises(DataError, match='every image counts'):
         dataset[0]
-
-
-def test_clip_bboxes() -> None:
-    bboxes = np.array([[-1, -2, 30, 40], [5, 6, 7, 8]], np.float32)
-    clipped = clip_to_sizes(bboxes, np.array([[20, 0], [6, 6]]))  # no height known of the first
-    assert clipped.tolist() == [[0, 0, 20, 40], [5, 6, 6, 6]]
-    assert clipped.dtype == np.float32
 
 
 def test_resolve_data_root(tmp_path, monkeypatch) -> None:

@@ -45,6 +45,15 @@ def test_objects_of_each_image(build):
     assert [dataset.get_data_info(1)[key] for key in ('width', 'height')] == [40, 20]
 
 
+def test_a_list_of_images_to_be_tested(build):
+    table = 'filename,width,height\na.jpg,40,20\nb.jpg,40,20\n'
+    dataset = build(table, metainfo=dict(classes=('cat',)))
+    assert len(dataset) == 2 and dataset.num_objects() == 0
+    assert 'no object is left to find' in dataset.warnings[-1]
+    with pytest.raises(DataError, match="no column 'xmin'"):
+        build(table, metainfo=dict(classes=('cat',)), test_mode=False)
+
+
 def test_sizes_in_the_table(build):
     table = 'filename,width,height,xmin,ymin,xmax,ymax,class\ngone.jpg,60,50,1,2,3,4,cat\n'
     dataset = build(table)

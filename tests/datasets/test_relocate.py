@@ -228,3 +228,37 @@ def test_an_empty_prefix_is_no_folder_with_images(tmp_path: Path, listed, layout
     cfg = coco_config(data_prefix=dict(img=''))
     relocate.relocate(cfg, tmp_path)
     assert cfg.test_dataloader.dataset.data_prefix.img.rstrip('/') == img
+
+
+def test_the_demo_set_has_its_own_rules(part: Path, monkeypatch, tmp_path) -> None:
+    """What a config says about the corners and files of its own data does not hold for others."""
+    monkeypatch.setenv('MMLITE_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.setattr(relocate, 'DEMO_SIZE', SMALL)
+    cfg = load_config(CONFIGS / 'ssd/ssd300_bccd.py')
+    for _, dataset in dataset_dicts(cfg):
+        dataset.update(coordinates='zero_based', missing_annotation='error')
+    use_demo_data(cfg)
+    for _, dataset in dataset_dicts(cfg):
+        assert not {'coordinates', 'missing_annotation'} & set(dataset)
+
+
+def test_a_folder_with_xml_beside_the_images_is_a_part(part: Path, tmp_path) -> None:
+    root = shutil.copytree(part, tmp_path / 'flat')
+    for path in list((root / 'Annotations').iterdir()):
+        path.rename(root / 'JPEGImages' / path.name)
+    (root / 'Annotations').rmdir()
+    cfg = load_config(SSD300)
+    for _, dataset in dataset_dicts(cfg):
+        dataset['coordinates'] = 'inclusive'
+    relocate.relocate(cfg, root)
+    for _, dataset in dataset_dicts(cfg):
+        assert dataset['data_prefix'] == dict(sub_data_root='')
+        assert dataset['coordinates'] == 'inclusive'  # --data-root is another place of the data
+
+
+def test_yolo_data_keep_their_own_keys(part: Path) -> None:
+    """A folder in VOC's layout says nothing about where YOLO data are."""
+    yolo = dict(type='YoloDataset', data_root='x', ann_file='data.yaml', split='val')
+    cfg = Config(dict(val_dataloader=dict(dataset=yolo)))
+    relocate.relocate(cfg, part)
+    assert dict(cfg.val_dataloader.dataset) == {**yolo, 'data_root': str(part)}

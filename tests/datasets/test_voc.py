@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmlite.datasets import DetDataset, MissingDataError, VOCDataset, image_files
 from mmlite.datasets import base as base_module
 from mmlite.datasets import voc_xml as voc_xml_module
-from mmlite.datasets.voc import read_image_ids
+from mmlite.datasets.voc_layout import read_image_ids
 from mmlite.datasets.voc_xml import parse_xml
 from mmlite.errors import ConfigError, DataError
 from tests.runs import SHARED
@@ -62,10 +62,9 @@ def parse(tmp_path: Path, text: str) -> voc_xml_module.XmlFile:
     return parse_xml(str(path))
 
 
-def test_coordinates_count_from_0_and_lose_their_fractions(tmp_path) -> None:
+def test_corners_as_written(tmp_path) -> None:
     parsed = parse(tmp_path, xml(obj('cat', (1, 2, 30, 40)), obj('dog', ('5.9', '6.0', '7.5', 8))))
-    # int(5.9) - 1 = 4, not int(4.9) or round(5.9) - 1
-    assert parsed.bboxes == [[0, 1, 29, 39], [4, 5, 6, 7]]
+    assert parsed.corners == [[1, 2, 30, 40], [5.9, 6, 7.5, 8]]
     assert parsed.names == ['cat', 'dog']
     assert parsed.size == (100, 50)
 
@@ -77,7 +76,7 @@ def test_bndbox_in_any_order_and_other_boxes_beside_it(tmp_path) -> None:
         '<ymin>20</ymin></bndbox><name> person\n</name></object>'
     )
     parsed = parse(tmp_path, xml(shuffled))
-    assert parsed.bboxes == [[9, 19, 29, 39]]
+    assert parsed.corners == [[10, 20, 30, 40]]
     assert parsed.names == ['person']
     assert parsed.difficult == [False]  # the element is missing
 
@@ -298,7 +297,8 @@ def test_constructor_takes_what_the_base_class_takes() -> None:
     import inspect
 
     base, own = (inspect.signature(cls).parameters for cls in (DetDataset, VOCDataset))
-    assert [name for name in own if name not in ('img_subdir', 'ann_subdir')] == list(base)
+    mine = {'img_subdir', 'ann_subdir', 'coordinates', 'missing_annotation'}
+    assert set(own) - mine == set(base)
     assert all(own[name].default == base[name].default for name in base)
 
 

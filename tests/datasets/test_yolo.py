@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmlite.datasets import MissingDataError, YoloDataset
-from mmlite.datasets.yolo import label_file, parse_row
+from mmlite.datasets.yolo_labels import label_file, parse_row
 from mmlite.errors import DataError
 
 
@@ -79,7 +79,7 @@ def test_names_from_classes_txt_or_the_config(root):
     ],
 )
 def test_rows(row, expected):
-    number, box = parse_row(row, 'a.txt:1')
+    number, box, _ = parse_row(row, 'a.txt:1')
     assert number == expected[0] and box == pytest.approx(expected[1])
 
 
@@ -128,8 +128,8 @@ def test_images_without_a_label_file_are_counted(root):
     ('images', 'labels', 'looked'),
     [
         ('images', 'annotations', 'labels/a.txt'),
-        ('imgs/train', 'labels/train', 'imgs/train/a.txt'),
-        ('images', 'images', 'labels/a.txt'),
+        ('imgs/train', 'texts/train', 'imgs/train/a.txt'),
+        ('images', 'a/b/c', 'labels/a.txt'),
     ],
 )
 def test_label_files_elsewhere_are_no_background(tmp_path, images, labels, looked):
@@ -152,7 +152,7 @@ def test_label_files_elsewhere_are_no_background(tmp_path, images, labels, looke
     target.write_text('')
     backgrounds = build(tmp_path, test_mode=False, **args)
     assert '3 of 4 images have no label file' in backgrounds.summary
-    assert backgrounds.warnings == ['no object is left to train on']
+    assert backgrounds.warnings[-1] == 'no object is left to train on'
 
 
 def test_a_class_with_a_fraction_is_no_class():

@@ -214,3 +214,23 @@ def test_results_file_then_evaluation_without_a_model(tmp_path):
 def test_results_file_is_checked_before_the_run():
     with pytest.raises(ConfigError, match=r'r\.json'):
         ResultsFile('r.json')
+
+
+@pytest.mark.parametrize(
+    ('coordinates', 'matched'), [('devkit', 1), ('inclusive', 0), ('zero_based', 0)]
+)
+def test_boxes_that_are_read_whole_are_measured_as_they_are(coordinates, matched) -> None:
+    """A, 9 px wide, against A shifted by 3.1 px: (10 - 3.1) / (10 + 3.1) = 0.527 with the devkit's
+    pixel, (9 - 3.1) / (9 + 3.1) = 0.488 without."""
+    dataset = TwoImages()
+    dataset.coordinates, dataset.bad_items = coordinates, {}
+    dataset.num_objects = lambda: 3
+    metric = VOCMetric()
+    metric.set_dataset(dataset)
+    shifted = (3.1, 0, 12.1, 9)
+    metric.process(
+        dict(img_metas=[dict(img_id=0), dict(img_id=1)]),
+        [det((shifted, 0.9, 1)), det((B, 0.1, 2))],
+    )
+    # one of two cats, at a recall of 0.5: 6 of 11 points; no dog is found
+    assert metric.evaluate(2)['pascal_voc/mAP'] == pytest.approx(matched * 6 / 11 / 2)

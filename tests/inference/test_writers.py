@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
-from mmlite.datasets.voc import VOCDataset
-from mmlite.inference import KINDS, Detections, Frame, write_detections
+from mmlite.datasets import CocoDataset, CsvDataset, DetDataset, VOCDataset, YoloDataset
+from mmlite.datasets.annotation_files import written_corners
+from mmlite.datasets.voc_corners import COORDINATES
+from mmlite.inference import KINDS, Detections, Frame, read_frames, write_detections
+from mmlite.tools.convert_dataset import Source, convert
 
 CLASSES = ('cat', 'dog')
+AS_WRITTEN = dict(metainfo=dict(classes=CLASSES), test_mode=True)
 DET = Detections(
     np.float32([[1.25, 2, 20.4, 30], [3, 4, 50, 40.6]]),
     np.float32([0.75, 0.5]),
@@ -50,26 +58,123 @@ def test_json(out: Path) -> None:
     )
 
 
-def test_csv(out: Path) -> None:
+def test_csv_is_read_by_its_data_set(out: Path) -> None:
     rows = list(csv.DictReader((out / 'detections.csv').open(newline='')))
-    assert len(rows) == 4
-    assert rows[0] == dict(
-        file='in/a.png', frame='', x1='1.25', y1='2.00', x2='20.40', y2='30.00',
-        score='0.75000', label='2', name='dog',
+    assert [(row['filename'], row['frame'], row['class']) for row in rows] == [
+        ('a.png', '', 'dog'), ('a.png', '', 'cat'), ('v_000000.jpg', '0', 'dog'),
+        ('v_000000.jpg', '0', 'cat'), ('v_000001.jpg', '1', ''), ('v_000002.jpg', '2', ''),
+    ]  # fmt: skip
+    assert (rows[0]['confidence'], rows[0]['label'], rows[0]['source']) == (
+        '0.75000', '2', 'in/a.png',
     )  # fmt: skip
-    assert rows[2]['frame'] == '0'
+    dataset = CsvDataset(ann_file='detections.csv', data_root=str(out), **AS_WRITTEN)
+    assert_read(dataset, ['a.png', 'v_000000.jpg', 'v_000001.jpg', 'v_000002.jpg'])
 
 
-def test_xml_is_read_by_the_voc_data_set(out: Path) -> None:
-    cv2.imwrite(str(out / 'voc/JPEGImages/a.png'), frames()[0].img)  # where the user has it
-    dataset = VOCDataset(data_root=str(out / 'voc'), metainfo=dict(classes=CLASSES), test_mode=True)
-    assert sorted(Path(dataset.filename(i)).name for i in range(4)) == [
+def test_coco_is_read_by_its_data_set_and_by_pycocotools(out: Path) -> None:
+    dataset = CocoDataset(ann_file='coco/annotations.json', data_root=str(out), **AS_WRITTEN)
+    assert_read(dataset, ['a.png', 'v_000000.jpg', 'v_000001.jpg', 'v_000002.jpg'])
+    assert (out / 'coco/images/v_000002.jpg').is_file()
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(out / 'coco/annotations.json'))
+        results = truth.loadRes(str(out / 'coco/results.json'))
+        evaluated = COCOeval(truth, results, 'bbox')
+        evaluated.evaluate()
+        evaluated.accumulate()
+        evaluated.summarize()
+    assert sorted(truth.anns) == [1, 2, 3, 4] and sorted(truth.cats) == [1, 2]
+    found = results.loadAnns(results.getAnnIds(imgIds=[1]))
+    assert [(ann['category_id'], ann['score']) for ann in found] == [(2, 0.75), (1, 0.5)]
+    np.testing.assert_allclose(found[0]['bbox'], [1.25, 2, 19.15, 28], atol=0.001)
+    assert evaluated.stats[0] == pytest.approx(1)  # the detections against themselves
+
+
+@pytest.mark.parametrize('coordinates', COORDINATES)
+def test_voc_is_read_by_its_data_set(tmp_path: Path, coordinates: str) -> None:
+    with write_detections(tmp_path, ['voc'], CLASSES, coordinates) as write:
+        for i, frame in enumerate(frames()):
+            write(frame, DET if i < 2 else NONE)
+    dataset = VOCDataset(data_root=str(tmp_path / 'voc'), coordinates=coordinates, **AS_WRITTEN)
+    assert [Path(dataset.filename(i)).name for i in range(4)] == [
         'a.png', 'v_000000.jpg', 'v_000001.jpg', 'v_000002.jpg',
     ]  # fmt: skip
+    assert dataset.judged.coordinates == coordinates
     ann = dataset.get_ann_info(0)
-    # whole pixels, from 1 in the file and from 0 again here
     np.testing.assert_array_equal(ann['bboxes'], [[1, 2, 20, 30], [3, 4, 50, 41]])
     np.testing.assert_array_equal(ann['labels'], [2, 1])
+    assert [len(dataset.get_ann_info(i)['labels']) for i in range(4)] == [2, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ('coordinates', 'corners'),
+    [
+        ('inclusive', (1, 1, 64, 48)),
+        ('devkit', (1, 1, 64, 48)),  # 65 and 49 are no pixels of the image
+        ('zero_based', (0, 0, 64, 48)),
+    ],
+)
+def test_voc_corners_at_the_border(coordinates: str, corners: tuple) -> None:
+    assert written_corners((-3, 0, 64, 50), (64, 48), coordinates) == corners
+
+
+def test_yolo_is_read_by_its_data_set(out: Path) -> None:
+    dataset = YoloDataset(data_root=str(out / 'yolo'), **AS_WRITTEN)
+    assert_read(dataset, ['a.png', 'v_000000.jpg', 'v_000001.jpg', 'v_000002.jpg'])
+    described = YoloDataset(data_root=str(out / 'yolo'), ann_file='data.yaml', **AS_WRITTEN)
+    assert described.classes == CLASSES and len(described) == 4
+    row = (out / 'yolo_conf/labels/a.txt').read_text().splitlines()[0]
+    # (1.25 + 20.4) / 2 / 64, (2 + 30) / 2 / 48, 19.15 / 64, 28 / 48, and the score
+    np.testing.assert_allclose(
+        list(map(float, row.split())), [1, 0.169141, 0.333333, 0.299219, 0.583333, 0.75], atol=1e-6
+    )
+    assert (out / 'yolo_conf/labels/v_000002.txt').read_text() == ''
+
+
+def test_labelme_is_read_by_the_converter(out: Path, tmp_path: Path) -> None:
+    source = Source(out / 'labelme')
+    done = convert(source, 'coco', tmp_path / 'coco')
+    assert done.read_as == 'labelme' and done.classes == ['cat', 'dog']
+    assert [(image.name, len(image.boxes)) for image in done.went] == [
+        ('a.png', 2), ('v_000000.jpg', 2), ('v_000001.jpg', 0), ('v_000002.jpg', 0),
+    ]  # fmt: skip
+    np.testing.assert_allclose(done.went[0].boxes[0].corners, DET.bboxes[0], atol=0.001)
+    assert dict(source.lost) == {'scores': 4}
+
+
+def test_image_files_are_copied_beside_their_annotations(tmp_path: Path) -> None:
+    photos = tmp_path / 'photos'
+    names = ['b.png', 'deep/a.jpg', 'deep/b.png']
+    for name in names:
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(photos / name), np.full((48, 64, 3), 200, np.uint8))
+    forms = ['coco', 'csv', 'yolo', 'voc', 'labelme']
+    with write_detections(tmp_path / 'out', forms, CLASSES) as write:
+        for frame in read_frames([str(photos)]):
+            write(frame, DET)
+    images = json.loads((tmp_path / 'out/coco/annotations.json').read_text())['images']
+    assert [image['file_name'] for image in images] == names
+    out = tmp_path / 'out'
+    # read with the images where they were
+    for kind, file in ((CocoDataset, 'coco/annotations.json'), (CsvDataset, 'detections.csv')):
+        arguments = dict(data_root=str(photos), data_prefix=dict(img=''), **AS_WRITTEN)
+        dataset = kind(ann_file=str(out / file), **arguments)
+        assert [dataset.filename(i) for i in range(3)] == [str(photos / name) for name in names]
+    for folder, kind in (('yolo', YoloDataset), ('voc', VOCDataset)):
+        dataset = kind(data_root=str(out / folder), **AS_WRITTEN)
+        found = sorted(Path(dataset.filename(i)).name for i in range(3))
+        assert found == ['a.jpg', 'b.png', 'b_2.png']
+        copy = Path(dataset.filename(0))
+        assert copy.read_bytes() in {(photos / name).read_bytes() for name in names}
+    assert sorted(path.name for path in (out / 'labelme').iterdir()) == [
+        'a.jpg', 'a.json', 'b.json', 'b.png', 'b_2.json', 'b_2.png',
+    ]  # fmt: skip
+
+
+def assert_read(dataset: DetDataset, names: list[str]) -> None:
+    assert [Path(dataset.filename(i)).name for i in range(len(dataset))] == names
+    ann = dataset.get_ann_info(0)
+    np.testing.assert_allclose(ann['bboxes'], DET.bboxes, atol=0.001)
+    np.testing.assert_array_equal(ann['labels'], DET.labels)
     assert [len(dataset.get_ann_info(i)['labels']) for i in range(4)] == [2, 2, 0, 0]
 
 

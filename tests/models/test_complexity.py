@@ -7,7 +7,8 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmlite.config import load_config
-from mmlite.models.complexity import input_size, measure
+from mmlite.engine.parts import Parts
+from mmlite.models.complexity import input_size
 from mmlite.registry import BACKBONES
 from tests.models.tiny import NUM_PRIORS, tiny_ssd
 from tests.runs import CONFIGS, cli
@@ -15,12 +16,12 @@ from tests.runs import CONFIGS, cli
 
 def test_parameters_and_priors():
     model = tiny_ssd()
-    found = measure(Config(dict(model=model)), (64, 64))
+    found = Parts(Config(dict(model=model))).complexity((64, 64))
     assert found.priors == NUM_PRIORS and found.trained == found.parameters
     frozen = tiny_ssd(backbone=dict(frozen_stages=4))
     backbone = BACKBONES.build(model['backbone'])
     size = sum(p.numel() for p in backbone.parameters())
-    assert measure(Config(dict(model=frozen)), (64, 64)).trained == found.parameters - size
+    assert Parts(Config(dict(model=frozen))).complexity((64, 64)).trained == found.parameters - size
 
 
 @BACKBONES.register_module()
@@ -48,7 +49,7 @@ def retinanet(backbone: str, channels: int, stride: int) -> Config:
 
 
 def test_a_part_that_multiplies_nothing():
-    found = measure(retinanet('NoConvolution', 3, 1), (4, 4))
+    found = Parts(retinanet('NoConvolution', 3, 1)).complexity((4, 4))
     assert found.parts['backbone'] == (0, 0)
 
 
@@ -59,7 +60,7 @@ def test_the_size_of_the_test_pipeline(name):
 
 
 def test_multiply_adds():
-    found = measure(retinanet('OneConvolution', 8, 8), (32, 16))
+    found = Parts(retinanet('OneConvolution', 8, 8)).complexity((32, 16))
     # 4 x 2 cells: 3x3 of 3 to 8 channels, then of 8 to 2 classes and 4 sides
     assert found.multiply_adds == 8 * 9 * (3 * 8 + 8 * 2 + 8 * 4)
     assert found.size == (32, 16)
@@ -71,11 +72,11 @@ def test_multiply_adds():
 def test_input_of_the_test_pipeline_padded():
     cfg = load_config(CONFIGS / 'retinanet/retinanet_r50_fpn_1x_coco.py')
     assert input_size(cfg) == (1333, 800)
-    assert measure(cfg).size == (1344, 800)
+    assert Parts(cfg).complexity().size == (1344, 800)
 
 
 def test_ssd300_as_the_paper_counts_it():
-    found = measure(load_config(CONFIGS / 'ssd/ssd300_voc.py'))
+    found = Parts(load_config(CONFIGS / 'ssd/ssd300_voc.py')).complexity()
     assert found.size == (300, 300) and found.priors == 8732
     # torchvision counts 35.64 M parameters and 34.86 G for its own of 91 classes; here are 21
     assert found.parameters / 1e6 == pytest.approx(26.28, abs=0.05)

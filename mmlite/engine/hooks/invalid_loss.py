@@ -1,4 +1,4 @@
-"""Stops a run at the first number that is none, and keeps the step for replay.
+"""Stops a run at the first NaN or infinity, and keeps the step for replay.
 
 That is a loss, a gradient, or a side of a box to be found.
 """
@@ -173,8 +173,8 @@ class CheckInvalidLossHook(Hook):
     def _raise_pending_losses(self) -> None:
         """Reads the losses; on a GPU those of the iteration before.
 
-        Its forward pass alone is waited for, which ended a backward pass ago; to wait for the
-        whole stream would hold up every step.
+        The process waits only for the forward pass, which ended a backward pass ago; to wait for
+        the whole stream would hold up every step.
         """
         pending, self._pending_losses = self._pending_losses, None
         if pending is None:

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmlite.datasets.base import clip_to_sizes
+from mmlite.datasets.cleaning import clip_to_sizes
 from mmlite.errors import ConfigError
 from mmlite.parallel import DataContainer, unwrapped
 from mmlite.parallel.model_wrapper import parse_losses

@@ -124,7 +124,7 @@ class ResNet(Backbone):
         frozen_stages: -1 none, 0 the stem, k the stem and the first k stages.
         conv_cfg: other convolutions, `dict(type='ConvWS')`; None for ordinary ones.
         norm_cfg: normalisation layers, `dict(type='BN')`.
-        norm_eval: batch norm keeps its statistics in training, as mmdet's does unless told.
+        norm_eval: batch norm keeps its statistics in training, by default, as in mmdet.
         dcn: `dict(type='DCNv2', deform_groups=1)` for deformable 3x3 convolutions in bottlenecks,
             in the stages where `stage_with_dcn` is True.
         zero_init_residual: without an `init_cfg`, the last norm of each block starts at 0.

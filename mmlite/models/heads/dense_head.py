@@ -44,8 +44,8 @@ class DenseHead(BaseModule):
             in `DEFAULTS`, which is taken where the argument is None.
         train_cfg: dict with `assigner`; None for a head that only predicts.
         test_cfg: dict with `score_thr`, `nms_pre`, `nms=dict(type='nms', iou_threshold=...)`,
-            `max_per_img`, `min_bbox_size`. With `max_per_class` > 0 so many candidates of each
-            class enter the NMS, in place of `nms_pre` of each level. `geometric_score`: the
+            `max_per_img`, `min_bbox_size`. With `max_per_class` > 0, this number of each class's
+            candidates enter the NMS, in place of `nms_pre` of each level. `geometric_score`: the
             geometric mean of class score and `score_factor` is the score before the threshold;
             else their product after it.
         init_cfg: an initialiser of mmengine; None takes `INIT_CFG` of the class.

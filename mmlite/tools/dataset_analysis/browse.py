@@ -67,7 +67,7 @@ def _boxes_of(dataset: Any, i: int, batch: Mapping, meta: Mapping) -> dict[str, 
     """The boxes in pixels of the input: the sample's, or where it has none those of the file."""
     if 'gt_bboxes' in batch and not _is_for_testing(dataset):
         return _boxes_in({key: value[0] for key, value in batch.items()})
-    # in testing LoadAnnotations may stand after Resize, with boxes in original pixels
+    # in testing LoadAnnotations may come after Resize, with boxes in original pixels
     ann = dataset.get_ann_info(i)
     scale = np.asarray(meta.get('scale_factor', 1.0))
     bboxes, ignored = (ann[key] * scale for key in ('bboxes', 'bboxes_ignore'))

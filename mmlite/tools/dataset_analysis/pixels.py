@@ -58,7 +58,7 @@ def duplicates(splits: Sequence[Split]) -> dict[str, Any]:
     """Finds pictures that look alike, in one part of the data or in two.
 
     Grey thumbnails are compared, so copies in another size, quality or format are found, and
-    neighbouring frames of a film; crops and mirrored copies are not. A file that stands in two
+    neighbouring frames of a film; crops and mirrored copies are not. A file that is in two
     parts counts as well.
 
     Returns:

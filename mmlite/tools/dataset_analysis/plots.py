@@ -106,7 +106,7 @@ def _ratios(axes: Axes, found: Analysis) -> None:
 
 
 def _by_class(axes: Axes, found: Analysis, values: np.ndarray) -> None:
-    """One outline for each class; more than ten cannot be told apart, and become one."""
+    """One outline for each class; more than ten could not be distinguished, and become one."""
     labels = found.boxes['train'].labels
     parts = {name: labels == label for label, name in _frequent(found)}
     colours = [_colour(label) for label, _ in _frequent(found)]

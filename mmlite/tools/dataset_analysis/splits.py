@@ -33,6 +33,7 @@ class Split:
         bboxes: (G, 4) xyxy in original pixels, as the pipeline gets them.
         labels: (G,) 1..C.
         ignored: (G,) bool: difficult ones and crowds.
+        remarks: how the data sets understood their files, and what they warn of.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Split:
     bboxes: np.ndarray
     labels: np.ndarray
     ignored: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     @property
     def usable_files(self) -> list[str]:
@@ -129,6 +131,11 @@ def read_split(dataset: Any, name: str) -> Split:
         bboxes=kept.astype(np.float64),
         labels=np.concatenate(labels),
         ignored=np.repeat([False, True], [sum(counts[: len(anns)]), sum(counts[len(anns) :])]),
+        remarks=tuple(
+            f'{part.title}: {text}'
+            for part in parts
+            for text in dict.fromkeys([*part.read_as, *part.warnings])
+        ),
     )
 
 

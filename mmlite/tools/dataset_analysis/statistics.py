@@ -38,6 +38,7 @@ def split_figures(split: Split, boxes: NetworkBoxes) -> dict[str, Any]:
         images=len(split.files),
         bad_images=len(split.bad),
         images_without_boxes=int((per_image == 0).sum()),
+        remarks=list(split.remarks),
         boxes=len(labels),
         ignored_boxes=int(split.ignored.sum()),
         boxes_per_image=dict(

@@ -40,6 +40,8 @@ def _data(found: Analysis) -> Iterator[str]:
     yield text_table([[*_PART_COLUMNS, *SIZE_NAMES], *rows])
     yield "Small, medium, large: below 32^2, below 96^2 and above, in the image's own pixels."
     for name, figures in found.figures.items():
+        yield from (f'{name}: {remark}' for remark in figures['remarks'])
+    for name, figures in found.figures.items():
         yield ''
         yield text_table(
             [

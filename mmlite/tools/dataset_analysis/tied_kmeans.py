@@ -4,7 +4,7 @@ YOLOv2 (Redmon and Farhadi 2017, section 2) clusters the sides of boxes with 1 -
 distance and takes the centres for its anchors. The shapes of SSD and RetinaNet are not free: a
 config sets T numbers (sizes and ratios), and each of the P shapes follows from a few of them. In
 logarithms it follows linearly, so the step that moves the centres is a least-squares fit of these
-numbers, where in plain k-means it is the mean. scipy's k-means knows neither this nor IoU.
+numbers, where in plain k-means it is the mean. scipy's k-means has neither this nor IoU.
 """
 
 from __future__ import annotations

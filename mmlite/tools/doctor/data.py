@@ -112,6 +112,12 @@ def annotations(context: Context) -> list[Finding]:
     """Boxes of impossible form say that their four numbers mean something else."""
     findings, lines = [], []
     for name, dataset in splits_of(context).items():
+        lines += [
+            f'{name}: {leaf.title}: {text}'
+            for leaf in leaves(dataset)
+            for text in leaf.read_as
+            if text not in leaf.warnings
+        ]
         for leaf in leaves(dataset):
             change = 'the annotations, where this is not meant'
             findings += [warning(f'{name}: {leaf.title}: {text}', change) for text in leaf.warnings]
@@ -141,7 +147,7 @@ def annotations(context: Context) -> list[Finding]:
             evidence = f'{name}: {percent(flat, len(bboxes))} boxes have no width or height'
             findings.append(error(evidence, 'coordinates from 0 to 1? pixels are expected'))
         lines.append(f'{name}: {len(bboxes)} boxes in {len(inds)} images, {_sides(bboxes)}')
-    return findings or [ok('\n'.join(lines))]
+    return [*findings, ok('\n'.join(lines))]
 
 
 def _inverted(leaf: Any) -> int:

@@ -85,7 +85,7 @@ def _normalisation(detector: nn.Module, samples: list[dict]) -> Normalisation:
 
 
 def _order(found: Normalisation) -> Finding:
-    """ImageNet's mean falls from red to blue, so its order can be told."""
+    """ImageNet's mean falls from red to blue, so its order can be recognised."""
     expected = _IMAGENET if found.rgb else _IMAGENET[::-1]
     if found.mean is not None and _near(found.mean, expected[::-1]):
         return error(

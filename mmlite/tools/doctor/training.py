@@ -1,4 +1,4 @@
-"""Checks of how a config trains, from its numbers alone."""
+"""Checks of how a config trains, only from its numbers."""
 
 from __future__ import annotations
 

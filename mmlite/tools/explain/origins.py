@@ -169,7 +169,7 @@ class Origins:
         return self._with_flag('')
 
     def _loaded(self, *flags: str) -> Config:
-        """The config as the command line makes it; where flags are named, with these alone."""
+        """The config as the command line makes it; where flags are named, only with these."""
         args = argparse.Namespace(**vars(self.args))
         for flag, default in _FLAGS.items() if flags else ():
             if flag not in flags:

@@ -15,7 +15,7 @@ class Call(NamedTuple):
 
 
 class Recorder:
-    """Stands in for methods of single objects; the end of the `with` block puts them back."""
+    """Replaces methods of single objects; the end of the `with` block puts them back."""
 
     def __init__(self) -> None:
         self._calls: dict[str, list[Call]] = {}

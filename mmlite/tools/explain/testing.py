@@ -99,7 +99,7 @@ def _metric_hop(
     hop = Hop('15', 'The metric', [])
     part = _Part(dataset, indices)
     kept = [{**meta, 'img_id': i} for i, meta in enumerate(metas)]
-    rows: list[Sequence[Any]] = [('figure', f'of these {len(indices)} images alone')]
+    rows: list[Sequence[Any]] = [('figure', f'of only these {len(indices)} images')]
     for metric in metrics:
         cls = type(metric)
         hop.who = [*hop.who, f'{cls.__name__}.compute_metrics  {place(cls.compute_metrics)}']

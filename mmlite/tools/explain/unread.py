@@ -47,7 +47,7 @@ def unread_keys(cfg: Mapping, parameters: Iterable[str] = ()) -> list[Unread]:
 
 
 def _names_of_no_section(cfg: Mapping) -> Iterator[Unread]:
-    """A variable whose value stands in a section has been of use; any other has not."""
+    """A variable whose value is in a section has been used; any other has not."""
     for name, value in cfg.items():
         known = name in SCHEMA
         if not (known or find_value(cfg, name, value) or is_merged_into(cfg, value)):
@@ -68,7 +68,7 @@ def _unread_in(cfg: Mapping, node: Mapping, path: str) -> Iterator[Unread]:
     inert = inert_arguments(cls) if cls else _inert_keys(spec)
     for key in node:
         if key in inert:
-            yield Unread(f'{path}.{key}', "accepted as it stands in mmdet's configs; no effect")
+            yield Unread(f'{path}.{key}', "accepted because mmdet's configs have it; no effect")
         elif key not in (*known, *ALWAYS):
             whose = cls.__name__ if cls else 'what reads this dict'
             hint = did_you_mean(str(key), map(str, known))

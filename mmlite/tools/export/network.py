@@ -19,7 +19,7 @@ class ExportNetwork(nn.Module):
     """Normalised pictures to decoded boxes and scores of every prior, or to the best of them.
 
     Args:
-        detector: in eval mode, and not from `prepare_for_inference`: no exporter knows the
+        detector: in eval mode, and not from `prepare_for_inference`: no exporter supports the
             convolutions of that.
         with_nms: end with what `keep_best` returns.
 

@@ -138,7 +138,7 @@ def _describe(model: Any, description: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """The exporter tells much that its users can do nothing about."""
+    """The exporter prints much that its users cannot change."""
     with warnings.catch_warnings(), quiet_log():
         warnings.simplefilter('ignore')
         yield

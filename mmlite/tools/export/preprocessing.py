@@ -138,6 +138,6 @@ def _divisor_of_pad(transforms: dict, at: str) -> int:
     after = 'Normalize' in transforms and names.index('Normalize') < names.index('Pad')
     if not after or pad.pad_to_square or any(pad.size) or any(np.ravel(pad.pad_val)):
         raise ConfigError(
-            f'{at}: a Pad can be exported that has size_divisor alone and stands after Normalize'
+            f'{at}: a Pad can be exported only with size_divisor, and only after Normalize'
         )
     return pad.size_divisor

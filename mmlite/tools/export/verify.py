@@ -28,15 +28,15 @@ class Verification:
 
     Args:
         images, detections: how many were compared; the latter as PyTorch has them.
-        alone: detections that only one of the two has, and the score of the best of them.
+        unmatched: detections that only one of the two has, and the score of the best of them.
         bbox_difference, score_difference: the largest, in pixels of the image; of the same ones.
         metrics: per figure of the evaluator (PyTorch's, onnxruntime's).
     """
 
     images: int
     detections: int
-    alone: int
-    best_alone: float
+    unmatched: int
+    best_unmatched: float
     bbox_difference: float
     score_difference: float
     metrics: dict[str, tuple[float, float]]
@@ -87,12 +87,12 @@ def _compared(
     dataset: Any,
     metrics: Sequence[BaseMetric],
 ) -> Verification:
-    bbox, score, alone = [0.0], [0.0], [0.0]
+    bbox, score, unmatched = [0.0], [0.0], [0.0]
     for one, other in zip(ours, theirs, strict=True):
         a, b = same_detections(one, other)
         bbox.append(np.abs(one.bboxes[a] - other.bboxes[b]).max(initial=0))
         score.append(np.abs(one.scores[a] - other.scores[b]).max(initial=0))
-        alone += [*np.delete(one.scores, a), *np.delete(other.scores, b)]
+        unmatched += [*np.delete(one.scores, a), *np.delete(other.scores, b)]
     figures = [
         evaluate_results([det.to_lists() for det in dets], dataset, metrics)
         for dets in (ours, theirs)
@@ -100,8 +100,8 @@ def _compared(
     return Verification(
         len(ours),
         sum(map(len, ours)),
-        len(alone) - 1,
-        float(max(alone)),
+        len(unmatched) - 1,
+        float(max(unmatched)),
         float(max(bbox)),
         float(max(score)),
         {key: (value, figures[1][key]) for key, value in figures[0].items()},

@@ -4,7 +4,7 @@
     migration.cfg, migration.notes.changes, migration.notes.unmapped, migration.text()
 
 Rules take keys out of the old config and say what became of them; what no rule has taken is
-reported, so nothing gets lost in silence.
+reported, so nothing is lost silently.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def migrate(path: str | Path) -> Migration:
 
     Raises:
         ConfigError: the file is missing or broken, is no 1.x or 2.x config, or its detector is
-            none of the three.
+            not one of the three.
     """
     old = read_old_config(Path(path))
     version = version_of(old)
@@ -116,7 +116,7 @@ def _test_time_augmentation(data: DataMapper, model: Mapping[str, Any]) -> dict[
 
 
 def _compare_classes(loaders: Mapping[str, Any], model: Mapping[str, Any], notes: Notes) -> None:
-    """Tells of classes that were written into mmdet's own files, as its users often did."""
+    """Reports classes that were written into mmdet's own files, as its users often did."""
     dataset = innermost(loaders['train_dataloader']['dataset'])
     if 'metainfo' in dataset or not is_known(dataset['type'], DATASETS):
         return
@@ -130,7 +130,7 @@ def _compare_classes(loaders: Mapping[str, Any], model: Mapping[str, Any], notes
 
 
 def _fold_variables(top: Section, variables: set[str]) -> None:
-    """Tells variables of the file, whose values stand where they are used, from unknown keys."""
+    """Separates variables of the file, whose values are where they are used, from unknown keys."""
     for key in sorted(variables & top.left.keys()):
-        top.drop(key, 'a variable of the file: its value stands where it was used')
+        top.drop(key, 'a variable of the file: its value is written where it was used')
     top.close('nothing in the config reads it, and neither did mmdet')

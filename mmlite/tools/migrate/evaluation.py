@@ -49,7 +49,7 @@ def migrate_evaluators(evaluation: Section, loaders: Mapping[str, Any]) -> dict[
 
 
 def best_figure(name: str, evaluators: Mapping[str, Any]) -> str:
-    """Returns the name by which CheckpointHook knows a figure such as 'bbox_mAP'."""
+    """Returns the name that CheckpointHook has for a figure such as 'bbox_mAP'."""
     metric = evaluators.get('val_evaluator') or {}
     prefix = 'pascal_voc' if metric.get('type') == 'VOCMetric' else 'coco'
     return name if name == 'auto' else f'{prefix}/{name}'

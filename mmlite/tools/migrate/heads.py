@@ -15,7 +15,9 @@ _RETINA_LOSSES = dict(
 )
 # losses that are computed on boxes, and therefore need no flag that says so
 _BOX_LOSSES = ('IoULoss', 'GIoULoss', 'DIoULoss', 'CIoULoss')
-_AS_1X = 'its boxes span x2 - x1 + 1, and its weights fit no others; to train anew: without Legacy'
+_AS_1X = (
+    'its boxes span x2 - x1 + 1, and its weights fit no others; for a new training: without Legacy'
+)
 
 
 def migrate_head(head: Section, version: str) -> dict[str, Any]:

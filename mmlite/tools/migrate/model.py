@@ -105,7 +105,7 @@ def _renamed_weights(name: str, backbone: Section) -> str:
 
 
 def _neck_of_vgg(backbone: Section, needed: bool) -> dict[str, Any] | None:
-    """Takes what SSDVGG knew of SSD's added levels; returns the neck that makes them now."""
+    """Takes SSDVGG's arguments for SSD's added levels; returns the neck that makes them now."""
     if backbone.get('type') != 'SSDVGG' or ('input_size' not in backbone and not needed):
         return None
     if not needed:
@@ -128,7 +128,7 @@ def _neck(neck: Section) -> dict[str, Any]:
     on_input = neck.move('extra_convs_on_inputs', neck.at('add_extra_convs'), 'one key for both')
     extra = neck.get('add_extra_convs')
     if extra is True:
-        # 1.x and early 2.x took the backbone's last map unless they were told not to
+        # 1.x and early 2.x took the backbone's last map unless the config said no
         neck.left['add_extra_convs'] = 'on_output' if on_input is False else 'on_input'
         neck.notes.changed(
             f'{neck.at("add_extra_convs")} = True',

@@ -57,7 +57,7 @@ def _changes_nothing(cls: type, key: str, value: Any) -> bool:
 
 
 def is_known(kind: str, registry: Registry) -> bool:
-    """Tells whether a registry knows a `type`."""
+    """Returns whether a registry has a `type`."""
     try:
         registry.find(kind, '')
     except UnknownTypeError:

@@ -17,7 +17,7 @@ from mmlite.tools.migrate.transforms import (
     migrate_transform,
 )
 
-# may stand behind Normalize, and before it just as well
+# may come after Normalize, and before it just as well
 _AFTER_NORMALIZE = (
     *('RandomFlip', 'Pad', 'DefaultFormatBundle', 'ImageToTensor', 'ToTensor', 'Collect'),
 )

@@ -25,7 +25,7 @@ def training_length(top: Section) -> tuple[bool, int]:
     Raises:
         ConfigError: the config does not say it.
     """
-    why = 'the training loop knows how long it is'
+    why = 'the training loop has its length'
     epochs = top.move('total_epochs', 'train_cfg.max_epochs', why)
     iters = top.move('total_iters', 'train_cfg.max_iters', why)
     runner = top.section('runner')

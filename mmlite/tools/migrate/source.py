@@ -1,4 +1,4 @@
-"""Reads a config of mmdet 1.x or 2.x, and tells the two apart."""
+"""Reads a config of mmdet 1.x or 2.x, and says which of the two it is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_old_config(path: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the file or a base is missing or broken, it is no 1.x or 2.x config, or its
-            detector is none of the three.
+            detector is not one of the three.
     """
     check_files(path)
     try:
@@ -55,7 +55,7 @@ def read_old_config(path: Path) -> dict[str, Any]:
 def variables_of(path: Path) -> set[str]:
     """Returns the names at the top of a config's files that these files themselves read.
 
-    A name that a file sets anew for its base is none: the base has read its own before.
+    A name that a file sets again is not one of its base: the base has read its own before.
     """
     trees = [
         ast.parse(Path(file).read_text(encoding='utf-8'))

@@ -14,7 +14,7 @@ from mmlite.errors import UserError
 
 
 def problem_of(path: Path) -> str:
-    """Returns why a config cannot be trained and tested, '' if nothing stands against it.
+    """Returns why a config cannot be trained and tested, '' if it can.
 
     The checks of a training and a test are run, the model is built without memory for its
     weights, and so are the pipelines; the data need not be there.

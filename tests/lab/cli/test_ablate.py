@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mmlite.config import load_config
-from mmlite.models.complexity import measure
+from mmlite.engine.parts import Parts
 from tests.runs import CHECKOUT, TINY, Ended, cli, shell
 
 TOOL = CHECKOUT / 'tools/ablate.py'
@@ -62,7 +62,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 def test_a_result_holds_what_was_run_and_what_came_out(table: Table) -> None:
     result = table.result('quick')
-    size = measure(load_config(TINY))
+    size = Parts(load_config(TINY)).complexity()
     assert result['error'] is None
     assert (result['row'], result['seed']) == ('quick', 3)
     assert (result['config'], result['overrides']) == (str(TINY), ['train_cfg.max_epochs=1'])

@@ -67,7 +67,7 @@ def test_normalize_and_pad_of_a_pipeline_of_2x() -> None:
     assert (found.size, found.fit) == ((128, 96), (100, 80))
     np.testing.assert_allclose(found(IMG)[0], expected[0].numpy(), atol=1e-4)
     cfg.test_dataloader.dataset.pipeline[3].pad_val = 114
-    with pytest.raises(ConfigError, match='a Pad can be exported that has size_divisor alone'):
+    with pytest.raises(ConfigError, match='a Pad can be exported only with size_divisor'):
         preprocessing_of(cfg)
 
 

@@ -1,0 +1,117 @@
+"""Where the files of a VOC folder are: lists, XML files, images."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from mmlite.datasets.image_files import IMAGE_ENDINGS
+from mmlite.datasets.voc_xml import scan
+from mmlite.errors import DataError
+
+
+def annotation_folder(part: str, ann_subdir: str, img_dir: str) -> str:
+    """Returns the folder of the XML files: `ann_subdir`, or where they lie beside the images.
+
+    Args:
+        part: the folder that holds the others.
+        ann_subdir: in `part`; what is returned where no folder holds an XML file.
+        img_dir: the folder of the images.
+    """
+    folder = os.path.join(part, ann_subdir)
+    if os.path.isdir(folder):
+        return folder
+    return next((other for other in (img_dir, part) if holds(other, ('.xml',))), folder)
+
+
+def image_folder(part: str, img_subdir: str) -> str:
+    """Returns the folder of the images: `img_subdir`, else `images`, else `part` itself."""
+    folder, second = os.path.join(part, img_subdir), os.path.join(part, 'images')
+    if os.path.isdir(folder):
+        return folder
+    if os.path.isdir(second):
+        return second
+    return part if holds(part, IMAGE_ENDINGS) else folder
+
+
+def holds(folder: str, endings: tuple[str, ...]) -> bool:
+    """Whether a file in this folder has one of these endings."""
+    if not os.path.isdir(folder):
+        return False
+    with os.scandir(folder) as entries:
+        return any(entry.name.lower().endswith(endings) for entry in entries)
+
+
+def xml_ids(ann_dir: str) -> list[str]:
+    """Returns the names of the XML files in a folder, sorted, without their ending.
+
+    Where it has only subfolders, those of all subfolders.
+    """
+    found = [name for name in os.listdir(ann_dir) if name.endswith('.xml')]
+    if not found:
+        paths = [os.path.join(folder, n) for folder, _, names in os.walk(ann_dir) for n in names]
+        found = [os.path.relpath(path, ann_dir) for path in paths if path.endswith('.xml')]
+    return sorted(name[:-4].replace(os.sep, '/') for name in found)
+
+
+def read_image_ids(list_file: str) -> list[str]:
+    """Reads the image names of a list in ImageSets/Main, without their ending.
+
+    Where every line is `NAME FLAG`, as in the devkit's lists per class, -1 leaves the image out.
+    """
+    with open(list_file, encoding='utf-8-sig', errors='surrogateescape') as file:
+        lines = [line.strip() for line in file if line.strip()]
+    flagged = [line.rsplit(maxsplit=1) for line in lines]
+    if all(len(words) == 2 and words[1] in ('-1', '0', '1') for words in flagged):
+        lines = [name for name, flag in flagged if flag != '-1']
+    ids = []
+    for line in lines:
+        stem, ending = os.path.splitext(line)
+        known = ending.lower() in ('.xml', *IMAGE_ENDINGS)
+        ids.append((stem if known else line).replace('\\', '/'))
+    return ids
+
+
+def find_images(
+    img_dir: str, ids: list[str], written: list[str], title: str
+) -> tuple[list[str], np.ndarray]:
+    """Finds the image of each id by one listing of `img_dir`, whatever its ending.
+
+    Args:
+        written: the file names that the XML files give. Where there is no .jpg their ending wins,
+            and where there is no image of the id the one of that name in its place.
+
+    Returns:
+        Absolute paths, ID.jpg for an image that is not there (the pipeline reports it when it
+        is to be read), and (n,) bool: it is not there.
+
+    Raises:
+        DataError: none is there.
+    """
+    by_stem: dict[str, dict[str, str]] = {}
+    for name, entry in scan(img_dir, ids):
+        stem, ending = os.path.splitext(name)
+        by_stem.setdefault(stem, {})[ending.lower()] = entry.path
+    filenames = []
+    missing = np.zeros(len(ids), bool)
+    for number, (i, name) in enumerate(zip(ids, written, strict=True)):
+        stem, ending = os.path.splitext(os.path.basename(name.replace('\\', '/')))
+        other = os.path.join(os.path.dirname(i), stem)
+        candidates = by_stem.get(i) or by_stem.get(other) or by_stem.get(other + ending) or {}
+        order = (IMAGE_ENDINGS[0], ending.lower(), *IMAGE_ENDINGS)
+        endings = [ending for ending in order if ending in candidates]
+        missing[number] = not endings
+        filenames.append(candidates[endings[0]] if endings else os.path.join(img_dir, f'{i}.jpg'))
+    if missing.all():
+        raise DataError(
+            f"{title}: none of its {len(ids)} images is in '{img_dir}'. The first looked for is "
+            f"'{ids[0]}.jpg', or another ending that OpenCV reads."
+        )
+    return filenames, missing
+
+
+def images_without_xml(img_dir: str, ids: list[str]) -> int:
+    """Returns how many images of the folder, and of the subfolders of `ids`, are not in `ids`."""
+    names = (os.path.splitext(name) for name, _ in scan(img_dir, ids))
+    return len({stem for stem, ending in names if ending.lower() in IMAGE_ENDINGS} - set(ids))

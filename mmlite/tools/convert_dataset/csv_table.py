@@ -1,0 +1,46 @@
+"""A table `filename,xmin,ymin,xmax,ymax,class`, read by `CsvDataset`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmlite.datasets import CsvDataset
+from mmlite.datasets.csv_table import COLUMNS, SIZE_COLUMNS
+from mmlite.tools.convert_dataset.content import load_table, starts_like
+from mmlite.tools.convert_dataset.files import the_one
+from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
+from mmlite.tools.convert_dataset.source import ATTRIBUTES, Records, Source
+
+LOOKS_FOR = f'a CSV table with the columns {", ".join(COLUMNS)}'
+
+
+def finds(source: Source) -> bool:
+    return bool(_tables(source))
+
+
+def _tables(source: Source) -> list[Path]:
+    return [path for path in source.ending_in('.csv') if set(COLUMNS) <= set(_header(path))]
+
+
+def _header(path: Path) -> list[str]:
+    return [word.strip() for word in (starts_like(path).splitlines() or [''])[0].split(',')]
+
+
+def records(source: Source) -> Records:
+    """Reads one table; images are looked for in its folder, in images there, or in --images."""
+    path = the_one(_tables(source) or source.ending_in('.csv'), source.path)
+    rows = load_table(path)
+    first = rows[0].get('filename') if rows else None
+    found = source.pictures.find(first) if first else None
+    folder = source.images or path.parent
+    if found and not source.images:
+        folder = found.parents[first.replace('\\', '/').count('/')]
+    dataset = CsvDataset(
+        ann_file=str(path.resolve()),
+        data_root=str(source.root),
+        data_prefix=dict(img=str(folder.resolve())),
+        **ALL,
+    )
+    others = set(rows[0]) - {*COLUMNS, *SIZE_COLUMNS} if rows else ()
+    source.lose(ATTRIBUTES, sum(bool(row.get(column)) for row in rows for column in others))
+    return dataset_records(source, dataset, 'difficult')

@@ -1,0 +1,11 @@
+"""python tools/convert_dataset.py: see `mmlite/cli/convert_dataset.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.convert_dataset import main
+
+if __name__ == '__main__':
+    sys.exit(main())
