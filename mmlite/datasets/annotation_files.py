@@ -51,7 +51,7 @@ def clipped(box: Box, size: tuple[int, int]) -> Box:
 def coco_content(images: Iterable[Listed], classes: Sequence[str]) -> dict[str, list]:
     """Returns a COCO file: images, annotations and categories, all ids from 1.
 
-    A crowd or difficult box gets iscrowd=1, the one mark that COCO's metric knows; a detection
+    A crowd or difficult box gets iscrowd=1, the one mark that COCO's metric reads; a detection
     keeps its score. An id of 0 would be taken for "no match" by pycocotools.
     """
     ids = {name: i for i, name in enumerate(classes, 1)}
@@ -85,7 +85,7 @@ def voc_content(image: Listed, coordinates: str) -> Element:
     root = Element('annotation')
     SubElement(root, 'folder').text = 'JPEGImages'
     SubElement(root, 'filename').text = image.name
-    source = SubElement(root, 'source')  # by which VOCDataset knows how corners are meant
+    source = SubElement(root, 'source')  # VOCDataset reads from it how corners are meant
     SubElement(source, 'database').text = 'mmlite'
     SubElement(source, 'annotation').text = coordinates
     size = SubElement(root, 'size')

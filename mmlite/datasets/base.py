@@ -49,8 +49,8 @@ class DetDataset(SampleSource):
         filter_cfg: for training only. filter_empty_gt leaves out images without boxes, min_size
             (px) those with a shorter side below it; bbox_min_size (px) makes boxes with a side
             below it ignored ones. A number between 0 and 1 is refused: it would be a share.
-        indices: only these of the images that are left: the first so many, or a list of indices and
-            file names, in this order; with folders where several images have one name.
+        indices: only these of the remaining images: a number of the first ones, or a list of
+            indices and file names, in this order; with folders where several images have one name.
         pipeline: transforms, or their dicts.
         test_mode: keeps every image and box, in order, and raises an error for a bad image.
         skip_bad_images: in test mode, puts a black image in the place of a bad item. It is marked
@@ -157,7 +157,7 @@ class DetDataset(SampleSource):
 
     @property
     def title(self) -> str:
-        """What messages call this data set."""
+        """The name of this data set in messages."""
         return f'{type(self).__name__}({self.ann_file or self.data_root})'
 
     @property

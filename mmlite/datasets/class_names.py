@@ -12,7 +12,7 @@ def check_metainfo(metainfo: dict, title: str) -> dict:
     """Returns metainfo with classes as a tuple, or None where they are to be found in the data.
 
     Raises:
-        ConfigError: classes are no distinct names, or stand under a key like 'CLASSES'.
+        ConfigError: classes are no distinct names, or have a key like 'CLASSES'.
     """
     for key in metainfo:
         if key != 'classes' and nearest(key, ['classes']):

@@ -1,6 +1,6 @@
 """Boxes and images that are left out before a pipeline sees them, and how many they are.
 
-n images, G boxes in all. A function returns what is left, and `Counts`.
+n images, G boxes in all. A function returns the rest, and `Counts` of what it left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mmlite.datasets.annotations import FlatRecords
 from mmlite.datasets.values import SHARES_ADVICE, are_shares
 from mmlite.errors import ConfigError, DataError, did_you_mean
 
-Counts = list[tuple[int, str]]  # a number, and what there are so many of
+Counts = list[tuple[int, str]]  # a number, and the name of what is counted
 
 
 def possible_boxes(records: FlatRecords) -> tuple[FlatRecords, Counts]:
@@ -95,7 +95,7 @@ def chosen_images(
 ) -> list[int]:
     """Returns the images that `indices` of DetDataset chooses.
 
-    A file name is without its folder, or with as many of its folders as tell it from others.
+    A file name is without its folder, or with as many of its folders as make it unique.
 
     Raises:
         ConfigError: there is none of an index or name, or there are several of a name.

@@ -36,7 +36,7 @@ class CocoDataset(DetDataset):
     label c is `classes[c - 1]`. Ids that differ only in their type ("1" and 1) are the same. Crowds
     are neither to be found nor a mistake when found. Left out, as mmdet does, are annotations
     marked `ignore`, without a pixel in the image, without an area, or narrower or lower than a
-    pixel; COCO's metric counts them all the same. A file without `annotations`, as of COCO's
+    pixel; COCO's metric still counts them. A file without `annotations`, as of COCO's
     test-dev, can be tested: CocoMetric(format_only=True) writes the results for its server.
     Roboflow's category 0, which is above all others and has no object, is left out.
 
@@ -136,8 +136,8 @@ class CocoDataset(DetDataset):
         self._note((~usable & asked).sum(), f'annotations without a usable box ({causes})')
         self._note(
             (misfit_areas(source) & asked).sum(),
-            "annotations whose 'area' does not fit their box; CocoMetric tells small, medium and "
-            'large by it',
+            "annotations whose 'area' does not fit their box; CocoMetric sorts objects into "
+            'small, medium and large by it',
         )
         kept = usable & asked
         xy, wh = np.split(source['bboxes'][kept], 2, axis=1)

@@ -82,7 +82,7 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
     if twice:
         raise DataError(
             f'{path}: categories have the name {sorted(twice)[0]!r} more than once, and classes '
-            'are told apart by their names'
+            'are identified by their names'
         )
     image_of = _References(image_ids, 'image_id', 'images')
     category_of = _References(category_ids, 'category_id', 'categories')
@@ -119,7 +119,7 @@ def parse_coco(content: dict[str, Any], path: str) -> Arrays:
 
 
 def _without_outline(entry: dict[str, Any]) -> dict[str, Any]:
-    """Lets go of a polygon as soon as it is read: they are three quarters of COCO's file."""
+    """Drops a polygon as soon as it is read: polygons are three quarters of COCO's file."""
     entry.pop('segmentation', None)
     return entry
 
@@ -161,7 +161,7 @@ def _unique_ids(entries: list[dict], what: str, path: str) -> dict[Any, int]:
 
 
 def _is_id(key: Any) -> bool:
-    """Whole numbers, also as 1.0, and texts; a list or True is none."""
+    """An id is a whole number, also as 1.0, or a text; a list or True is no id."""
     kind = type(key)
     return kind is int or kind is str or (kind is float and key.is_integer())
 

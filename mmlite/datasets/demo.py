@@ -23,7 +23,7 @@ from mmlite.datasets.voc_corners import edges
 from mmlite.datasets.voc_xml import parse_xml
 from mmlite.errors import DataError
 
-DRAWING_VERSION = 3  # raise it when the drawing changes: older sets are then drawn anew
+DRAWING_VERSION = 3  # raise it when the drawing changes: older sets are then drawn again
 DEFAULT_CLASSES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
 
 
@@ -51,7 +51,7 @@ def draw_demo_set(
 
     The same arguments give the same files. The folder appears at once and complete, so several
     processes may call this together. In `root`, another demo set or a damaged one is replaced.
-    Classes are told apart by shape: one named as a shape in demo_shapes.SHAPES gets that shape,
+    Classes differ by shape: one named as a shape in demo_shapes.SHAPES gets that shape,
     the others get the rest in order.
 
     Args:
@@ -199,7 +199,7 @@ def _draw_part(root: Path, part: int, first: int, count: int, parameters: dict) 
             scene.add(label, shapes[label])
         image = scene.photograph()
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 97))]
-        # not imwrite: on Windows it knows no path beyond ASCII
+        # not imwrite: on Windows it supports only ASCII paths
         (root / f'JPEGImages/{stem}.jpg').write_bytes(cv2.imencode('.jpg', image, quality)[1])
         annotation = _annotation(f'{stem}.jpg', image.shape, scene.objects, classes)
         (root / f'Annotations/{stem}.xml').write_text(annotation, 'utf-8')

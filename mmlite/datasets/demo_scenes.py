@@ -31,7 +31,7 @@ class DrawnObject:
     Attributes:
         label: what `Scene.add` was given.
         box: (x1, y1, x2, y2), first and last column and row of its mask inside the image,
-            counted from 0; what lies on top of it takes nothing away.
+            counted from 0; objects on top of it take nothing away.
         area: pixels of that mask.
         hidden: share of them that lies under objects added later.
         truncated: whether a part lies outside the image.
@@ -92,7 +92,7 @@ class Scene:
     def _free_spot(self, mask: np.ndarray, outside: int = 0) -> tuple[int, int] | None:
         """Returns a random (x, y) for the mask's corner where its frame touches no object.
 
-        With `outside`, the frame crosses one border of the image by up to so many pixels.
+        With `outside`, the frame crosses one border of the image by up to that many pixels.
         """
         rows, columns = mask.shape
         pad_y, pad_x = (outside, 0) if self.rng.random() < 0.5 else (0, outside)
@@ -229,7 +229,7 @@ def _sharpen(wave: np.ndarray, gain: float) -> np.ndarray:
 
 
 def _contrasting_colour(rng: Generator, ground: np.ndarray) -> np.ndarray:
-    """Returns a random colour (3,) that stands out from nearly all of `ground` (h, w, 3)."""
+    """Returns a random colour (3,) that contrasts with nearly all of `ground` (h, w, 3)."""
     pixels = ground.reshape(-1, 3)[:: max(1, ground.shape[0] * ground.shape[1] // 100)]
     colours = np.float32(rng.uniform(0, 255, (12, 3)))
     distances = np.linalg.norm(colours[:, None] - pixels[None], axis=2)

@@ -89,7 +89,7 @@ MAX_CLASSES = len(SHAPES) * (1 + len(GAPS))
 
 @dataclass(frozen=True)
 class Shape:
-    """What tells a class: the rings of its outline, and a gap across it (or None)."""
+    """The shape of a class: the rings of its outline, and a gap across it (or None)."""
 
     rings: list[Ring]
     gap: Ring | None = None

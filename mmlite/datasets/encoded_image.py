@@ -34,7 +34,7 @@ class EncodedImage(NamedTuple):
         path: of the file, for messages.
         data: its bytes.
         flag: OpenCV's.
-        size: (w, h) of the decoded picture; None where only OpenCV knows the format.
+        size: (w, h) of the decoded picture; None where only OpenCV supports the format.
     """
 
     path: str
@@ -112,7 +112,7 @@ def open_image(
     if is_cut_off_jpeg(data):
         raise ImageError(
             f'{path}: the JPEG file is cut off after {len(data)} bytes (no end marker); copy it '
-            'anew from its source'
+            'again from its source'
         )
     if header is None:
         return EncodedImage(path, data, flag, None)
@@ -154,7 +154,7 @@ def check_pixels(path: str, header: Header) -> None:
 
 
 def is_cut_off_jpeg(data: bytes) -> bool:
-    """Tells whether a JPEG file ends inside its scan; OpenCV fills the rest in with grey."""
+    """Whether a JPEG file ends inside its scan; OpenCV fills the rest with grey."""
     if not data.startswith(JPEG_START) or data.endswith(JPEG_END):
         return False
     # an end marker before the last scan belongs to a thumbnail; bytes after the end are harmless

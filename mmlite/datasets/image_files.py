@@ -42,7 +42,7 @@ def read_size(path: str) -> tuple[int, int]:
         if header:
             return header.shown_size
     try:
-        height, width = read_image(path).shape[:2]  # a format that only OpenCV knows
+        height, width = read_image(path).shape[:2]  # a format that only OpenCV supports
     except ImageError:
         return 0, 0
     return width, height
@@ -92,9 +92,9 @@ def read_heads(paths: Sequence[str], cache_as: str) -> Heads:
 
 
 def read_head(path: str) -> tuple[str | None, Header | None]:
-    """Returns why an image cannot be read, as far as its head tells, and what the head says.
+    """Returns why an image cannot be read, as far as its head shows it, and the head.
 
-    The first is None where the head tells nothing bad, the second where it is no head of Pillow's.
+    The first is None where the head shows no fault, the second where Pillow cannot read the head.
     """
     try:
         with open(path, 'rb') as file:
@@ -105,7 +105,7 @@ def read_head(path: str) -> tuple[str | None, Header | None]:
         if header:
             check_pixels(path, header)
         elif not cv2.haveImageReader(path):
-            return f'{path}: no image that OpenCV knows; it starts with {start!r}', None
+            return f'{path}: no image that OpenCV can read; it starts with {start!r}', None
     except ImageError as error:
         return str(error), None
     except (OSError, ValueError) as error:

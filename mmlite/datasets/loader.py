@@ -74,7 +74,7 @@ class SeededBatchSampler:
 
 
 class SeededDataset:
-    """Mixin: `__getitems__`, which DataLoader calls for a batch, heeds the seeds of indices."""
+    """Mixin: `__getitems__`, which DataLoader calls for a batch, uses the seeds of indices."""
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         if not all(isinstance(index, SeededIndex) for index in indices):
@@ -196,7 +196,7 @@ def build_dataloader(
     refuse_without_batches(batch_sampler, dataset, cfg, at)
     if at == 'train_dataloader':
         refuse_without_objects(dataset, f'{at}.dataset')
-    # without workers torch refuses what only they could heed; mmdet's configs set it all the same
+    # without workers torch refuses the options of workers, which mmdet's configs set anyway
     worker_options = {key: cfg[key] for key in WORKER_OPTIONS if key in cfg and num_workers}
     return ReleasableLoader(
         dataset,

@@ -29,7 +29,7 @@ def resolve_data_root(root: str) -> str:
 def check_inside(paths: Sequence[str], roots: Sequence[str], source: str) -> None:
     """Refuses paths that an annotation file holds and that leave the folders of the data.
 
-    Links are not followed: what they point at is up to whoever put them there.
+    Links are not followed: any person who puts a link there may choose where it points.
 
     Raises:
         DataError: a path lies in none of `roots`; `source` is the file that holds it.

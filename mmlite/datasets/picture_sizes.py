@@ -93,8 +93,8 @@ def _same_shape(annotated: np.ndarray, loaded: np.ndarray) -> np.ndarray:
 def report_other_size(results: dict[str, Any], shape: Sequence[int]) -> None:
     """Warns of a decoded picture (h, w, ...) whose size is not its record's, once for a folder.
 
-    The heads of the files are compared at the start; this is for what only a decoder knows, and
-    for files that changed since.
+    The heads of the files are compared at the start; this is for sizes that only a decoder
+    finds, and for files that changed since.
     """
     annotated, found = (results.get('width'), results.get('height')), (shape[1], shape[0])
     if not all(annotated) or annotated == found:

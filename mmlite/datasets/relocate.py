@@ -198,7 +198,7 @@ def _is_voc_part(root: str) -> bool:
 
 
 def _present_list(root: str, ann_file: str) -> str:
-    """The list of the same name in ImageSets/Main; VOC2012 has no test list, val stands in."""
+    """The list of the same name in ImageSets/Main; VOC2012 has no test list, so val is used."""
     folder = 'ImageSets/Main'
     name = os.path.basename(ann_file)
     if name == 'test.txt' and not os.path.isfile(os.path.join(root, folder, name)):

@@ -14,7 +14,7 @@ SHARES_ADVICE = (
 
 
 def truth_value(value: Any) -> bool | None:
-    """Returns what a flag says: 0, 1, 1.0, true, "0", "true", "False"; None where it is none of it.
+    """Returns the value of a flag, such as 0, 1.0, true, "0" or "False"; None for any other value.
 
     A missing flag (None or '') is no.
     """

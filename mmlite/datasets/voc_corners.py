@@ -41,7 +41,7 @@ class Judgement(NamedTuple):
     """What files say about their corners.
 
     Attributes:
-        coordinates: the rule that reads them as they were meant; '' where nothing tells.
+        coordinates: the rule that reads them as they were meant; '' where nothing shows it.
         reason: what in the files says so.
         proved: by numbers that a file of another rule does not have; else by habits of writers.
     """

@@ -98,7 +98,7 @@ class Workers(_MultiProcessingDataLoaderIter):
             return
         _set_worker_pids(id(self), tuple(worker.pid for worker in workers))
         self._worker_pids_set = True
-        # whoever died while nobody listened
+        # any worker that died while nobody listened
         if any(
             on and not w.is_alive() for on, w in zip(self._workers_status, workers, strict=True)
         ):

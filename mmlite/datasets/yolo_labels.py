@@ -40,7 +40,7 @@ class LabelFiles(NamedTuple):
 
 
 def label_file(image: str) -> str:
-    """Returns where the objects of an image stand: `labels` for the last `images` in its path.
+    """Returns the file with the objects of an image: `labels` for the last `images` in its path.
 
     As of Ultralytics 8.4.190 (`img2label_paths`).
     """
@@ -93,7 +93,7 @@ def _other_rules() -> list[tuple[Callable[[str], str], str]]:
 
 def _look(files: list[str], how: str) -> LabelFiles:
     stats = np.array([file_stat(file) for file in files], np.int64).reshape(-1, 2)
-    for i in np.flatnonzero(~stats.any(axis=1)):  # an empty file of 1970 is there all the same
+    for i in np.flatnonzero(~stats.any(axis=1)):  # an empty file of 1970 is a file too
         stats[i, 1] = os.path.isfile(files[i])
     return LabelFiles(files, stats, how and f'{how}, such as {_first(files, stats)}')
 

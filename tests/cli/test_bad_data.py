@@ -51,7 +51,7 @@ def test_it_trains_and_evaluates_to_the_end(bad: Path, tmp_path: Path, workers: 
     text = log(tmp_path / 'work')
     (line,) = re.findall('.*60 images, .*', text)  # before the first is loaded
     assert '2 of them bad and skipped: ' in line
-    assert '000007.jpg: no image that OpenCV knows' in line
+    assert '000007.jpg: no image that OpenCV can read' in line
     assert '000020.xml:1: not well-formed XML' in line
     (line,) = re.findall('.*were replaced by others.*', text)
     assert '3 of 60 images cannot be used' in line and '(3 times so far)' in line

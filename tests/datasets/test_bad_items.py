@@ -32,7 +32,7 @@ def test_of_wrapped_data_sets_all_parts_count_together(tmp_path: Path) -> None:
     assert message.startswith(
         '4 of 10 images cannot be used, and max_bad=0.3 allows 3. The first: '
     )
-    assert '1.png: no image that OpenCV knows' in message and 'b; c; and 1 more' in message
+    assert '1.png: no image that OpenCV can read' in message and 'b; c; and 1 more' in message
     assert leaves([1, 2]) == [] and too_many([1, 2], ['a']) is None
 
 

@@ -41,7 +41,7 @@ class Albu:
         skip_img_without_anno: None in place of a sample that has no box left.
 
     Raises:
-        ConfigError: albumentations is not installed, or knows no such transform or argument.
+        ConfigError: albumentations is not installed, or has no such transform or argument.
     """
 
     def __init__(

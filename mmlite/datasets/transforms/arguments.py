@@ -18,7 +18,7 @@ def check_probability(at: str, value: float) -> None:
 
 
 def fill_value(at: str, value: Any) -> tuple[float, float, float]:
-    """Returns the BGR colour of what no picture covers.
+    """Returns the BGR colour of the area that no picture covers.
 
     Args:
         at: the argument, for messages, such as 'Pad.pad_val'.
@@ -27,7 +27,7 @@ def fill_value(at: str, value: Any) -> tuple[float, float, float]:
             other two change nothing.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: it has another form.
     """
     if isinstance(value, Mapping):
         for key in value:

@@ -1,4 +1,4 @@
-"""Pure functions on pictures and boxes; what is random about them stands in the classes.
+"""Pure functions on pictures and boxes; the random choices are in the classes.
 
 Pictures are (h, w, 3), and where it says `Picture` also windows, which come back as windows;
 boxes (n, 4) float32 xyxy in pixels of their picture; sizes (w, h); patches (p, 4) int64 xyxy, their

@@ -126,7 +126,7 @@ def set_loaded_image(results: dict[str, Any], img: Picture) -> dict[str, Any]:
 class LoadAnnotations:
     """Copies `results['ann']` into `gt_bboxes`, `gt_bboxes_ignore` and `gt_labels`.
 
-    Boxes are taken in original pixels, wherever the step stands: mmdet's test pipelines put it
+    Boxes are taken in original pixels, wherever the step is: mmdet's test pipelines put it
     after Resize on purpose. A sample without `ann`, such as a lone picture, gets empty arrays.
 
     Args:

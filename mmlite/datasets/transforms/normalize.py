@@ -81,7 +81,7 @@ class Normalize:
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         if 'img_norm_cfg' in results:
-            raise ConfigError('Normalize: it stands twice in the pipeline; leave one out')
+            raise ConfigError('Normalize: it is twice in the pipeline; leave one out')
         results['img'] = normalize_image(results['img'], **self.config)
         results['img_norm_cfg'] = dict(self.config)
         return results

@@ -28,7 +28,7 @@ class Encoded(Protocol):
 
 
 def takes_window(transform: Any) -> bool:
-    """Tells whether a transform says that it also works on a Window in the place of `img`.
+    """Whether a transform says that it also works on a Window in the place of `img`.
 
     Its class has to say so itself: a subclass of one that does may well look at pixels.
     """
