@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from tests.runs import CHECKOUT
 
+_VERBS = ('mmlite/cli/', 'mmlite/tools/', 'mmlite/__main__')
+
 
 @lru_cache(1)
 def _files() -> dict[str, ast.Module]:
@@ -44,10 +46,10 @@ def test_no_two_public_classes_share_a_name() -> None:
 
 
 def test_no_two_public_functions_share_a_name() -> None:
-    """But in `cli/`: a file there is a verb, and each has `build_parser`, `main` and its own."""
+    """But in `cli/` and `tools/`: files and folders are verbs, which are read before it."""
     places = defaultdict(list)
     for place, tree in _files().items():
-        for name in _functions(tree) if not place.startswith('mmlite/cli/') else ():
+        for name in _functions(tree) if not place.startswith(_VERBS) else ():
             places[name].append(place)
     assert {'clip_bboxes', 'build_detector'} <= places.keys()
     assert _shared(places) == {}, 'a name says what the function does, and no other has it'

@@ -1,4 +1,4 @@
-"""Makes a data set of COCO, VOC or YOLO of the files of an annotation tool; counts losses."""
+"""Turns files of annotation tools into a data set of COCO, VOC or YOLO."""
 
 from __future__ import annotations
 

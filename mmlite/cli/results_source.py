@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RESULTS_OF = {'val_results.pkl': 'val', 'test_results.pkl': 'test'}
 
 
-class Source(NamedTuple):
+class ResultsSource(NamedTuple):
     """A file of results, the config it is of, and the folder with the log of the training."""
 
     results: Path
@@ -35,7 +35,7 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     add_config_flags(parser)
 
 
-def find_source(path: str, config: str | None) -> Source:
+def find_source(path: str, config: str | None) -> ResultsSource:
     """Finds the results of a work dir, the newest it has, or those of a file.
 
     Args:
@@ -59,13 +59,13 @@ def find_source(path: str, config: str | None) -> Source:
         raise DataError(f'{path}: no such file or folder.{near_files(source)}')
     dumped = source.parent / 'vis_data' / 'config.py'
     if dumped.is_file():
-        return Source(source, str(dumped), source.parent.parent)
+        return ResultsSource(source, str(dumped), source.parent.parent)
     if config is None:
         raise ConfigError(f'{path}: which config is it of? --config FILE says it')
-    return Source(source, config, None)
+    return ResultsSource(source, config, None)
 
 
-def read_source(source: Source, args: argparse.Namespace) -> tuple[Config, Findings]:
+def read_source(source: ResultsSource, args: argparse.Namespace) -> tuple[Config, Findings]:
     """Loads the config, builds the data set, and judges the results.
 
     The validation set is that of `val_results.pkl`, which a training leaves; every other file is
@@ -88,7 +88,7 @@ def read_source(source: Source, args: argparse.Namespace) -> tuple[Config, Findi
     return cfg, findings(load_results(source.results, len(dataset), len(dataset.classes)), dataset)
 
 
-def figures_of(source: Source, cfg: Config, found: Findings) -> dict[str, float]:
+def figures_of(source: ResultsSource, cfg: Config, found: Findings) -> dict[str, float]:
     """Returns the figures of the config's own metrics."""
     from mmlite.evaluation import build_metrics, evaluate_results
 
@@ -96,5 +96,5 @@ def figures_of(source: Source, cfg: Config, found: Findings) -> dict[str, float]
     return evaluate_results(found.results, found.dataset, build_metrics(cfg[at], at=at))
 
 
-def _part(source: Source) -> str:
+def _part(source: ResultsSource) -> str:
     return RESULTS_OF.get(source.results.name, 'test')

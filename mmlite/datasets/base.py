@@ -323,6 +323,12 @@ class DetDataset(SampleSource):
             raise missing_data(self.title, path, self.HOW_TO_GET)
         return path
 
+    def _annotation_file(self, kind: str) -> str:
+        """Returns the path of `ann_file`, which is to be `kind`, such as 'a JSON file'."""
+        if not self.ann_file:
+            raise ConfigError(f'{self.title}: ann_file is missing, the path of {kind}')
+        return self._require(self._path(self.ann_file))
+
     def _check_prefix(self, **known: str) -> None:
         """Refuses keys of data_prefix but `known`, key -> what it means."""
         for key in self.data_prefix:

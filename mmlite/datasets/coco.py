@@ -11,7 +11,7 @@ import numpy as np
 from mmlite.datasets.annotations import Arrays, FlatRecords, flat_records
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.coco_json import load_coco_json
-from mmlite.errors import ConfigError, DataError
+from mmlite.errors import DataError
 from mmlite.registry import DATASETS
 
 # id -> name of the categories without objects
@@ -77,9 +77,7 @@ class CocoDataset(DetDataset):
             DataError: the file is not there, or an entry of it cannot be used.
         """
         self._check_prefix(img='the folder of the images')
-        if not self.ann_file:
-            raise ConfigError(f'{self.title}: ann_file is missing, the path of a JSON file')
-        self.ann_path = self._require(self._path(self.ann_file))
+        self.ann_path = self._annotation_file('a JSON file')
         img_dir = self._require(self._image_folder())
         source = load_coco_json(self.ann_path)
         if not len(source['image_ids']):

@@ -12,7 +12,7 @@ import numpy as np
 from mmlite.datasets.annotations import HUGE
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.image_files import image_sizes
-from mmlite.errors import ConfigError, DataError, did_you_mean
+from mmlite.errors import DataError, did_you_mean
 from mmlite.registry import DATASETS
 
 COLUMNS = ('filename', 'xmin', 'ymin', 'xmax', 'ymax', 'class')
@@ -43,9 +43,7 @@ class CsvDataset(DetDataset):
             DataError: the table is not there, or a row of it cannot be used.
         """
         self._check_prefix(img="the folder that the column 'filename' is relative to")
-        if not self.ann_file:
-            raise ConfigError(f'{self.title}: ann_file is missing, the path of a CSV file')
-        table = self._require(self._path(self.ann_file))
+        table = self._annotation_file('a CSV file')
         folder = self._require(self._path(self.data_prefix.get('img', '')))
         objects = read_table(table, without_boxes=self.test_mode)
         counts = Counter(name for rows in objects.values() for name, *_ in rows if name)

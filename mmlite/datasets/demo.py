@@ -158,11 +158,11 @@ def _draw_into(root: Path, parameters: dict) -> None:
         text = ''.join(f'{stem}\n' for stem in stems)
         (root / 'ImageSets/Main' / f'{part}.txt').write_text(text, 'utf-8')
     for name, stems in dict(train2017=trainval, val2017=test).items():
-        content = coco_content(root / 'Annotations', stems, parameters['classes'])
+        content = drawn_coco_content(root / 'Annotations', stems, parameters['classes'])
         (root / f'instances_{name}.json').write_text(json.dumps(content), 'utf-8')
 
 
-def coco_content(ann_dir: Path, stems: Sequence[str], classes: Sequence[str]) -> dict:
+def drawn_coco_content(ann_dir: Path, stems: Sequence[str], classes: Sequence[str]) -> dict:
     """Returns VOC annotations in COCO's form; boxes as VOCDataset has them, difficult as crowds."""
     images, annotations = [], []
     for i, stem in enumerate(stems, 1):

@@ -11,7 +11,7 @@ import numpy as np
 from mmlite.datasets.annotations import Arrays
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.paths import missing_data
-from mmlite.datasets.voc_corners import Judgement, check_coordinates, edges, judge, verdict
+from mmlite.datasets.voc_corners import Judgement, check_coordinates, edges, judge_corners, verdict
 from mmlite.datasets.voc_layout import (
     annotation_folder,
     find_images,
@@ -171,7 +171,7 @@ class VOCDataset(DetDataset):
     def _judge_corners(self, xml: Arrays) -> None:
         """Says how corners are read, and what the files say about how they are meant."""
         sizes = xml['sizes'][xml['image_inds']]
-        self.judged = judge(xml['corners'], sizes, xml['writers'].tolist())
+        self.judged = judge_corners(xml['corners'], sizes, xml['writers'].tolist())
         self._say_read_as(*verdict(self.coordinates, self.judged))
 
     def _make_records(

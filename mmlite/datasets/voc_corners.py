@@ -84,7 +84,7 @@ def writer_of(database: str, annotation: str, owner: str, folder: str, path: str
     return ''
 
 
-def judge(corners: np.ndarray, sizes: np.ndarray, writers: Iterable[str]) -> Judgement:
+def judge_corners(corners: np.ndarray, sizes: np.ndarray, writers: Iterable[str]) -> Judgement:
     """Judges which rule files follow.
 
     Args:

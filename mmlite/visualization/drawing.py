@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-Box = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels
+PixelBox = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels
 
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -47,7 +47,7 @@ def draw_detections(
     for i in order[::-1]:
         x1, y1, x2, y2 = _pixels(bboxes[i], canvas)
         cv2.rectangle(canvas, (x1, y1), (x2, y2), class_colour(labels[i]), _line_width(canvas))
-    taken: list[Box] = []  # the surest first: it gets the best place for its text
+    taken: list[PixelBox] = []  # the surest first: it gets the best place for its text
     for i in order:
         text = _name(labels[i], classes)
         if scores is not None:
@@ -69,7 +69,7 @@ def draw_ground_truth(
     boxes = [_pixels(bbox, canvas) for bbox in bboxes]
     for box in boxes:
         _dashed_rectangle(canvas, box)
-    taken: list[Box] = []
+    taken: list[PixelBox] = []
     for box, label in zip(boxes, labels, strict=True):
         _write(canvas, _name(label, classes), box, _BLACK, _WHITE, taken, below=True)
     return canvas
@@ -153,7 +153,7 @@ def _to_numpy(values: Any) -> np.ndarray:
     return values.detach().cpu().numpy() if hasattr(values, 'detach') else np.asarray(values)
 
 
-def _pixels(bbox: np.ndarray, canvas: np.ndarray) -> Box:
+def _pixels(bbox: np.ndarray, canvas: np.ndarray) -> PixelBox:
     """Returns the box in whole pixels; what sticks out is drawn at the image's border."""
     height, width = canvas.shape[:2]
     last = np.array([width - 1, height - 1, width - 1, height - 1])
@@ -177,7 +177,7 @@ def _ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
     return _BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else _WHITE
 
 
-def _dashed_rectangle(canvas: np.ndarray, box: Box) -> None:
+def _dashed_rectangle(canvas: np.ndarray, box: PixelBox) -> None:
     """Draws white dashes with black edges: they show on any background, and it between them."""
     x1, y1, x2, y2 = box
     width = _line_width(canvas) - 1
@@ -192,10 +192,10 @@ def _dashed_rectangle(canvas: np.ndarray, box: Box) -> None:
 def _write(
     canvas: np.ndarray,
     text: str,
-    box: Box,
+    box: PixelBox,
     ink: tuple[int, int, int],
     paper: tuple[int, int, int],
-    taken: list[Box],
+    taken: list[PixelBox],
     below: bool = False,
 ) -> None:
     """Writes on a filled plate at the box, inside the image, off the plates in `taken`."""
@@ -223,5 +223,5 @@ def _write(
     cv2.putText(canvas, text, at, _FONT, scale, ink, thickness, cv2.LINE_AA)
 
 
-def _meet(a: Box, b: Box) -> bool:
+def _meet(a: PixelBox, b: PixelBox) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -10,7 +10,7 @@ from mmlite.datasets.voc_corners import (
     COORDINATES,
     Judgement,
     edges,
-    judge,
+    judge_corners,
     verdict,
     writer_of,
 )
@@ -30,7 +30,7 @@ def written(coordinates: str) -> np.ndarray:
 
 def judged(corners: object, writers: tuple = ('',)) -> Judgement:
     corners = np.array(corners, np.float64).reshape(-1, 4)
-    return judge(corners, np.tile((WIDTH, HEIGHT), (len(corners), 1)), writers)
+    return judge_corners(corners, np.tile((WIDTH, HEIGHT), (len(corners), 1)), writers)
 
 
 @pytest.mark.parametrize('coordinates', COORDINATES)

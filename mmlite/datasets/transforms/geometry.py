@@ -1,6 +1,6 @@
 """Pure functions on pictures and boxes; the random choices are in the classes.
 
-Pictures are (h, w, 3), and where it says `Picture` also windows, which come back as windows;
+Pictures are (h, w, 3), and where it says `AnyPicture` also windows, which come back as windows;
 boxes (n, 4) float32 xyxy in pixels of their picture; sizes (w, h); patches (p, 4) int64 xyxy, their
 far edge exclusive. No function changes its arguments, and an array that needs no change is returned
 as it is.
@@ -16,7 +16,7 @@ import numpy as np
 
 from mmlite.datasets.transforms.window import Window
 
-Picture = TypeVar('Picture', np.ndarray, Window)
+AnyPicture = TypeVar('AnyPicture', np.ndarray, Window)
 
 INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST,
@@ -43,7 +43,9 @@ def scaled_size(width: int, height: int, factor: tuple[float, float]) -> tuple[i
     return max(1, int(width * factor[0] + 0.5)), max(1, int(height * factor[1] + 0.5))
 
 
-def resize_image(img: Picture, size: tuple[int, int], interpolation: str = 'bilinear') -> Picture:
+def resize_image(
+    img: AnyPicture, size: tuple[int, int], interpolation: str = 'bilinear'
+) -> AnyPicture:
     """Returns the picture at `size` (w, h); the very same array where it has that size."""
     if img.shape[1::-1] == tuple(size):
         return img
@@ -62,7 +64,7 @@ def clip_bboxes(bboxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(bboxes, 0, np.array(size * 2, bboxes.dtype))
 
 
-def flip_image(img: Picture, direction: str = 'horizontal') -> Picture:
+def flip_image(img: AnyPicture, direction: str = 'horizontal') -> AnyPicture:
     """Returns the picture mirrored; 'diagonal' is both ways, a half turn."""
     if isinstance(img, Window):
         return img.flip(FLIP_CODES[direction])
@@ -94,8 +96,8 @@ def pad_image(img: np.ndarray, size: tuple[int, int], value: Sequence[float]) ->
 
 
 def expand_image(
-    img: Picture, size: tuple[int, int], offset: tuple[int, int], fill: Sequence[float]
-) -> Picture:
+    img: AnyPicture, size: tuple[int, int], offset: tuple[int, int], fill: Sequence[float]
+) -> AnyPicture:
     """Returns a canvas of `size` (w, h) filled with BGR `fill`, the picture at `offset` (x, y)."""
     if isinstance(img, Window):
         return img.expand(size, offset, fill)
@@ -112,7 +114,7 @@ def translate_bboxes(bboxes: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
     return bboxes + np.array(tuple(offset) * 2, bboxes.dtype)
 
 
-def crop_image(img: Picture, patch: Sequence[int]) -> Picture:
+def crop_image(img: AnyPicture, patch: Sequence[int]) -> AnyPicture:
     """Returns the patch (x1, y1, x2, y2) of the picture: a view, nothing is copied."""
     if isinstance(img, Window):
         return img.crop(patch)
@@ -134,7 +136,7 @@ def overlaps_patch(bboxes: np.ndarray, patch: Sequence[int]) -> np.ndarray:
     return ((left_top < (x2, y2)) & (right_bottom > (x1, y1))).all(axis=1)
 
 
-def recolor_image(img: Picture, function: Callable[[np.ndarray], np.ndarray]) -> Picture:
+def recolor_image(img: AnyPicture, function: Callable[[np.ndarray], np.ndarray]) -> AnyPicture:
     """Returns what `function` makes of the picture; it has to treat each pixel by itself."""
     return img.recolor(function) if isinstance(img, Window) else function(img)
 

@@ -10,7 +10,7 @@ import numpy as np
 from mmlite.datasets.encoded_image import EncodedImage, open_image
 from mmlite.datasets.image_cache import ImageCache
 from mmlite.datasets.picture_sizes import report_other_size
-from mmlite.datasets.transforms.geometry import Picture
+from mmlite.datasets.transforms.geometry import AnyPicture
 from mmlite.datasets.transforms.window import Window
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
@@ -112,7 +112,7 @@ def _file_and_size(results: dict[str, Any]) -> tuple[str, tuple[int, int]]:
     return path, (results.get('width'), results.get('height'))
 
 
-def set_loaded_image(results: dict[str, Any], img: Picture) -> dict[str, Any]:
+def set_loaded_image(results: dict[str, Any], img: AnyPicture) -> dict[str, Any]:
     """Puts a fresh (h, w, 3) BGR picture and what later steps keep up to date into `results`."""
     results['img'] = img
     results['ori_shape'] = results['img_shape'] = results['pad_shape'] = img.shape

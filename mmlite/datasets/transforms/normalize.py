@@ -38,12 +38,9 @@ def normalize_image(
 
 
 def denormalize_image(
-    img: np.ndarray,
-    mean: Sequence[float],
-    std: Sequence[float],
-    to_rgb: bool = True,
+    img: np.ndarray, mean: Sequence[float], std: Sequence[float], to_rgb: bool = True,
     scale: float = 1.0,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Returns the (h, w, 3) BGR float32 picture that `normalize_image` made `img` of."""
     restored = (img * np.float32(std) + np.float32(mean)) * np.float32(scale)
     return restored[..., ::-1] if to_rgb else restored

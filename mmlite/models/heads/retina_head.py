@@ -45,16 +45,10 @@ class RetinaHead(DenseHead):
     @still_by_position
     @with_arguments_of(DenseHead, without=('prior_generator',))
     def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        *,
-        stacked_convs: int = 4,
-        feat_channels: int = 256,
-        norm_cfg: dict | None = None,
-        anchor_generator: dict | None = None,
-        **others: Any,
-    ) -> None:
+        self, num_classes: int, in_channels: int, *, stacked_convs: int = 4,
+        feat_channels: int = 256, norm_cfg: dict | None = None,
+        anchor_generator: dict | None = None, **others: Any,
+    ) -> None:  # fmt: skip
         super().__init__(num_classes, prior_generator=anchor_generator, **others)
         counts = set(self.prior_generator.num_priors_per_location)
         if len(counts) > 1:
