@@ -1,4 +1,4 @@
-"""The layers of mmlite, its imports as they stand in the code, and the picture of both.
+"""The layers of mmlite, the imports in its code, and the picture of both.
 
 python -m tests.architecture      # draws docs/images/architecture.svg again
 """

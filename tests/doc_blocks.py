@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command: where it stands, what it sets in the environment, and its words."""
+    """A command: its place, the environment variables that it sets, and its words."""
 
     place: str
     environment: tuple[str, ...]
@@ -65,7 +65,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def inline_code(page: str) -> list[str]:
-    """Returns what stands `between backticks` in a page."""
+    """Returns the texts `between backticks` in a page."""
     tokens = _MARKDOWN.parse(Path(CHECKOUT, page).read_text('utf-8'))
     inline = [child for token in tokens for child in token.children or ()]
     return [token.content for token in inline if token.type == 'code_inline']

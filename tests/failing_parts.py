@@ -47,7 +47,7 @@ class LoseBox:
 
 
 class _HeadWithBadImage(SSDHead):
-    """Knows in `loss_terms` whether the bad image is in the batch."""
+    """Notes for `loss_terms` whether the bad image is in the batch."""
 
     def loss(self, feats: list[Tensor], img_metas: list[dict], *args: Any) -> dict[str, Tensor]:
         self.is_bad = any(Path(meta['filename']).stem == BAD for meta in img_metas)

@@ -19,6 +19,8 @@ from tests.runs import CHECKOUT
 
 PAGES = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs', 'examples', 'configs')
 CODE = ('mmlite', 'lab', 'tools', 'tests')
+DATA = CHECKOUT / 'tests/data'  # copies of other files, kept as they are
+QUOTING = (CHECKOUT / 'CHANGELOG.md', CHECKOUT / 'tests/test_plain_english.py')
 GAP = r'[\s#\'"]+'  # between two words: also the end of a comment's line, or of a string's
 
 
@@ -102,7 +104,7 @@ def _comments_and_strings(text: str) -> Iterator[str]:
 
 
 def files(*names: str) -> list[Path]:
-    """The pages and Python files under these paths of the checkout; translations are left out."""
+    """The pages and Python files under these paths; no translations, DATA or QUOTING files."""
     paths = [CHECKOUT / name for name in names]
     found = [
         file
@@ -110,7 +112,7 @@ def files(*names: str) -> list[Path]:
         for file in ([path] if path.is_file() else sorted(path.rglob('*')))
         if file.suffix in ('.md', '.py', '.yaml') and 'zh' not in file.parts
     ]
-    return [file for file in found if file != CHECKOUT / 'CHANGELOG.md']
+    return [file for file in found if not file.is_relative_to(DATA) and file not in QUOTING]
 
 
 def all_hits(*names: str) -> list[Hit]:

@@ -83,7 +83,7 @@ def test_the_package_does_not_import_the_laboratory() -> None:
 
 
 def test_ops_import_nothing_but_errors(imports: list[Import]) -> None:
-    """Geometry can be read and tested alone."""
+    """Geometry can be read and tested without the rest."""
     assert imports_by_part(imports)['ops'] <= {'errors'}
 
 

@@ -1,4 +1,4 @@
-"""The code that docs/ quotes is the code: a line `file.py:name` above a block says where it stands.
+"""The code that docs/ quotes is the code: a line `file.py:name` above a block names its place.
 
 A block is quoted from the named class, function or method, or from the whole file where there is
 only a path. It has to occur there line by line; indentation as a whole is left out.
@@ -23,7 +23,7 @@ QUOTE = re.compile(
 
 
 class Quote(NamedTuple):
-    """A block of code in a page, and where the page says that it stands."""
+    """A block of code in a page, and the place that the page names for it."""
 
     path: str
     name: str | None

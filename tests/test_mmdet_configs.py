@@ -82,7 +82,7 @@ def small(path: Path, data_roots, work_dir: Path) -> Config:
 
 def quarter(cfg: Config) -> None:
     """Divides by 4 what has a size: in the pipelines, and what pads the batch."""
-    done: set[int] = set()  # a pipeline may stand in several places
+    done: set[int] = set()  # a pipeline may be in several places
     for _, node in walk(cfg):
         if not isinstance(node, dict) or id(node) in done:
             continue

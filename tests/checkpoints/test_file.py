@@ -33,7 +33,7 @@ def refusal(path: Path | str) -> str:
     return str(info.value)
 
 
-# ---- files that are none ------------------------------------------------------------------------
+# ---- files that are no checkpoints --------------------------------------------------------------
 
 
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ class GetAttr:
 
 @pytest.mark.parametrize('asked', [(os, 'system'), (HistoryBuffer, '__init__'), (dict, 'get')])
 def test_getattr_is_no_way_out(tmp_path: Path, asked: tuple) -> None:
-    if asked[0] is os:  # a module cannot be pickled: its name stands in
+    if asked[0] is os:  # a module cannot be pickled: its name is used
         asked = ('os', 'system')
     path = saved(tmp_path / 'a.pth', model().state_dict(), x=GetAttr(*asked))
     assert 'only tensors and plain data are read' in refusal(path)

@@ -1,4 +1,4 @@
-"""tools/predict.py on the tiny model: from a checkpoint alone to files."""
+"""tools/predict.py on the tiny model: from only a checkpoint to files."""
 
 from __future__ import annotations
 

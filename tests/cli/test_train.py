@@ -370,7 +370,7 @@ def test_demo_data_is_no_news_to_a_config_that_draws_its_own() -> None:
     assert config_from(args).train_dataloader.dataset.type == 'DemoDataset'
 
 
-# ---- told to stop -------------------------------------------------------------------------------
+# ---- signals to stop ----------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')

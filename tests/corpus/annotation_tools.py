@@ -320,7 +320,7 @@ KITTI = [
         'too few words': ('cat 0.00 0 -10 4.00 6.00', ':1: 15 words'),
         'too many words': (f'{KITTI_ROW} 1 2 3 4', ':1: 15 words'),
         'commas for blanks': (KITTI_ROW.replace(' ', ','), ':1: 15 words'),
-        'a class alone': (f'cat\n{KITTI_ROW}', ':1: 15 words'),
+        'only a class': (f'cat\n{KITTI_ROW}', ':1: 15 words'),
         'a long row of text': ('x' * 10_000, ':1: 15 words'),
         'a class of two words, with a score': ('small ' + KITTI_ROW, ':1: all words behind'),
         'YOLO rows': ('0 0.5 0.5 0.2 0.2\n' + KITTI_ROW, ':1: 15 words'),

@@ -128,7 +128,7 @@ def boxes(dataset: Any) -> list[list]:
 
 
 def same_content(change: Change, folder: Path) -> None:
-    """A case: the data set is the good one all the same."""
+    """A case: the data set is still the good one."""
     expected = boxes(build(good_copy(folder / 'good'), test_mode=True))
     for test_mode in (False, True):
         dataset = build(rewritten(folder / str(test_mode), change), test_mode=test_mode)
@@ -191,7 +191,7 @@ def text_ids(content: dict) -> None:
 
 
 def other_class_order(content: dict) -> None:
-    """Categories in another order, with other ids: they are told by their names."""
+    """Categories in another order, with other ids: their names identify them."""
     content['categories'].reverse()
     for entry in content['categories']:
         entry['id'] = 100 - entry['id']

@@ -209,7 +209,7 @@ UNSAFE: dict[str, tuple[str, str]] = {
     'a comprehension': ('x = [i for i in (1, 2)]', 'found: [i for i'),
     'a template that opens a string': (
         'x = "\\{{$N:}}" + "+__import__(\'os\').mkdir(\'pwned\')+"',
-        'of templates, a safe config holds {{_base_.name}} alone',
+        'of templates, a safe config holds {{_base_.name}} only',
     ),
     'a type by its import path': (BASE + "model = dict(type='os.mkdir', path='pwned')", 'os.mkdir'),
     'a list as large as the memory': ('x = [0] * 100000000000', 'holds up to'),
@@ -332,7 +332,7 @@ CHECKS: dict[str, tuple[str, Callable[[Path], None]]] = {
     'YAML that asks for a call': ('refused', yaml_that_calls),
     'YAML of references to references': ('refused', yaml_of_references),
     'safe config: code in the _base_ of a JSON file': ('refused', code_in_the_base_of_json),
-    'safe config: values alone': ('read', a_safe_config),
+    'safe config: only values': ('read', a_safe_config),
     'class order unlike that of the training': ('refused', another_class_order),
     'more levels out of an FPN than strides': ('refused', strides_of_an_fpn),
 }

@@ -52,7 +52,7 @@ def cut(path: Path, kind: str, tenths: int, **options: object) -> None:
 
 
 def damage_middle(path: Path) -> None:
-    """Wrong bytes inside a PNG: its check sum tells."""
+    """Wrong bytes inside a PNG: its check sum shows them."""
     data = bytearray(encoded('PNG'))
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)

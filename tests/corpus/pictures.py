@@ -184,7 +184,7 @@ def named(stem: str, folder: Path) -> None:
 
 
 def linked(folder: Path) -> None:
-    """A link to an image elsewhere is followed: whoever put it there meant that."""
+    """A link to an image elsewhere is followed: the user put it there on purpose."""
     root = good_copy(folder)
     picture().save(folder / 'elsewhere.jpg', 'JPEG')
     first_image(root).unlink()

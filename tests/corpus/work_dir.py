@@ -41,7 +41,7 @@ def a_file_above(folder: Path) -> None:
 
 
 def read_only(folder: Path) -> None:
-    """Root may write anywhere but where the kernel alone writes."""
+    """Root may write anywhere but where only the kernel writes."""
     if os.geteuid() == 0:
         if not Path('/proc/self').is_dir():
             pytest.skip('root may write anywhere')

@@ -217,7 +217,7 @@ CASES = [
     bad('class of 300 digits', '9' * 300 + ' 0.5 0.5 0.2 0.2'),
     bad('three numbers', '2 0.5 0.5 0.2'),
     bad('five numbers', '2 0.5 0.5 0.2 0.2 0.9'),
-    bad('class alone', '2'),
+    bad('only a class', '2'),
     bad('pixels in place of shares', '2 48 56 20 20'),
     bad('NaN', '2 0.5 nan 0.2 0.2'),
     bad('negative width', '2 0.5 0.5 -0.2 0.2'),

@@ -27,7 +27,7 @@ def annotation(number, image, category, bbox, **changes) -> dict:
 
 
 def content() -> dict:
-    """Three images; ids have gaps, and categories stand in no order."""
+    """Three images; ids have gaps, and categories are in no order."""
     return dict(
         images=[
             dict(id=30, file_name='c.jpg', width=40, height=30),
@@ -143,7 +143,7 @@ def test_missing_areas_and_sizes(build):
 
 def test_filters_and_indices(build):
     kept = build(test_mode=False, filter_cfg=dict(filter_empty_gt=True))
-    assert len(kept) == 2  # a crowd alone keeps its image, as in mmdet
+    assert len(kept) == 2  # an image with only a crowd is kept, as in mmdet
     first = build(indices=1)
     assert len(first) == 1 and first.image_id(0) == 30
     named = build(indices=['b.jpg', 1])

@@ -348,8 +348,8 @@ def test_several_processes_at_once_replace_a_damaged_set(tmp_path):
     repo = Path(__file__).resolve().parents[2]
     processes = [subprocess.Popen(command, cwd=repo) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
-    assert files_of(tmp_path / 'set') == files_of(draw_demo_set(tmp_path / 'alone', **TINY))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['alone', 'set']
+    assert files_of(tmp_path / 'set') == files_of(draw_demo_set(tmp_path / 'single', **TINY))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['set', 'single']
 
 
 def test_the_default_folder_is_its_own_for_each_set(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What the head of an image file tells: sizes, and that it cannot be read."""
+"""What the head of an image file shows: its size, and why it cannot be read."""
 
 from __future__ import annotations
 

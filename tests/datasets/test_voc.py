@@ -239,7 +239,7 @@ def test_a_second_start_parses_nothing_until_a_file_changes(tmp_path, monkeypatc
     assert second.filename(1) == first.filename(1)
     assert second.get_ann_info(1)['bboxes'].tolist() == [[0, 0, 8, 8]]
     annotation = root / 'Annotations' / 'b.xml'
-    annotation.write_text(xml(obj('cat', (1, 1, 7, 7))))  # as long as before: only its time tells
+    annotation.write_text(xml(obj('cat', (1, 1, 7, 7))))  # as long as before: only its time differs
     os.utime(annotation, ns=(0, 12345))
     third = voc(root, ('cat',))
     assert third.get_ann_info(1)['bboxes'].tolist() == [[0, 0, 6, 6]]

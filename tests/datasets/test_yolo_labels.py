@@ -1,4 +1,4 @@
-"""Where label files are found, and what happens where they are not: never background in silence."""
+"""Where label files are found, and that missing ones are never silently taken for background."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_layers_may_have_their_own_rate_and_decay(tmp_path: Path) -> None:
     conv, norm = named['backbone.conv1.weight'], named['backbone.bn1.weight']
     head = named['bbox_head.cls_convs.0.0.weight']
     found = [(groups[id(p)]['lr'], groups[id(p)]['weight_decay']) for p in (conv, norm, head)]
-    # mmengine: a custom key stands alone, so a norm layer of the backbone keeps its decay
+    # mmengine: only the custom key counts, so a norm layer of the backbone keeps its decay
     assert found == [
         (pytest.approx(0.001), 5e-4),
         (pytest.approx(0.001), 5e-4),
@@ -107,7 +107,7 @@ def test_the_convolutional_parts_are_compiled(
 
 
 def test_compiled_parts_train_to_the_same_weights(tmp_path: Path) -> None:
-    """By dynamo alone: it traces, and leaves the kernels as they are.
+    """Only by dynamo: it traces, and leaves the kernels as they are.
 
     Over channels-last maps a compiled norm is torch's own, and any other is the exact one.
     """

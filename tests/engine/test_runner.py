@@ -259,9 +259,9 @@ def test_the_config_is_not_changed(tmp_path: Path) -> None:
     assert cfg.to_dict() == before
 
 
-@pytest.mark.parametrize(('has_gpu', 'told'), [(False, ['malloc']), (True, [])])
+@pytest.mark.parametrize(('has_gpu', 'expected'), [(False, ['malloc']), (True, [])])
 def test_freed_feature_maps_are_kept_on_a_cpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_gpu: bool, told: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_gpu: bool, expected: list[str]
 ) -> None:
     found = []
     runner = build_runner(tiny(tmp_path))
@@ -269,7 +269,7 @@ def test_freed_feature_maps_are_kept_on_a_cpu(
     monkeypatch.setattr('torch.cuda.is_available', lambda: has_gpu)
     monkeypatch.setattr('mmlite.engine.runner.use_half_dtype', lambda: None)  # asks the GPU
     runner.setup_env({})
-    assert found == told
+    assert found == expected
 
 
 def test_the_detector_stands_in_a_wrapper_that_moves_data(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_the_unit_is_said() -> None:
 
 
 def test_milestones_in_iterations_are_not_taken_for_epochs() -> None:
-    """mmengine has such a rate never fall, in silence."""
+    """In mmengine such a rate never falls, without a message."""
     cfg = dict(type='MultiStepLR', milestones=[60, 80])
     message = r'^param_scheduler\[0\] \(MultiStepLR\) changes nothing: .* after 60 epochs, .* the '
     with pytest.raises(ConfigError, match=message + r'training after 30\. .*by_epoch=False'):

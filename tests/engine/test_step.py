@@ -260,7 +260,7 @@ NO_VALIDATION = dict(val_dataloader=None, val_evaluator=None, val_cfg=None)
 
 
 def test_a_run_names_the_hooks_that_are_left_out(tmp_path: Path) -> None:
-    """Numbers that are not finite are found all the same."""
+    """Numbers that are not finite are still found."""
     overrides = dict(optim_wrapper__type='OwnStep', model__bbox_head__type='InfiniteGradientHead')
     runner = build_runner(tiny(tmp_path, **overrides, **NO_VALIDATION))
     runner.register_hook(GradNormHook())

@@ -27,7 +27,7 @@ def by_iteration(work_dir: Path, max_iters: int = 7, val_interval: int = 2, **ov
 
 
 class Calls(Hook):
-    """What a hook is told, and when."""
+    """Lists the calls of a hook, with the epoch and iteration."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

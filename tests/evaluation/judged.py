@@ -51,5 +51,5 @@ EMPTY = dict(bboxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
 
 
 def judged(times: int = 1) -> Judged:
-    """The image, so many times over."""
+    """The image, this number of times."""
     return judge([RESULT] * times, [TRUTH] * times)

@@ -64,7 +64,7 @@ def test_a_sure_difference_and_none() -> None:
 
 def test_an_interval_of_one_image_in_forty() -> None:
     # AP of n right of 40 with nothing above them is n / 40 here: wrong ones have the same score
-    # and come last, so B is better in image 39 alone, which 1 - (39/40)^40 = 64% of the draws hold
+    # and come last, so B is better only in image 39, which 1 - (39/40)^40 = 64% of the draws hold
     first, second = model(*[True] * 39, False), model(*[True] * 40)
     difference = paired_difference(first, second, rounds=400)
     assert difference.value[0] == pytest.approx(1 / 40)

@@ -44,9 +44,9 @@ def test_gains_by_hand() -> None:
     # now: class 1 right, wrong, wrong, wrong, wrong: 1/2; class 2: 0; mean 1/4
     # localisation: d2 finds g1: right, wrong, right, ...: 1/2 * 1 + 1/2 * 2/3 = 5/6
     assert gains['localisation'] == pytest.approx((5 / 6 - 1 / 2) / 2)
-    # classification: d3 (0.6) becomes class 2 and stands before d6, d7: 1/2 * 1
+    # classification: d3 (0.6) becomes class 2 and comes before d6, d7: 1/2 * 1
     assert gains['classification'] == pytest.approx((1 / 2) / 2)
-    # those that are left out stand behind the only right one
+    # those that are left out come after the only right one
     assert gains['duplicate'] == gains['background'] == gains['both'] == 0
     # missed: g3 need not be found; of class 2 g2 is left, and nothing finds it
     assert gains['missed'] == 0

@@ -56,7 +56,7 @@ def det(*found) -> dict:
 
 DETS = [
     det((A, 0.9, 1), (B, 0.8, 2)),  # both right
-    det((A, 0.7, 1), (A, 0.6, 2)),  # a cat that is none; the difficult dog: does not count
+    det((A, 0.7, 1), (A, 0.6, 2)),  # a wrong cat; the difficult dog: does not count
 ]
 # cat: 1 of 2 found at precision 1, 11 points: 6/11; dog: 1
 EXPECTED = (6 / 11 + 1) / 2

@@ -38,7 +38,7 @@ def test_a_path_and_its_array_give_the_same(model, tmp_path: Path) -> None:
 def test_boxes_are_in_pixels_of_each_image(model) -> None:
     small, large = np.zeros((40, 50, 3), np.uint8), np.zeros((400, 500, 3), np.uint8)
     dets = inference_detector(model, [small, large])
-    # both become the same input, so the boxes differ by the size of the image alone
+    # both become the same input, so the boxes differ only by the size of the image
     np.testing.assert_allclose(dets[0]['bboxes'] * 10, dets[1]['bboxes'], rtol=1e-3, atol=1e-2)
     assert dets[1]['bboxes'].max() <= 500
     assert set(np.unique(dets[0]['labels'])) <= {1, 2, 3, 4, 5}

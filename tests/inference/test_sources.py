@@ -66,7 +66,7 @@ def test_a_video_gives_its_frames(tmp_path: Path) -> None:
 
 
 class OneCamera:
-    """Stands in for OpenCV's: camera 3 gives two frames."""
+    """Takes the place of OpenCV's: camera 3 gives two frames."""
 
     def __init__(self, source: object) -> None:
         self.is_there, self.left = source == 3, 2

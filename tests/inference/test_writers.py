@@ -187,7 +187,7 @@ def test_pictures_are_of_images_and_videos_of_videos(out: Path) -> None:
     while (frame := capture.read())[0]:
         shown.append(frame[1].std())
     assert len(shown) == 3 and capture.get(cv2.CAP_PROP_FPS) == 10
-    assert shown[0] > 20 > shown[1]  # boxes in the first alone
+    assert shown[0] > 20 > shown[1]  # boxes only in the first
 
 
 def test_what_was_found_is_kept_where_something_goes_wrong(tmp_path: Path) -> None:

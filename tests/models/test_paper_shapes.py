@@ -58,7 +58,7 @@ def test_levels_and_boxes(name: str) -> None:
     levels = [(c, side, side) for c, side in zip(table.channels, table.sides, strict=True)]
     assert [tuple(feat.shape[1:]) for feat in feats] == levels
     assert outs['bbox_pred'].shape == (1, table.boxes, 4)
-    assert type(detector.bbox_head) is SSDHead  # necks alone make the difference
+    assert type(detector.bbox_head) is SSDHead  # only the necks differ
 
 
 def test_what_the_way_back_of_dssd321_returns() -> None:

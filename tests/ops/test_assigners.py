@@ -144,7 +144,7 @@ def test_chunks_bound_the_pairs():
     starts = [start for start, _ in parts]
     assert sum(len(part) for _, part in parts) == 300
     assert starts == [sum(len(p) for _, p in parts[:i]) for i in range(len(parts))]
-    # one box at a time, even where that alone is more
+    # one box at a time, even where a single one is more
     assert len(list(chunks(boxes, 10 * assigners.MATRIX_SIZE))) == 300
 
 

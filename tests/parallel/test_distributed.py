@@ -50,7 +50,7 @@ def test_two_processes_step_like_one_on_all_images(tmp_path) -> None:
 
 
 def averaging_worker(rank: int, folder: Path) -> None:
-    """Gradients of one batch, twice: DDP lays its buckets out anew after the first iteration."""
+    """Gradients of one batch, twice: DDP makes new buckets after the first iteration."""
     torch.set_num_threads(1)
     distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=3

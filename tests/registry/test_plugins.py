@@ -34,7 +34,7 @@ def install(folder: Path, name: str, source: str) -> None:
 
 @pytest.fixture
 def site(modules: Path) -> Iterator[Path]:
-    """An empty folder on Python's path, to install into; packages are looked for anew."""
+    """An empty folder on Python's path, to install into; packages are looked for again."""
     import_installed_plugins.cache_clear()
     yield modules
     HEADS.module_dict.pop('HeadOfAPackage', None)

@@ -18,7 +18,7 @@ from mmlite.tools.convert_dataset.source import ATTRIBUTES, SCORES, Records, Sou
 LOOKS_FOR = "a JSON file with 'images', 'annotations' and 'categories'"
 IMAGES = 'images'
 FLAT = False  # images may lie in folders
-KEEPS = dict(difficult='iscrowd=1, the mark that COCO knows', crowd='iscrowd=1')
+KEEPS = dict(difficult='iscrowd=1, the mark that COCO has', crowd='iscrowd=1')
 WHOLE_PIXELS = CLIPS = False
 _OUTLINES = 'outlines (segmentation), whose boxes are kept'
 _KNOWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'segmentation', 'score')

@@ -108,7 +108,7 @@ def name_of(value: Any, at: str) -> str:
     """Returns the name of a class; a number becomes its text.
 
     Raises:
-        DataError: it is none, or empty.
+        DataError: it is not a name, or empty.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)

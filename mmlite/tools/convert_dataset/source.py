@@ -33,7 +33,7 @@ class Picture:
         size: (w, h) in pixels as the annotation has it; (0, 0) where it does not say.
         shares: whether the boxes are shares of the image.
         data: the encoded image, where the annotation holds it.
-        file: the image, where the reader knows it.
+        file: the image, where the reader has found it.
         near: the folder that `name` starts from, where several images have that name.
     """
 

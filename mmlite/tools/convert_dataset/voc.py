@@ -19,7 +19,7 @@ from mmlite.tools.convert_dataset.source import ATTRIBUTES, Records, Source
 LOOKS_FOR = 'a folder with XML files whose root is <annotation>'
 IMAGES = 'JPEGImages'
 FLAT = True  # Annotations has no folders
-KEEPS = dict(difficult='difficult=1', crowd='difficult=1, the mark that VOC knows')
+KEEPS = dict(difficult='difficult=1', crowd='difficult=1, the mark that VOC has')
 WHOLE_PIXELS = CLIPS = True
 _READ = ('name', 'bndbox', 'difficult')
 _PLAIN = dict(pose=('', 'Unspecified'), truncated=('', '0'), occluded=('', '0'))

@@ -1,4 +1,4 @@
-"""Mosaic and MixUp on pictures of one colour each, so that every pixel tells where it is from."""
+"""Mosaic and MixUp on pictures of one colour each, so that every pixel shows its source."""
 
 from __future__ import annotations
 

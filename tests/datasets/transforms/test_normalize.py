@@ -1,4 +1,4 @@
-"""Normalize, and every row of the table that tells the two kinds of numbers apart."""
+"""Normalize, and every row of the table that separates the two kinds of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resize, RandomFlip, Pad: each alone on a dict."""
+"""Resize, RandomFlip, Pad: each by itself on a dict."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_resize_twice_multiplies_the_scale_factor():
         (dict(scale_factor=0.5), (20, 40, 3)),
         (dict(scale_factor=(0.5, 2)), (80, 40, 3)),
         (dict(scale=(30, 30), keep_ratio=True), (15, 30, 3)),
-        (dict(img_scale=(30, 30)), (15, 30, 3)),  # 2.x kept the ratio unless told not to
+        (dict(img_scale=(30, 30)), (15, 30, 3)),  # 2.x kept the ratio by default
         (dict(img_scale=(30, 30), keep_ratio=False), (30, 30, 3)),
         (dict(img_scale=[(30, 30)], keep_ratio=False), (30, 30, 3)),
         (dict(scale=(30, 30), interpolation='nearest'), (30, 30, 3)),

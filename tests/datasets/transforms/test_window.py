@@ -148,7 +148,7 @@ def jpeg(tmp_path: Path) -> Path:
 
 
 def step_by_step(steps: list[dict], sample: dict, seed: int) -> dict:
-    """The pipeline of old: each transform alone makes its own picture."""
+    """The former pipeline: each transform makes its own picture."""
     np.random.seed(seed)
     for step in steps:
         sample = Compose([step])(sample)

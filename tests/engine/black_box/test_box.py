@@ -45,7 +45,7 @@ def failed(cfg: Config, *hooks: Hook) -> tuple[Runner, str]:
 
 
 def corrupt(work_dir: Path, **overrides: object) -> Config:
-    """The tiny config with two boxes that are none."""
+    """The tiny config with two bad boxes in an image."""
     cfg = tiny(work_dir, **overrides)
     cfg.train_dataloader.dataset.pipeline.append(dict(type='CorruptBox'))
     return cfg

@@ -79,7 +79,7 @@ def test_what_is_not_finite_is_said_and_null_in_the_file(tmp_path: Path) -> None
 
 def test_the_model_learns_the_same(tmp_path: Path) -> None:
     watched, _ = run(tmp_path / 'watched', interval=1)
-    alone = build_runner(tiny(tmp_path / 'alone'))
-    alone.train()
-    for name, tensor in alone.model.module.state_dict().items():
+    unwatched = build_runner(tiny(tmp_path / 'unwatched'))
+    unwatched.train()
+    for name, tensor in unwatched.model.module.state_dict().items():
         assert torch.equal(tensor, watched.model.module.state_dict()[name])

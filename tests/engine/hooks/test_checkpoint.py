@@ -206,7 +206,7 @@ def test_without_metrics_there_is_no_best(trained: Runner) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(save_best='speed'), "more or less of 'speed' is better cannot be told"),
+        (dict(save_best='speed'), "more or less of 'speed' is better cannot be seen in"),
         (dict(save_best='mAP', rule='more'), "'greater' or 'less' is expected, found 'more'"),
         (dict(save_best=['mAP', 'loss'], rule=['less'] * 3), '3 rules for the metrics'),
         (dict(save_best=['mAP', 'mAP']), 'different metrics are expected'),

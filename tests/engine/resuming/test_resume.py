@@ -23,7 +23,7 @@ from tests.runs import equal, log, scalars, tiny, weights
 
 @HEADS.register_module()
 class HeadWithDropout(HEADS.get('SSDHead')):
-    """Its weights hang on the random state of the training process."""
+    """Its weights depend on the random state of the training process."""
 
     def forward(self, feats: list[torch.Tensor]) -> dict[str, torch.Tensor]:
         return super().forward([torch.dropout(feat, 0.1, self.training) for feat in feats])

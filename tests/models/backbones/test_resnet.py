@@ -66,7 +66,7 @@ def test_style_says_where_a_bottleneck_has_its_stride():
 
 @pytest.mark.parametrize(
     ('depth', 'dilated'),
-    # of a BasicBlock the first convolution alone, as in mmdet; of a bottleneck its 3x3
+    # of a BasicBlock only the first convolution, as in mmdet; of a bottleneck its 3x3
     [(18, ['0.conv1', '1.conv1']), (50, ['0.conv2', '1.conv2', '2.conv2'])],
 )
 def test_a_last_stage_of_stride_1_is_dilated_and_as_fine_as_the_one_before(depth, dilated):

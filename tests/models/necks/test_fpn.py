@@ -94,7 +94,7 @@ def test_sources_of_extra_levels(source, first, second):
     neck = ones(FPN((2,), 2, num_outs=3, add_extra_convs=source))
     outs = neck([torch.full((1, 2, 4, 4), -1.0)])
     assert [out.unique().tolist() for out in outs] == [[-4], [first], [second]]
-    # a ReLU stands before the second extra level, not before the first
+    # a ReLU comes before the second extra level, not before the first
     neck.relu_before_extra_convs = True
     outs = neck([torch.full((1, 2, 4, 4), -1.0)])
     assert [out.unique().tolist() for out in outs] == [[-4], [first], [0]]

@@ -70,7 +70,7 @@ def test_the_printed_config_reads_what_was_written(target: str, tmp_path: Path) 
     assert len(found['two.jpg']['bboxes_ignore']) == (target != 'yolo')
     assert len(found['three.jpg']['bboxes']) == 0
     lost = dict(
-        coco={'difficult boxes, written with iscrowd=1, the mark that COCO knows': 1},
+        coco={'difficult boxes, written with iscrowd=1, the mark that COCO has': 1},
         voc={'boxes with fractions of a pixel, rounded': 1},
         yolo={'difficult boxes, left out: the format has no mark for them': 1},
     )
@@ -96,7 +96,7 @@ def test_the_crowd_of_coco_becomes_difficult_in_voc(tmp_path: Path) -> None:
         test_mode=True,
     )
     assert [len(dataset.get_ann_info(i)['bboxes_ignore']) for i in range(3)] == [0, 0, 1]
-    assert source.lost['crowd boxes, written with difficult=1, the mark that VOC knows'] == 1
+    assert source.lost['crowd boxes, written with difficult=1, the mark that VOC has'] == 1
 
 
 def test_corners_of_voc_from_rule_to_rule(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_images_of_one_name_in_two_folders(tmp_path: Path) -> None:
     for target, names in (('coco', ['x/a.png', 'y/a.png']), ('voc', ['a.png', 'a_2.png'])):
         done = convert(Source(tmp_path / 'in'), target, tmp_path / target)
         assert [image.name for image in done.went] == names
-    # labels apart from the images: the folder in the name tells, or nothing
+    # labels apart from the images: the folder in the name shows which, or nothing does
     for name, found in (('a.png', None), ('..\\x\\a.png', 'x/a.png'), ('C:/y/a.png', 'y/a.png')):
         shutil.rmtree(tmp_path / 'labels', ignore_errors=True)
         labelme(tmp_path / 'labels', image=name).rename(tmp_path / 'labels/a.json')

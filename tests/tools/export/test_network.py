@@ -95,7 +95,7 @@ CFG = dict(score_thr=0.1, nms_pre=-1, max_per_class=-1, iou_thr=0.5, max_per_img
 
 
 def test_keep_best_by_hand() -> None:
-    # the first two overlap by 80 / 100 = 0.8; the third stands alone; the fourth has no height
+    # the first two overlap by 80 / 100 = 0.8; the third overlaps none; the fourth has no height
     bboxes = Tensor([[[0, 0, 10, 10], [0, 0, 10, 8], [20, 20, 30, 30], [0, 0, 9, 0]]])
     scores = Tensor([[[0.9, 0.3], [0.8, 0.4], [0.05, 0.6], [1.0, 1.0]]])
     found, best, labels = keep_best(bboxes, scores, None, [4], CFG)

@@ -62,7 +62,7 @@ def test_unknown_keys_are_reported_wherever_they_are(tmp_path: Path) -> None:
 
 
 def test_a_name_that_nobody_reads_is_no_variable(tmp_path: Path) -> None:
-    """In mmdet it had no effect to set data_root anew and leave the rest to the base."""
+    """In mmdet it had no effect to set data_root again and leave the rest to the base."""
     migration = changed(
         tmp_path, "data_root = 'other/'\nlr = 0.02\noptimizer = dict(lr=lr / 2)\nnumber = 2"
     )
