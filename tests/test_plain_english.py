@@ -1,4 +1,4 @@
-"""Pages and code have no phrase of the list in CONTRIBUTING.md (`python -m tests.plain_english`)."""
+"""Pages and code are free of the phrases in CONTRIBUTING.md (`python -m tests.plain_english`)."""
 
 from __future__ import annotations
 

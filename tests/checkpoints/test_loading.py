@@ -25,7 +25,7 @@ def test_all_tensors_are_loaded_and_counted(tmp_path: Path) -> None:
         assert torch.equal(one, other)
 
 
-def test_what_is_missing_unexpected_or_of_another_shape_is_told(tmp_path: Path) -> None:
+def test_what_is_missing_unexpected_or_of_another_shape_is_named(tmp_path: Path) -> None:
     weights = model().state_dict()
     del weights['stem.bias']
     weights['head.1.weight'] = torch.zeros(5, 4)

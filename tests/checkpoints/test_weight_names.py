@@ -212,7 +212,7 @@ def test_a_classifier_fills_the_backbone(tmp_path: Path) -> None:
     assert torch.equal(model.backbone.layer4[1].conv2.weight, classifier.layer4[1].conv2.weight)
 
 
-def test_another_class_count_is_reported_and_the_head_drawn_anew(
+def test_another_class_count_is_reported_and_the_head_drawn_again(
     ssd: Golden, tmp_path: Path
 ) -> None:
     cfg = dict(ssd.facts['model'])

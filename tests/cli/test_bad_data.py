@@ -62,7 +62,7 @@ def test_it_trains_and_evaluates_to_the_end(bad: Path, tmp_path: Path, workers: 
     assert 'pascal_voc/skipped_images: 1.0000' in text
 
 
-def test_validation_alone_never_stops_a_training(good: Path, tmp_path: Path) -> None:
+def test_bad_validation_never_stops_a_training(good: Path, tmp_path: Path) -> None:
     root = shutil.copytree(good, tmp_path / 'bad')
     for stem in ('000061', '000062'):
         (root / f'JPEGImages/{stem}.jpg').unlink()

@@ -131,7 +131,7 @@ class Terminate(Hook):
 """
 
 
-def test_all_leave_when_one_is_told_to(tmp_path: Path) -> None:
+def test_all_leave_when_one_is_stopped(tmp_path: Path) -> None:
     (tmp_path / 'terminate.py').write_text(TERMINATE)
     ended = script(
         'dist_train.sh',

@@ -24,7 +24,7 @@ def found(out: Path) -> dict:
     return json.loads((out / 'detections.json').read_text())
 
 
-def test_a_checkpoint_alone_as_a_user_would(
+def test_from_only_a_checkpoint_as_a_user_would(
     trained: tuple[Ended, Path], voc_part: Path, tmp_path: Path
 ) -> None:
     image = first_image(voc_part, 'test')
@@ -40,7 +40,7 @@ def test_a_checkpoint_alone_as_a_user_would(
     assert (tmp_path / 'out/pictures' / f'{image.stem}.jpg').is_file()
 
 
-def test_the_parser_knows_every_writer() -> None:
+def test_the_parser_has_every_writer() -> None:
     assert tuple(WRITERS) == KINDS
     assert tuple(voc_corners.COORDINATES) == COORDINATES
 

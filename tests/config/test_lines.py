@@ -62,7 +62,7 @@ def test_each_file_that_sets_a_key_in_order(leaf: ConfigLines) -> None:
     assert history(leaf, 'model.nothing') == []
 
 
-def test_a_value_by_its_name_stands_where_the_name_is_set(leaf: ConfigLines) -> None:
+def test_a_value_by_its_name_is_where_the_name_is_set(leaf: ConfigLines) -> None:
     (base, own) = leaf.history('model.backbone.depth')
     assert (base.line, base.text, base.via) == (1, '18', 'depth in line 3')
     assert (own.line, own.text) == (5, '50')

@@ -209,7 +209,7 @@ def test_an_unknown_key_names_the_nearest(override: str, key: str, near: str) ->
     assert message.endswith(f'To add it anyway: +{key}=...')
 
 
-def test_a_key_of_deeper_dicts_is_shown_where_it_stands() -> None:
+def test_a_key_of_deeper_dicts_is_shown_at_its_place() -> None:
     with pytest.raises(ConfigError, match=r'There is train_dataloader\S*\.0\.data_root'):
         voc('data_root=/data')
 

@@ -50,7 +50,7 @@ def test_take_takes_their_boxes_along() -> None:
 
 
 @given(st.lists(st.integers(0, 4), min_size=1), st.data())
-def test_take_is_packing_those_records_alone(counts: list[int], data: st.DataObject) -> None:
+def test_take_is_packing_only_those_records(counts: list[int], data: st.DataObject) -> None:
     records = [record(f'image {i}', count, 10 * i) for i, count in enumerate(counts)]
     inds = data.draw(st.lists(st.integers(0, len(counts) - 1)))  # in any order, some twice
     kept, packed = pack_records(records).take(inds), pack_records([records[i] for i in inds])
@@ -89,7 +89,7 @@ def test_the_second_time_comes_from_the_cache(cache) -> None:
     assert [path.suffix for path in cache.iterdir()] == ['.npz']  # no temporary file is left
 
 
-def test_a_changed_fingerprint_key_or_version_computes_anew(cache, monkeypatch) -> None:
+def test_a_changed_fingerprint_key_or_version_computes_again(cache, monkeypatch) -> None:
     compute = Counted()
     cached('key', dict(stat=np.array([1, 2])), compute)
     cached('key', dict(stat=np.array([1, 3])), compute)

@@ -126,7 +126,7 @@ def test_unknown_filter_and_backend_are_refused() -> None:
         toy([(9, 9, BOXES)], backend_args=dict(backend='petrel'))
 
 
-def test_a_subclass_without_load_records_is_told_so() -> None:
+def test_a_subclass_without_load_records_is_refused() -> None:
     with pytest.raises(NotImplementedError, match='DetDataset must define load_records'):
         DetDataset()
 

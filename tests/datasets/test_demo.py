@@ -197,7 +197,7 @@ def test_an_object_over_the_border_is_clipped_and_truncated():
     assert scene.objects[0].truncated
 
 
-def test_an_object_below_another_keeps_its_box_and_knows_its_hidden_share():
+def test_an_object_below_another_keeps_its_box_and_has_its_hidden_share():
     scene = Scene(np.random.default_rng(0), (100, 100))
     square = render(Shape(SHAPES['square']), 20)
     scene.draw(0, square, 10, 10)  # columns and rows 11..30

@@ -41,7 +41,7 @@ def test_what_is_said_about_sizes() -> None:
     ('annotated', 'loaded'),
     [((1000, 667), (500, 333)), ((333, 500), (667, 1000)), ((101, 51), (303, 153))],
 )
-def test_a_scaled_picture_is_told_from_one_of_another_shape(annotated, loaded) -> None:
+def test_a_scaled_picture_is_not_one_of_another_shape(annotated, loaded) -> None:
     assert 'that was scaled' in compared_sizes(sizes(annotated), sizes(loaded), ['a'])[1]
     other = sizes((loaded[0], loaded[1] + 20))
     assert 'another shape' in compared_sizes(sizes(annotated), other, ['a'])[1]
@@ -82,7 +82,7 @@ def test_scaled_pictures_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert dataset[0]['gt_bboxes'].tolist() == [[5, 5, 20, 14]]  # clipped to the picture
 
 
-def test_the_picture_tells_a_size_that_is_not_written(tmp_path: Path) -> None:
+def test_the_picture_gives_a_size_that_is_not_written(tmp_path: Path) -> None:
     dataset = coco(tmp_path, [(40, 28)], [(0, 0)])
     assert dataset.get_data_info(0)['width'] == 40 and dataset.warnings == []
 

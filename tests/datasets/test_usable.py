@@ -125,7 +125,7 @@ def test_figures_without_anything_to_find_are_refused(coco, metric) -> None:
     metric.set_dataset(coco(test_mode=True))
 
 
-def test_detections_alone_need_no_truth(coco, tmp_path: Path) -> None:
+def test_a_list_of_only_detections_needs_no_truth(coco, tmp_path: Path) -> None:
     writer = CocoMetric(format_only=True, outfile_prefix=str(tmp_path / 'x'))
     writer.set_dataset(coco(count=0, test_mode=True))
 

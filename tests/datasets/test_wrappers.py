@@ -72,7 +72,7 @@ def test_concat_refuses_other_classes_and_shows_both_lists() -> None:
         ConcatDataset([*parts()[:1], other])
 
 
-def test_concat_drops_other_metainfo_that_differs_unless_told() -> None:
+def test_concat_drops_other_metainfo_that_differs_by_default() -> None:
     first, second = parts(dataset_type='VOC2012', author='me')
     first.metainfo.update(dataset_type='VOC2007', author='me')
     assert ConcatDataset([first, second]).metainfo == dict(classes=('cat', 'dog'), author='me')

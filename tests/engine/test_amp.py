@@ -41,7 +41,7 @@ def test_a_cpu_scales_no_loss() -> None:
 
 
 @no_gpu
-def test_a_cpu_knows_bfloat16_alone() -> None:
+def test_a_cpu_supports_only_bfloat16() -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1)
     with pytest.raises(ConfigError, match="a CPU supports only 'bfloat16', found 'float16'"):
         AmpOptimWrapper(optimizer, dtype='float16')

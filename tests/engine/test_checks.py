@@ -111,7 +111,7 @@ def test_testing_asks_for_other_sections() -> None:
     )
 
 
-def test_a_config_of_1x_or_2x_is_told_how_to_become_new() -> None:
+def test_the_error_says_how_a_config_of_1x_or_2x_becomes_new() -> None:
     cfg = load_config(TINY, ['train_dataloader=None', '+data=dict(imgs_per_gpu=2)'])
     with pytest.raises(ConfigError, match=r"no 'train_dataloader'.*tools/migrate_config\.py"):
         check_config(cfg, 'train')

@@ -30,7 +30,7 @@ def rate(runner) -> float:
     return runner.optim_wrapper.optimizer.param_groups[0]['initial_lr']
 
 
-def test_a_rate_for_another_batch_is_told_aloud(tmp_path: Path) -> None:
+def test_a_rate_for_another_batch_is_a_warning(tmp_path: Path) -> None:
     runner, _ = trained(tmp_path, auto_scale_lr=dict(enable=False, base_batch_size=16))
     assert rate(runner) == 0.01
     text = log(tmp_path)

@@ -134,7 +134,7 @@ def test_the_config_in_a_checkpoint_is_not_run(resumed: Path, tmp_path: Path) ->
     assert not victim.exists()
 
 
-def test_weights_alone_cannot_be_resumed(resumed: Path, tmp_path: Path) -> None:
+def test_a_file_of_only_weights_cannot_be_resumed(resumed: Path, tmp_path: Path) -> None:
     state_dict = weights(resumed, 'epoch_1.pth')
     meta = dict(mmdet_version='2.28.2', epoch=1, iter=3)
     torch.save(dict(state_dict=state_dict, meta=meta, optimizer={}), tmp_path / 'old.pth')
@@ -272,7 +272,7 @@ def test_freed_feature_maps_are_kept_on_a_cpu(
     assert found == expected
 
 
-def test_the_detector_stands_in_a_wrapper_that_moves_data(tmp_path: Path) -> None:
+def test_the_detector_is_in_a_wrapper_that_moves_data(tmp_path: Path) -> None:
     runner = build_runner(tiny(tmp_path))
     assert type(runner.model).__name__ == 'MMDataParallel'
     assert not isinstance(runner.model.module, nn.DataParallel)

@@ -117,7 +117,7 @@ def test_a_file_s_schedules_go_on_if_they_are_the_config_s(
     assert schedulers[0]._global_step == (4 if same else 0)
 
 
-def test_schedules_that_stood_elsewhere_do_not_go_on() -> None:
+def test_schedules_that_were_elsewhere_do_not_go_on() -> None:
     """Such as those of another number of images in a batch, whose iterations are others."""
     schedulers = build(wrapper(), WARM_UP, STEPS)
     assert not go_on(schedulers, saved(WARM_UP, STEPS), dict(epoch=1, iter=8, done_in_epoch=2))

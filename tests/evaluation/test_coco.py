@@ -246,7 +246,7 @@ def test_arguments_that_do_not_fit(args, message):
         CocoMetric(**args)
 
 
-def test_an_unknown_figure_is_told():
+def test_an_unknown_figure_is_named():
     metric = CocoMetric(metric_items=['mAP50'])
     with pytest.raises(ConfigError, match=r"no figure 'mAP50'.*'mAP_50'"):
         evaluate_results(RESULTS, TwoImages(), [metric])

@@ -46,6 +46,6 @@ def test_images_by_hand() -> None:
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_every_box_stands_in_its_row_once(one: float, other: float) -> None:
+def test_every_box_is_in_its_row_once(one: float, other: float) -> None:
     matrix = confusion_matrix(judged(2), np.array([one, other]))
     assert matrix[1:].sum(axis=1).tolist() == [4, 4]

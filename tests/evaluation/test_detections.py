@@ -57,7 +57,7 @@ def test_what_holds_nothing_may_have_any_shape(nothing):
     assert flat.label.tolist() == [2]
 
 
-def test_some_images_are_numbered_anew():
+def test_some_images_are_numbered_again():
     flat = flatten([[np.full((i + 1, 5), i)] for i in range(4)])
     some = flat.of_images([1, 3])
     assert as_lists(some) == as_lists([flat[1], flat[3]])

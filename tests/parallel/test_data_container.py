@@ -38,7 +38,7 @@ def test_wrong_pad_dims(pad_dims) -> None:
         DataContainer(torch.zeros(1), pad_dims=pad_dims)
 
 
-def test_repr_tells_shape_and_what_is_not_default() -> None:
+def test_repr_shows_shape_and_what_is_not_default() -> None:
     image = DataContainer(torch.zeros(3, 4, 5, dtype=torch.uint8), stack=True)
     assert repr(image) == 'DataContainer(tensor (3, 4, 5) uint8, stack=True)'
     boxes = DataContainer([torch.zeros(2, 4), torch.zeros(0, 4)])

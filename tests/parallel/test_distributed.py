@@ -74,7 +74,7 @@ def averaging_worker(rank: int, folder: Path) -> None:
 
 
 @pytest.mark.skipif(not distributed.is_gloo_available(), reason='this torch has no gloo')
-def test_an_average_in_order_does_not_hang_on_the_buckets(tmp_path: Path) -> None:
+def test_an_average_in_order_does_not_depend_on_the_buckets(tmp_path: Path) -> None:
     multiprocessing.spawn(averaging_worker, (tmp_path,), nprocs=3)
     found = [torch.load(tmp_path / f'{rank}.pth') for rank in range(3)]
     usual, in_order = found[0][False], found[0][True]

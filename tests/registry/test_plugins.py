@@ -46,7 +46,7 @@ def test_a_name_that_is_in_no_registry_is_looked_for_in_packages(site: Path) -> 
     assert HEADS.find('HeadOfAPackage', 'h').__module__ == 'my_heads'
 
 
-def test_find_anywhere_knows_them(site: Path) -> None:
+def test_find_anywhere_finds_them(site: Path) -> None:
     install(site, 'my_heads', HEAD)
     assert find_anywhere('HeadOfAPackage').__module__ == 'my_heads'
 

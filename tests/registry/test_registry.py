@@ -122,7 +122,7 @@ def test_an_error_of_the_class_itself_passes_as_it_is() -> None:
         BACKBONES.build(dict(type='ResNet', depth=19), at='b')
 
 
-def test_after_an_error_paths_start_anew() -> None:
+def test_after_an_error_paths_start_again() -> None:
     with pytest.raises(UnknownTypeError, match=r'^one\.backbone:'):
         DETECTORS.build(tiny_model(**{'backbone.type': 'X'}), at='one')
     with pytest.raises(UnknownTypeError, match=r"^backbone: type 'X'"):  # the registry's name

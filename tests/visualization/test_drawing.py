@@ -26,7 +26,7 @@ def has_colour(img: np.ndarray, colour: tuple[int, int, int]) -> bool:
     return bool((img == colour).all(axis=-1).any())
 
 
-def test_the_line_stands_where_the_box_is():
+def test_the_line_is_where_the_box_is():
     img = image()
     drawn = draw_detections(img, [[50, 60, 200, 180]], [2], [0.9], CLASSES)
     assert (img == GREY).all()  # the caller's image is left alone

@@ -17,7 +17,7 @@ def test_text_is_never_markup() -> None:
     assert '<hr>' in text  # parts are HTML already
 
 
-def test_numbers_stand_right() -> None:
+def test_numbers_are_aligned_right() -> None:
     text = page.table([('name', 'n'), ('<x>', 3), ('y', '+0.5'), ('z', '-')])
     assert '<th>name</th><th>n</th>' in text
     assert '<td>&lt;x&gt;</td><td class="number">3</td>' in text

@@ -122,7 +122,7 @@ def test_inverse_of_a_model_that_normalises(norm):
     np.testing.assert_array_equal(inverse_transform(normalised, **norm), picture())
 
 
-def test_inverse_with_a_mean_alone():
+def test_inverse_with_only_a_mean():
     img = torch.from_numpy(picture().transpose(2, 0, 1)).float() - 100
     restored = inverse_transform(img, mean=(100, 100, 100), to_rgb=False)
     np.testing.assert_array_equal(restored, picture())

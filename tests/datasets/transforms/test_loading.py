@@ -154,7 +154,7 @@ def test_a_picture_in_the_cache_cannot_be_written_to(tmp_path):
             load(dict(filename=path))['img'][:] = 0
 
 
-def test_cached_pictures_are_told_apart_by_the_size_they_were_annotated_at(tmp_path):
+def test_cached_pictures_differ_by_the_size_they_were_annotated_at(tmp_path):
     path = tmp_path / 'a.jpg'
     path.write_bytes(rotated_jpeg())
     load = LoadImageFromFile(cache='decoded')
@@ -200,7 +200,7 @@ def test_annotations_are_copied():
     assert results['gt_labels'].dtype == np.int64
 
 
-def test_annotations_as_told():
+def test_annotations_as_asked_for():
     assert 'gt_labels' not in LoadAnnotations(with_label=False)(dict(ann=annotation()))
     assert 'gt_bboxes' not in LoadAnnotations(with_bbox=False)(dict(ann=annotation()))
 

@@ -279,7 +279,7 @@ def test_a_jpeg_that_cannot_be_decoded_is_named_although_it_is_decoded_late(jpeg
         Compose([dict(SSD[0], reduced_decode=True), *SSD[1:]])(sample_of(jpeg, 0))
 
 
-def test_a_reduced_step_alone_gives_the_whole_picture(jpeg):
+def test_a_single_reduced_step_gives_the_whole_picture(jpeg):
     (load,) = Compose([dict(SSD[0], reduced_decode=True)]).transforms
     whole = Compose([SSD[0]])(sample_of(jpeg, 0))['img']
     for call in (load, Compose([load]), partial(Compose([load, lambda results: results]))):

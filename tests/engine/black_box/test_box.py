@@ -162,7 +162,7 @@ def test_what_is_no_plain_data_is_left_out(tmp_path: Path) -> None:
     assert 'odd' not in state['batch']['img_metas'][1]
 
 
-def test_layers_that_cannot_run_alone_are_left_out(
+def test_layers_that_cannot_run_by_themselves_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Fails:

@@ -32,7 +32,7 @@ def names(work_dir: Path) -> list[str]:
 # ---- what is kept ---------------------------------------------------------------------------
 
 
-def test_the_last_so_many_are_kept(tmp_path: Path) -> None:
+def test_only_the_last_ones_are_kept(tmp_path: Path) -> None:
     (tmp_path / 'epoch_9.pth').write_text('of another run')
     runner_of(tmp_path, max_keep_ckpts=2).train()
     assert names(tmp_path) == ['epoch_3.pth', 'epoch_4.pth', 'epoch_9.pth']
@@ -182,7 +182,7 @@ def test_nan_is_never_the_best(trained: Runner) -> None:
     assert best_of(trained, hook, float('nan'), 0.1) == ['best_a_mAP_epoch_2.pth']
 
 
-def test_how_a_name_tells_the_rule() -> None:
+def test_how_a_name_shows_the_rule() -> None:
     keys = dict(greater_keys=None, less_keys=None)  # as mmengine has them where none are given
     assert CheckpointHook(save_best=['mAP', 'loss'], **keys).rules == ['greater', 'less']
     # a whole name counts before 'acc', which is a part of it

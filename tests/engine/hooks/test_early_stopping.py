@@ -99,7 +99,7 @@ def test_the_state_is_plain_data_and_goes_on_in_a_resumed_run_only() -> None:
     stopping().after_load_checkpoint(SimpleNamespace(_resume=True), {})  # of a run without it
 
 
-def test_another_metric_begins_anew() -> None:
+def test_another_metric_begins_again() -> None:
     hook, checkpoint, said = stopping(patience=3), dict(meta={}), []
     validated(hook, [0.5, 0.7, 0.6, 0.6])
     hook.before_save_checkpoint(None, checkpoint)

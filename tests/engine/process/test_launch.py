@@ -13,7 +13,7 @@ from mmlite.engine.process.launch import (
 from mmlite.errors import ConfigError
 
 
-def test_without_a_launcher_a_process_is_alone() -> None:
+def test_without_a_launcher_a_process_is_the_only_one() -> None:
     join_processes('none')
     leave_processes()
     assert not torch.distributed.is_initialized()

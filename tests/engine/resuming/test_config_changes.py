@@ -98,7 +98,7 @@ def test_values_of_the_optimiser_are_the_configs_and_its_state_stays(
         assert torch.equal(values['momentum_buffer'], saved['momentum_buffer'])
 
 
-def test_parameters_may_be_grouped_anew(first: Path, tmp_path: Path) -> None:
+def test_parameters_may_be_grouped_again(first: Path, tmp_path: Path) -> None:
     """From one group to one for each parameter: each keeps its own momentum."""
     keys = dict(custom_keys=dict(backbone=dict(lr_mult=0.1, decay_mult=0.0)))
     start = resumed(first, tmp_path / 'w', optim_wrapper__paramwise_cfg=keys)

@@ -229,7 +229,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     assert 'iter_6.pth: it is damaged or cut off' in warned[-1]
 
 
-def test_weights_alone_are_no_candidates(work_dir: Path) -> None:
+def test_files_of_only_weights_are_no_candidates(work_dir: Path) -> None:
     for path in work_dir.glob('*.pth'):
         if not path.name.startswith('best_'):
             path.unlink()

@@ -31,7 +31,7 @@ def heavy(modules: set[str]) -> set[str]:
     return {name for name in modules if name.split('.')[0] in HEAVY}
 
 
-def test_the_package_alone_imports_next_to_nothing() -> None:
+def test_the_package_by_itself_imports_next_to_nothing() -> None:
     own = {'', 'mmlite', 'mmlite.version'}
     assert modules_after('import mmlite') == own
     assert modules_after('import mmlite, matplotlib.figure') > own  # the comparison can fail

@@ -3,7 +3,7 @@ from __future__ import annotations
 from lab.benchmark.timing import median_seconds
 
 
-def test_cases_run_by_turns_and_medians_are_of_the_timed_runs(monkeypatch) -> None:
+def test_cases_run_alternately_and_medians_are_of_the_timed_runs(monkeypatch) -> None:
     called, clock = [], [0.0]
     lasting = dict(a=iter([9, 1, 5, 2]), b=iter([9, 4, 4, 8]))  # seconds; the first are warm-up
 

@@ -110,7 +110,7 @@ def test_frozen_stages_stay_frozen_through_train():
     assert 'layer2.0.bn1.running_mean' in changed
 
 
-def test_frozen_stages_0_is_the_stem_alone():
+def test_frozen_stages_0_is_only_the_stem():
     backbone = thin(frozen_stages=0)
     assert not backbone.conv1.weight.requires_grad
     assert backbone.layer1[0].conv1.weight.requires_grad

@@ -44,7 +44,7 @@ def test_a_kernel_of_3_makes_three_cells_of_one():
     assert outs[0].flatten().tolist() == [4] * 9
 
 
-def test_each_level_knows_all_the_deeper_ones():
+def test_each_level_depends_on_all_the_deeper_ones():
     neck = ones(DSSDNeck((1, 1, 1), 1, last_kernel_size=2))
     outs = neck([torch.full((1, 1, side, side), float(side)) for side in (4, 2, 1)])
     assert [out.unique().tolist() for out in outs] == [[4 * 2], [2], [1]]

@@ -126,7 +126,7 @@ def test_boxes_of_a_test_pipeline_come_from_the_records() -> None:
     assert (left == colour).all(axis=1).any()
 
 
-def test_a_title_stands_above_the_picture() -> None:
+def test_a_title_is_above_the_picture() -> None:
     img = np.full((40, 200, 3), 7, np.uint8)
     titled = with_title(img, 'a long title that has to be made smaller to fit in')
     np.testing.assert_array_equal(titled[-40:], img)

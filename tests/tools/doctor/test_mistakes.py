@@ -47,7 +47,7 @@ def test_the_demos_are_clean(name: str) -> None:
     assert wrong(list(examine(Context(cfg, seconds=600), only=QUICK))) == []
 
 
-def test_data_for_testing_alone_are_read_once() -> None:
+def test_data_only_for_testing_are_read_once() -> None:
     cfg = load_config(TINY)
     cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
     context = Context(cfg)

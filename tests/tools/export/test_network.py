@@ -105,7 +105,7 @@ def test_keep_best_by_hand() -> None:
     assert found[0, :3].tolist() == [[0, 0, 10, 10], [20, 20, 30, 30], [0, 0, 10, 8]]
 
 
-def test_a_level_gives_its_best_pairs_alone() -> None:
+def test_a_level_gives_only_its_best_pairs() -> None:
     bboxes = Tensor([[[i * 10, 0, i * 10 + 5, 5] for i in range(4)]])
     scores = Tensor([[[0.9], [0.8], [0.3], [0.2]]])
     _, best, _ = keep_best(bboxes, scores, None, [2, 2], dict(CFG, nms_pre=1))
