@@ -33,6 +33,7 @@ def check_templates(path: Path) -> None:
     text = path.read_text(encoding='utf-8')
     if not _TEMPLATE.search(text):
         return
+    values = _values_of(bases)
     for number, line in _lines_with_code(path, text):
         for text_in_quotes in _IN_QUOTES.findall(line):
             found = _TEMPLATE.search(text_in_quotes)
@@ -43,7 +44,7 @@ def check_templates(path: Path) -> None:
                     "text is written _base_.name + '/more'"
                 )
         for found in _TEMPLATE.finditer(line):
-            _check_name(found[1], bases, f'config {path}, line {number}')
+            _check_name(found[1], values, f'config {path}, line {number}')
 
 
 def _lines_with_code(path: Path, text: str) -> list[tuple[int, str]]:
@@ -60,10 +61,19 @@ def _lines_with_code(path: Path, text: str) -> list[tuple[int, str]]:
     return [(n, line.partition(' #')[0]) for n, line in lines if n not in notes and line[:1] != '#']
 
 
-def _check_name(name: str, bases: list[Path], place: str) -> None:
-    node: Any = {}
+def _values_of(bases: list[Path]) -> dict[str, Any]:
+    """The sections and variables of all bases; no plugin is imported."""
+    values: dict[str, Any] = {}
     for base in bases:
-        node.update(mmengine.config.Config.fromfile(str(base), lazy_import=False).to_dict())
+        read = mmengine.config.Config.fromfile(
+            str(base), import_custom_modules=False, lazy_import=False
+        )
+        values.update(read.to_dict())
+    return values
+
+
+def _check_name(name: str, values: Mapping[str, Any], place: str) -> None:
+    node: Any = values
     for step in name.split('.'):
         if not isinstance(node, Mapping) or step not in node:
             known = list(node) if isinstance(node, Mapping) else []
