@@ -77,15 +77,18 @@ class Parts:
         return self.cfg
 
     @part
-    def hooks(self) -> tuple[dict[str, Hook | None], list[Hook]]:
-        """The default hooks of the config by their names, None for one taken away; its own."""
+    def hooks(self) -> tuple[dict[str, Hook | dict | None], list[Hook | dict]]:
+        """The default hooks of the config by their names, None for one taken away; its own.
+
+        One of a plugin's class stays a dict, which is checked: see `prepared_hook`.
+        """
         default, custom = self.cfg.get('default_hooks') or {}, self.cfg.get('custom_hooks') or []
         return (
             {
-                name: hook and build_hook(hook, f'default_hooks.{name}')
+                name: hook and prepared_hook(hook, f'default_hooks.{name}')
                 for name, hook in default.items()
             },
-            [build_hook(hook, f'custom_hooks[{i}]') for i, hook in enumerate(custom)],
+            [prepared_hook(hook, f'custom_hooks[{i}]') for i, hook in enumerate(custom)],
         )
 
     @part
@@ -153,6 +156,25 @@ class Parts:
         dataset = getattr(self, f'{stage}_set')
         check_head_against_data(self.detector, dataset, f'{stage}_dataloader.dataset')
         return {**self.cfg[f'{stage}_dataloader'], 'dataset': dataset}
+
+
+def prepared_hook(cfg: dict | Hook, at: str) -> Hook | dict:
+    """Builds a hook of mmlite or mmengine; checks one of another package, and returns its dict.
+
+    The constructor of a plugin's hook may use the log, the message hub or the seed of the run, so
+    the Runner builds it when it has these.
+
+    Args:
+        cfg, at: see `build_hook`.
+    """
+    if not isinstance(cfg, dict):
+        return cfg
+    args = {key: value for key, value in cfg.items() if key != 'priority'}
+    cls = HOOKS.find(args['type'], at) if 'type' in args else None
+    if cls is None or cls.__module__.partition('.')[0] in ('mmlite', 'mmengine'):
+        return build_hook(cfg, at)
+    HOOKS.check(args, at)
+    return cfg
 
 
 def build_hook(cfg: dict | Hook, at: str) -> Hook:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub, MMLogger
+from torch import nn
 
 from mmlite.config import load_config
 from mmlite.engine.build import build_runner
 from mmlite.engine.parts import MissingPartError, Parts
 from mmlite.errors import ConfigError
 from mmlite.models.outline import outline_of
-from mmlite.registry import DETECTORS
+from mmlite.registry import DETECTORS, HOOKS
 from mmlite.registry import registry as module
 from tests.runs import TINY, tiny
 
@@ -56,6 +59,49 @@ def test_a_start_checks_the_arguments_of_each_part_once(
     assert len(checked) > 30
     assert set(checked.values()) == {1}, checked
     assert len(detectors) == 1
+
+
+class AtBirthHook(Hook):
+    """Keeps what it finds in its constructor, as a plugin's hook may."""
+
+    def __init__(self, size: int = 1) -> None:
+        self.found = MMLogger.get_current_instance(), MessageHub.get_current_instance()
+        self.drawn = torch.rand(size).tolist()
+
+
+@pytest.fixture
+def plugin_hook(monkeypatch: pytest.MonkeyPatch) -> str:
+    HOOKS.import_from_location()
+    monkeypatch.setitem(HOOKS.module_dict, 'AtBirthHook', AtBirthHook)
+    return 'AtBirthHook'
+
+
+def test_the_hook_of_a_plugin_is_built_in_the_run(plugin_hook: str, tmp_path: Path) -> None:
+    drawn = []
+    for name in ('one', 'two'):  # mmengine has a log of the run before then
+        cfg = tiny(tmp_path / name, custom_hooks=[dict(type=plugin_hook, priority='LOWEST')])
+        runner = build_runner(cfg)
+        hook = runner.hooks[-1]
+        assert isinstance(hook, AtBirthHook)
+        assert hook.found == (runner.logger, runner.message_hub)
+        drawn.append(hook.drawn)  # of the seed of the run
+        runner.close()
+    assert drawn[0] == drawn[1]
+
+
+def test_the_hook_of_a_plugin_is_checked_before_the_run(plugin_hook: str, tmp_path: Path) -> None:
+    cfg = tiny(tmp_path / 'run', custom_hooks=[dict(type=plugin_hook, sise=2)])
+    with pytest.raises(ConfigError, match=r"custom_hooks\[0\]: .*'sise'.*'size'"):
+        build_runner(cfg)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_an_outline_of_tensors_that_torch_does_not_copy() -> None:
+    with pytest.warns(FutureWarning, match='weight_norm'):
+        conv = nn.utils.weight_norm(nn.Conv2d(3, 8, 3))
+    outline = outline_of(nn.Sequential(conv))
+    assert outline[0].weight.device.type == 'meta'
+    assert conv.weight.device.type == 'cpu'
 
 
 def test_an_outline_has_shapes_and_no_memory() -> None:
