@@ -85,7 +85,7 @@ class Parts:
         default, custom = self.cfg.get('default_hooks') or {}, self.cfg.get('custom_hooks') or []
         return (
             {
-                name: hook and prepared_hook(hook, f'default_hooks.{name}')
+                name: hook if hook is None else prepared_hook(hook, f'default_hooks.{name}')
                 for name, hook in default.items()
             },
             [prepared_hook(hook, f'custom_hooks[{i}]') for i, hook in enumerate(custom)],
@@ -167,13 +167,15 @@ def prepared_hook(cfg: dict | Hook, at: str) -> Hook | dict:
     Args:
         cfg, at: see `build_hook`.
     """
-    if not isinstance(cfg, dict):
+    from mmengine.hooks import Hook
+
+    if isinstance(cfg, Hook):
         return cfg
-    args = {key: value for key, value in cfg.items() if key != 'priority'}
-    cls = HOOKS.find(args['type'], at) if 'type' in args else None
-    if cls is None or cls.__module__.partition('.')[0] in ('mmlite', 'mmengine'):
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        HOOKS.check(cfg, at)  # raises what is expected in its place
+    if HOOKS.find(cfg['type'], at).__module__.partition('.')[0] in ('mmlite', 'mmengine'):
         return build_hook(cfg, at)
-    HOOKS.check(args, at)
+    HOOKS.check({key: value for key, value in cfg.items() if key != 'priority'}, at)
     return cfg
 
 

@@ -188,7 +188,7 @@ def torchvision_that_does_not_fit(folder: Path) -> None:
             raise error
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr('mmlite.engine.build.build_detector', build)
+            patch.setattr('mmlite.engine.parts.build_detector', build)
             ended = train(folder)
         refused(
             ended, f'torchvision does not fit torch {torch.__version__}: {error}', 'pip install'

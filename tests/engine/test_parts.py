@@ -96,6 +96,14 @@ def test_the_hook_of_a_plugin_is_checked_before_the_run(plugin_hook: str, tmp_pa
     assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.parametrize('wrong', ['IterTimerHook', {}, None])
+def test_what_is_no_hook_is_refused_by_its_path(wrong: object) -> None:
+    cfg = load_config(TINY)
+    cfg.custom_hooks = [dict(type='IterTimerHook'), wrong]
+    with pytest.raises(ConfigError, match=rf"custom_hooks\[1\]: .*'type'.*{wrong}"):
+        _ = Parts(cfg).hooks
+
+
 def test_an_outline_of_tensors_that_torch_does_not_copy() -> None:
     with pytest.warns(FutureWarning, match='weight_norm'):
         conv = nn.utils.weight_norm(nn.Conv2d(3, 8, 3))
