@@ -53,7 +53,7 @@ def records(source: Source) -> Records:
 
 def _is_used(name: str, content: dict) -> bool:
     """Roboflow lists a root category, the parent of the others, that no object has."""
-    entry = next(entry for entry in content['categories'] if entry['name'] == name)
+    entry = next(e for e in content['categories'] if e['name'].strip() == name)
     parents = {other.get('supercategory') for other in content['categories'] if other is not entry}
     ids = {annotation.get('category_id') for annotation in content['annotations']}
     return entry['id'] in ids or name not in parents

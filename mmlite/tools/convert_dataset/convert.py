@@ -67,7 +67,7 @@ def convert(
 
     Args:
         target: 'coco', 'voc' or 'yolo'.
-        out: a folder that is not there yet, or is empty.
+        out: a folder that is not there yet, or has no files.
         read_as: the format of the source; None to find it.
         pictures: 'copy' or 'link' (symbolic links) the images into `out`, or 'leave' them.
         coordinates: what VOC's corners count by, see `written_corners`.
@@ -78,7 +78,8 @@ def convert(
     """
     name, reader = find_format(source, read_as)
     writer = module_of(target)
-    if out.is_dir() and any(out.iterdir()):
+    # a conversion that ends with an error leaves an empty folder of images
+    if out.is_dir() and any(not path.is_dir() for path in out.rglob('*')):
         raise ConfigError(f'{out}: a new or empty folder is expected, and it has files in it')
     records = reader.records(source)
     images = make_folder(out / writer.IMAGES)
