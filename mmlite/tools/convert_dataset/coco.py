@@ -10,6 +10,7 @@ from typing import Any
 
 from mmlite.datasets import CocoDataset
 from mmlite.datasets.annotation_files import Listed, coco_content
+from mmlite.datasets.values import truth_value
 from mmlite.support.files import write_text
 from mmlite.tools.convert_dataset.files import one_json
 from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
@@ -21,7 +22,11 @@ FLAT = False  # images may lie in folders
 KEEPS = dict(difficult='iscrowd=1, the mark that COCO has', crowd='iscrowd=1')
 WHOLE_PIXELS = CLIPS = False
 _OUTLINES = 'outlines (segmentation), whose boxes are kept'
-_KNOWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'segmentation', 'score')
+_IGNORE = "marks 'ignore': the boxes are written as objects"
+_KNOWN = (
+    *('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'segmentation', 'score'),
+    'ignore',
+)
 
 
 def finds(source: Source) -> bool:
@@ -46,6 +51,7 @@ def records(source: Source) -> Records:
     for entry in content['annotations']:
         source.lose(_OUTLINES, bool(entry.get('segmentation')))
         source.lose(SCORES, 'score' in entry)
+        source.lose(_IGNORE, truth_value(entry.get('ignore')) is True)
         source.lose(ATTRIBUTES, len(set(entry) - set(_KNOWN)))
     found = dataset_records(source, dataset, 'crowd')
     return found._replace(classes=[name for name in found.classes if _is_used(name, content)])

@@ -90,6 +90,8 @@ def convert(
     names = _new_names(settled, images, writer.FLAT)
     came = [Listed(n, one.size, one.boxes) for n, one in zip(names, settled, strict=True)]
     went = [image._replace(boxes=_kept(source, image, writer)) for image in came]
+    if target == 'voc' and coordinates == 'devkit':
+        source.lose(_AT_BORDER, sum(_ends_at_border(b, i.size) for i in went for b in i.boxes))
     config = writer.write(went, classes, out.resolve(), coordinates)
     _place(source, settled, names, images, pictures)
     return Conversion(name, target, came, went, classes, config)
@@ -216,6 +218,13 @@ def _kept(source: Source, image: Listed, writer: ModuleType) -> list[Box]:
             source.lose('boxes with fractions of a pixel, rounded', has_fraction)
         kept.append(box)
     return kept
+
+
+_AT_BORDER = 'boxes that end at the border, a pixel smaller: devkit has no corner beyond the image'
+
+
+def _ends_at_border(box: Box, size: tuple[int, int]) -> bool:
+    return any(round(end) == side for end, side in zip(box.corners[2:], size, strict=True))
 
 
 _OWN_MARK = dict(crowd='iscrowd', difficult='difficult')

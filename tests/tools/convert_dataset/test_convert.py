@@ -446,3 +446,17 @@ def test_yolo_label_files_of_the_source_for_images_elsewhere(tmp_path: Path) -> 
     source = Source(tmp_path / 'texts', tmp_path / 'pictures')
     # 16 x 24 around (32, 24)
     assert boxes(convert(source, 'coco', tmp_path / 'out')) == [[(24, 12, 40, 36)]]
+
+
+def test_what_a_form_cannot_say_is_counted(tmp_path: Path) -> None:
+    file = coco_file(tmp_path / 'in', ('a.png',), ('cat', 'dog'))
+    content = json.loads(file.read_text())
+    content['annotations'][0]['ignore'] = 1
+    content['annotations'][1]['bbox'] = [4, 8, 60, 12]  # up to 64, the width
+    write_json(file, content)
+    source = Source(file)
+    convert(source, 'voc', tmp_path / 'out', coordinates='devkit')
+    assert source.lost == {
+        "marks 'ignore': the boxes are written as objects": 1,
+        'boxes that end at the border, a pixel smaller: devkit has no corner beyond the image': 1,
+    }
