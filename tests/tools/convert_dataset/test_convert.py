@@ -460,3 +460,15 @@ def test_what_a_form_cannot_say_is_counted(tmp_path: Path) -> None:
         "marks 'ignore': the boxes are written as objects": 1,
         'boxes that end at the border, a pixel smaller: devkit has no corner beyond the image': 1,
     }
+
+
+def test_xml_files_that_the_only_list_of_a_voc_set_leaves_out_are_counted(tmp_path: Path) -> None:
+    shutil.copytree(FORMATS / 'devkit', tmp_path / 'devkit')
+    lists = tmp_path / 'devkit/ImageSets/Main'
+    shutil.rmtree(lists, ignore_errors=True)
+    lists.mkdir(parents=True)
+    (lists / 'train.txt').write_text('one\n')
+    source = Source(tmp_path / 'devkit', PICTURES)
+    assert len(convert(source, 'yolo', tmp_path / 'out').came) == 1
+    # of one, two and three
+    assert source.lost[f'XML files that {lists / "train.txt"} does not list'] == 2
