@@ -12,7 +12,7 @@ from mmlite.datasets import CocoDataset
 from mmlite.datasets.annotation_files import Listed, coco_content
 from mmlite.datasets.values import truth_value
 from mmlite.support.files import write_text
-from mmlite.tools.convert_dataset.files import one_json
+from mmlite.tools.convert_dataset.files import folder_of, one_json
 from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
 from mmlite.tools.convert_dataset.source import ATTRIBUTES, SCORES, Records, Source
 
@@ -70,10 +70,7 @@ def _image_folder(source: Source, path: Path, content: dict) -> Path:
     images = content['images']
     first = images[0].get('file_name') if images and isinstance(images[0], dict) else None
     found = source.pictures.find(first) if isinstance(first, str) and first else None
-    if found is None:
-        return path.parent
-    depth = first.replace('\\', '/').count('/')
-    return found.parents[depth] if depth < len(found.parents) else path.parent
+    return folder_of(found, first, path.parent) if found else path.parent
 
 
 def write(

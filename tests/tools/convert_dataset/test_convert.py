@@ -472,3 +472,17 @@ def test_xml_files_that_the_only_list_of_a_voc_set_leaves_out_are_counted(tmp_pa
     assert len(convert(source, 'yolo', tmp_path / 'out').came) == 1
     # of one, two and three
     assert source.lost[f'XML files that {lists / "train.txt"} does not list'] == 2
+
+
+def test_images_in_other_folders_than_a_table_or_json_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = coco_file(tmp_path / 'in', ('images/a.png',), ('cat',))
+    (tmp_path / 'in/images/a.png').rename(tmp_path / 'in/a.png')
+    picture(tmp_path / 'images/a.png', 9, 9)  # outside of the source: another image
+    header = 'filename,xmin,ymin,xmax,ymax,class'
+    (tmp_path / 'in/t.csv').write_text(f'{header}\nimages/a.png,4,8,20,20,cat\n')
+    monkeypatch.chdir(tmp_path / 'in')
+    for source in (Path('t.csv'), Path('a.json'), file):
+        done = convert(Source(source), 'coco', tmp_path / f'out_{len(source.parts)}_{source.name}')
+        assert done.came[0].size == (64, 48) and boxes(done) == [[(4, 8, 20, 20)]]
