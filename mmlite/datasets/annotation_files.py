@@ -116,14 +116,18 @@ def written_corners(
     Args:
         coordinates: the rule of `VOCDataset` that reads them back. 'inclusive' writes the first
             and the last pixel, counted from 1, as the devkit's files have it: x1 + 1, x2;
-            'devkit' what mmdet's reader takes 1 off: x1 + 1, x2 + 1; 'zero_based' x1, x2 as they
-            are.
+            'devkit' what mmdet's reader takes 1 off: x1 + 1, x2 + 1, so that a box that ends at the
+            border comes back a pixel smaller; 'zero_based' x1, x2 as they are. A box is at least
+            a pixel wide and high when it is read back.
     """
     first, last = dict(inclusive=(1, 0), devkit=(1, 1), zero_based=(0, 0))[coordinates]
     x1, y1, x2, y2 = np.round(np.asarray(corners, np.float64)).astype(np.int64).tolist()
     width, height = size
-    xmin, ymin = _within(x1 + first, first, width), _within(y1 + first, first, height)
-    return xmin, ymin, _within(x2 + last, xmin, width), _within(y2 + last, ymin, height)
+    least = 1 - first + last  # what xmax is more than xmin for a box of one pixel
+    xmin = _within(x1 + first, first, width - least)
+    ymin = _within(y1 + first, first, height - least)
+    xmax, ymax = _within(x2 + last, xmin + least, width), _within(y2 + last, ymin + least, height)
+    return xmin, ymin, xmax, ymax
 
 
 def yolo_row(box: Box, number: int, size: tuple[int, int]) -> str:

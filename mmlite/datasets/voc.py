@@ -19,6 +19,7 @@ from mmlite.datasets.voc_layout import (
     images_without_xml,
     read_image_ids,
     xml_ids,
+    xml_ids_below,
 )
 from mmlite.datasets.voc_xml import count_names, load_xml_files
 from mmlite.errors import ConfigError, DataError, did_you_mean
@@ -103,7 +104,8 @@ class VOCDataset(DetDataset):
         list_file = self._list_file(part, ann_dir)
         self._require(img_dir)
         all_ids = xml_ids(ann_dir)
-        ids = read_image_ids(list_file) if list_file else all_ids
+        own = set(all_ids)
+        ids = read_image_ids(list_file, own) if list_file else all_ids
         if not ids:
             raise DataError(f'{self.title}: {list_file or ann_dir} names no image')
         outlined = [os.path.join(ann_dir, i) for i in ids]
@@ -122,12 +124,18 @@ class VOCDataset(DetDataset):
             # of the whole folder: train.txt and val.txt must number the classes alike
             found |= count_names(load_xml_files(ann_dir, all_ids, cache_as=''))
         labels_by_name = self.settle_classes(found)
-        filenames, absent = find_images(img_dir, ids, xml['image_names'].tolist(), self.title)
+        written = xml['image_names'].tolist()
+        filenames, absent = find_images(img_dir, ids, written, self.title, own)
         self._note(absent.sum(), 'images are not there')
         self._settle_missing(xml, absent)
         if not list_file:
             unlisted = images_without_xml(img_dir, ids)
             self._note(unlisted, 'images without an XML file left out, since no list names them')
+            below = set(xml_ids_below(ann_dir)) - own
+            self._note(
+                len(below),
+                f'XML files in subfolders of {ann_dir} left out, since no list names them',
+            )
         self._judge_corners(xml)
         bad = zip(filenames, xml['errors'].tolist(), strict=True)
         self.bad_items |= {filename: error for filename, error in bad if error}

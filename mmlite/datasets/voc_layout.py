@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 import numpy as np
 
@@ -48,39 +49,60 @@ def xml_ids(ann_dir: str) -> list[str]:
 
     Where it has only subfolders, those of all subfolders.
     """
-    found = [name for name in os.listdir(ann_dir) if name.endswith('.xml')]
-    if not found:
-        paths = [os.path.join(folder, n) for folder, _, names in os.walk(ann_dir) for n in names]
-        found = [os.path.relpath(path, ann_dir) for path in paths if path.endswith('.xml')]
-    return sorted(name[:-4].replace(os.sep, '/') for name in found)
+    found = [name for name in os.listdir(ann_dir) if _is_xml(name)]
+    return sorted(name[:-4] for name in found) if found else xml_ids_below(ann_dir)
 
 
-def read_image_ids(list_file: str) -> list[str]:
+def xml_ids_below(ann_dir: str) -> list[str]:
+    """Returns the names of the XML files in all subfolders, with these, without their ending."""
+    paths = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(ann_dir)
+        for name in names
+        if folder != ann_dir and _is_xml(name)
+    ]
+    return sorted(os.path.relpath(path, ann_dir)[:-4].replace(os.sep, '/') for path in paths)
+
+
+def _is_xml(name: str) -> bool:
+    # macOS writes a file `._a.xml` for `a.xml` on other systems' disks and into archives
+    return name.endswith('.xml') and not name.startswith('._')
+
+
+def read_image_ids(list_file: str, xml_names: Collection[str] = ()) -> list[str]:
     """Reads the image names of a list in ImageSets/Main, without their ending.
 
     Where every line is `NAME FLAG`, as in the devkit's lists per class, -1 leaves the image out.
+
+    Args:
+        list_file: the list.
+        xml_names: of XML files without their ending; a line that is one of them is no more than
+            that, such as `a.jpg` for `a.jpg.xml`, or `a 1` for `a 1.xml`.
     """
     with open(list_file, encoding='utf-8-sig', errors='surrogateescape') as file:
         lines = [line.strip() for line in file if line.strip()]
     flagged = [line.rsplit(maxsplit=1) for line in lines]
-    if all(len(words) == 2 and words[1] in ('-1', '0', '1') for words in flagged):
+    is_flagged = all(len(words) == 2 and words[1] in ('-1', '0', '1') for words in flagged)
+    if is_flagged and not any(line in xml_names for line in lines):
         lines = [name for name, flag in flagged if flag != '-1']
     ids = []
     for line in lines:
         stem, ending = os.path.splitext(line)
-        known = ending.lower() in ('.xml', *IMAGE_ENDINGS)
+        known = ending.lower() in ('.xml', *IMAGE_ENDINGS) and line not in xml_names
         ids.append((stem if known else line).replace('\\', '/'))
     return ids
 
 
 def find_images(
-    img_dir: str, ids: list[str], written: list[str], title: str
+    img_dir: str, ids: list[str], written: list[str], title: str, own: Collection[str] = ()
 ) -> tuple[list[str], np.ndarray]:
     """Finds the image of each id by one listing of `img_dir`, whatever its ending.
 
     Args:
         written: the file names that the XML files give. Where there is no .jpg their ending wins,
-            and where there is no image of the id the one of that name in its place.
+            and where there is no image of the id the one of that name in its place, if no other
+            file is about it: in a copied file that name is often the old one.
+        own: names of XML files; the image of such a name belongs to that file.
 
     Returns:
         Absolute paths, ID.jpg for an image that is not there (the pipeline reports it when it
@@ -98,7 +120,8 @@ def find_images(
     for number, (i, name) in enumerate(zip(ids, written, strict=True)):
         stem, ending = os.path.splitext(os.path.basename(name.replace('\\', '/')))
         other = os.path.join(os.path.dirname(i), stem)
-        candidates = by_stem.get(i) or by_stem.get(other) or by_stem.get(other + ending) or {}
+        others = [by_stem.get(name) for name in (other, other + ending) if name not in own]
+        candidates = next(filter(None, [by_stem.get(i), *others]), {})
         order = (IMAGE_ENDINGS[0], ending.lower(), *IMAGE_ENDINGS)
         endings = [ending for ending in order if ending in candidates]
         missing[number] = not endings
@@ -113,5 +136,5 @@ def find_images(
 
 def images_without_xml(img_dir: str, ids: list[str]) -> int:
     """Returns how many images of the folder, and of the subfolders of `ids`, are not in `ids`."""
-    names = (os.path.splitext(name) for name, _ in scan(img_dir, ids))
+    names = (os.path.splitext(n) for n, e in scan(img_dir, ids) if not e.name.startswith('._'))
     return len({stem for stem, ending in names if ending.lower() in IMAGE_ENDINGS} - set(ids))

@@ -241,7 +241,8 @@ class YoloDataset(DetDataset):
 
 def _images_in(folder: Path) -> list[str]:
     files = sorted(file for file in folder.rglob('*') if file.suffix.lower() in IMAGE_ENDINGS)
-    return [str(file) for file in files if file.is_file()]
+    # macOS writes a file `._a.jpg` for `a.jpg` on other systems' disks and into archives
+    return [str(file) for file in files if file.is_file() and not file.name.startswith('._')]
 
 
 def _make_records(

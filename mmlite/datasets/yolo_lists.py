@@ -140,6 +140,11 @@ def _names_of(content: dict[str, Any], file: Path) -> list[str]:
         by_number = {str(key): name for key, name in names.items()}
         inside = set(by_number) == {str(i) for i in range(len(names))}
         names = [by_number[str(i)] for i in range(len(names))] if inside else names
+    if isinstance(names, dict) and names:
+        raise DataError(
+            f"{file}: 'names' has the {len(names)} keys {', '.join(map(str, list(names)[:8]))}; "
+            f'0 to {len(names) - 1} are expected, the numbers in the label files'
+        )
     if not isinstance(names, list) or not names or any(isinstance(n, (list, dict)) for n in names):
         raise DataError(
             f"{file}: 'names' is a list of class names, or a mapping from 0, 1, ... to them; "

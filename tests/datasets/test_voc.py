@@ -326,3 +326,29 @@ def test_bccd_agrees_with_mmdet() -> None:
         np.testing.assert_array_equal(ann['labels'], rows[~ignored, 1] + 1)
         np.testing.assert_array_equal(ann['bboxes_ignore'], rows[ignored, 2:6])
         np.testing.assert_array_equal(ann['labels_ignore'], rows[ignored, 1] + 1)
+
+
+def test_a_line_that_is_the_name_of_an_xml_file_is_taken_as_it_is(tmp_path) -> None:
+    (tmp_path / 'list.txt').write_text('a.jpg\nb.jpg\n')
+    assert read_image_ids(str(tmp_path / 'list.txt'), {'a.jpg', 'b'}) == ['a.jpg', 'b']
+    (tmp_path / 'list.txt').write_text('photo -1\nphoto 1\n')
+    names = {'photo -1', 'photo 1'}
+    assert read_image_ids(str(tmp_path / 'list.txt'), names) == ['photo -1', 'photo 1']
+
+
+def test_a_copied_xml_file_does_not_take_the_image_of_another(tmp_path) -> None:
+    copied = xml(obj('cat', (1, 1, 9, 9)), filename='a.jpg')
+    write_voc(tmp_path, dict(a=copied, b=copied), {'a.jpg': (100, 50)})
+    dataset = voc(tmp_path, test_mode=True)
+    assert [os.path.basename(dataset.filename(i)) for i in range(2)] == ['a.jpg', 'b.jpg']
+    assert '1 images are not there' in dataset.notes
+
+
+def test_xml_files_in_subfolders_beside_others_are_counted(tmp_path) -> None:
+    write_voc(tmp_path, dict(a=xml(obj('cat', (1, 1, 9, 9)))))
+    (tmp_path / 'Annotations/more').mkdir()
+    (tmp_path / 'Annotations/more/b.xml').write_text(xml(obj('cat', (1, 1, 9, 9))))
+    (tmp_path / 'Annotations/._a.xml').write_bytes(b'\0')  # of macOS, no annotation
+    dataset = voc(tmp_path, ann_file='')
+    assert len(dataset) == 1
+    assert any('1 XML files in subfolders' in note for note in dataset.notes)

@@ -158,3 +158,8 @@ def test_label_files_elsewhere_are_no_background(tmp_path, images, labels, looke
 def test_a_class_with_a_fraction_is_no_class():
     with pytest.raises(DataError, match='class cx cy w h'):
         parse_row('1.5 0.5 0.5 0.2 0.4', 'a.txt:1')
+
+
+def test_files_that_macos_writes_beside_images_are_none(root):
+    (root / 'images/train/._a.jpg').write_bytes(b'Mac OS X')
+    assert len(build(root)) == 2

@@ -188,7 +188,7 @@ def test_names_that_differ_are_a_warning(tmp_path) -> None:
         ('train: images\nnames: [cat, dog]\nnc: 3', "'nc' is 3, and 'names' has 2 names"),
         ('train: images\nnames: [cat, cat]', "found 'cat' more than once"),
         ('train: images\nnames: [[cat], dog]', "'names' is a list of class names"),
-        ('train: images\nnames: {1: cat, 2: dog}', "'names' is a list of class names"),
+        ('train: images\nnames: {1: cat, 2: dog}', 'the 2 keys 1, 2; 0 to 1 are expected'),
         ('train: images\nnames: [cat]\nkpt_shape: 17', "'kpt_shape' is two whole numbers"),
         ('train: images', 'what do the class numbers mean'),
         ('- train\n- val', 'keys and values are expected'),

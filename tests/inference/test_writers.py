@@ -16,7 +16,7 @@ from pycocotools.cocoeval import COCOeval
 
 from mmlite.datasets import CocoDataset, CsvDataset, DetDataset, VOCDataset, YoloDataset
 from mmlite.datasets.annotation_files import written_corners
-from mmlite.datasets.voc_corners import COORDINATES
+from mmlite.datasets.voc_corners import COORDINATES, edges
 from mmlite.inference import KINDS, Detections, Frame, read_frames, write_detections
 from mmlite.tools.convert_dataset import Source, convert
 
@@ -115,6 +115,14 @@ def test_voc_is_read_by_its_data_set(tmp_path: Path, coordinates: str) -> None:
 )
 def test_voc_corners_at_the_border(coordinates: str, corners: tuple) -> None:
     assert written_corners((-3, 0, 64, 50), (64, 48), coordinates) == corners
+
+
+@pytest.mark.parametrize('coordinates', ['inclusive', 'devkit', 'zero_based'])
+@pytest.mark.parametrize('box', [(63.8, 47.9, 66, 50), (9.6, 5.2, 10.4, 5.4)])
+def test_a_thin_box_is_a_pixel_wide_when_it_is_read_back(coordinates: str, box: tuple) -> None:
+    written = np.array([written_corners(box, (64, 48), coordinates)], float)
+    x1, y1, x2, y2 = edges(written, coordinates)[0]
+    assert (x2 - x1, y2 - y1) == (1, 1) and written.max() <= 64
 
 
 def test_yolo_is_read_by_its_data_set(out: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from mmlite.datasets import CocoDataset
 from mmlite.datasets.annotation_files import Listed, coco_content
+from mmlite.datasets.values import truth_value
 from mmlite.support.files import write_text
-from mmlite.tools.convert_dataset.files import one_json
+from mmlite.tools.convert_dataset.files import folder_of, one_json
 from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
 from mmlite.tools.convert_dataset.source import ATTRIBUTES, SCORES, Records, Source
 
@@ -21,7 +22,11 @@ FLAT = False  # images may lie in folders
 KEEPS = dict(difficult='iscrowd=1, the mark that COCO has', crowd='iscrowd=1')
 WHOLE_PIXELS = CLIPS = False
 _OUTLINES = 'outlines (segmentation), whose boxes are kept'
-_KNOWN = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'segmentation', 'score')
+_IGNORE = "marks 'ignore': the boxes are written as objects"
+_KNOWN = (
+    *('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd', 'segmentation', 'score'),
+    'ignore',
+)
 
 
 def finds(source: Source) -> bool:
@@ -46,6 +51,7 @@ def records(source: Source) -> Records:
     for entry in content['annotations']:
         source.lose(_OUTLINES, bool(entry.get('segmentation')))
         source.lose(SCORES, 'score' in entry)
+        source.lose(_IGNORE, truth_value(entry.get('ignore')) is True)
         source.lose(ATTRIBUTES, len(set(entry) - set(_KNOWN)))
     found = dataset_records(source, dataset, 'crowd')
     return found._replace(classes=[name for name in found.classes if _is_used(name, content)])
@@ -53,7 +59,7 @@ def records(source: Source) -> Records:
 
 def _is_used(name: str, content: dict) -> bool:
     """Roboflow lists a root category, the parent of the others, that no object has."""
-    entry = next(entry for entry in content['categories'] if entry['name'] == name)
+    entry = next(e for e in content['categories'] if e['name'].strip() == name)
     parents = {other.get('supercategory') for other in content['categories'] if other is not entry}
     ids = {annotation.get('category_id') for annotation in content['annotations']}
     return entry['id'] in ids or name not in parents
@@ -64,10 +70,7 @@ def _image_folder(source: Source, path: Path, content: dict) -> Path:
     images = content['images']
     first = images[0].get('file_name') if images and isinstance(images[0], dict) else None
     found = source.pictures.find(first) if isinstance(first, str) and first else None
-    if found is None:
-        return path.parent
-    depth = first.replace('\\', '/').count('/')
-    return found.parents[depth] if depth < len(found.parents) else path.parent
+    return folder_of(found, first, path.parent) if found else path.parent
 
 
 def write(

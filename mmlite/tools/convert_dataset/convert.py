@@ -67,7 +67,7 @@ def convert(
 
     Args:
         target: 'coco', 'voc' or 'yolo'.
-        out: a folder that is not there yet, or is empty.
+        out: a folder that is not there yet, or has no files.
         read_as: the format of the source; None to find it.
         pictures: 'copy' or 'link' (symbolic links) the images into `out`, or 'leave' them.
         coordinates: what VOC's corners count by, see `written_corners`.
@@ -78,7 +78,8 @@ def convert(
     """
     name, reader = find_format(source, read_as)
     writer = module_of(target)
-    if out.is_dir() and any(out.iterdir()):
+    # a conversion that ends with an error leaves an empty folder of images
+    if out.is_dir() and any(not path.is_dir() for path in out.rglob('*')):
         raise ConfigError(f'{out}: a new or empty folder is expected, and it has files in it')
     records = reader.records(source)
     images = make_folder(out / writer.IMAGES)
@@ -89,6 +90,8 @@ def convert(
     names = _new_names(settled, images, writer.FLAT)
     came = [Listed(n, one.size, one.boxes) for n, one in zip(names, settled, strict=True)]
     went = [image._replace(boxes=_kept(source, image, writer)) for image in came]
+    if target == 'voc' and coordinates == 'devkit':
+        source.lose(_AT_BORDER, sum(_ends_at_border(b, i.size) for i in went for b in i.boxes))
     config = writer.write(went, classes, out.resolve(), coordinates)
     _place(source, settled, names, images, pictures)
     return Conversion(name, target, came, went, classes, config)
@@ -215,6 +218,13 @@ def _kept(source: Source, image: Listed, writer: ModuleType) -> list[Box]:
             source.lose('boxes with fractions of a pixel, rounded', has_fraction)
         kept.append(box)
     return kept
+
+
+_AT_BORDER = 'boxes that end at the border, a pixel smaller: devkit has no corner beyond the image'
+
+
+def _ends_at_border(box: Box, size: tuple[int, int]) -> bool:
+    return any(round(end) == side for end, side in zip(box.corners[2:], size, strict=True))
 
 
 _OWN_MARK = dict(crowd='iscrowd', difficult='difficult')

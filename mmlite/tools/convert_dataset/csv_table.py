@@ -7,7 +7,7 @@ from pathlib import Path
 from mmlite.datasets import CsvDataset
 from mmlite.datasets.csv_table import COLUMNS, SIZE_COLUMNS
 from mmlite.tools.convert_dataset.content import load_table, starts_like
-from mmlite.tools.convert_dataset.files import the_one
+from mmlite.tools.convert_dataset.files import folder_of, the_one
 from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
 from mmlite.tools.convert_dataset.source import ATTRIBUTES, Records, Source
 
@@ -32,9 +32,7 @@ def records(source: Source) -> Records:
     rows = load_table(path)
     first = rows[0].get('filename') if rows else None
     found = source.pictures.find(first) if first else None
-    folder = source.images or path.parent
-    if found and not source.images:
-        folder = found.parents[first.replace('\\', '/').count('/')]
+    folder = source.images or folder_of(found, first or '', path.parent)
     dataset = CsvDataset(
         ann_file=str(path.resolve()),
         data_root=str(source.root),

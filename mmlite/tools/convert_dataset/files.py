@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmlite.errors import DataError
@@ -35,3 +35,14 @@ def the_one(found: Sequence[Path], where: Path) -> Path:
         raise DataError(f'{where}: no file of this form')
     shown = ', '.join(map(str, found[:4])) + (', ...' if found[4:] else '')
     raise DataError(f'{where}: {len(found)} files of this form: give one of them: {shown}')
+
+
+def folder_of(found: Path | None, name: str, otherwise: Path) -> Path:
+    """Returns the folder that a written name starts from, by the file that was found for it.
+
+    `otherwise` where none was found, or it lies in other folders than the name says.
+    """
+    words = PurePosixPath(name.replace('\\', '/')).parts
+    if found is None or found.parts[-len(words) :] != words:
+        return otherwise
+    return found.parents[len(words) - 1]

@@ -51,9 +51,13 @@ def records(source: Source) -> Records:
     if rule is None:
         rule = VOCDataset(**where, **ALL).judged.coordinates or 'devkit'
     dataset = VOCDataset(**where, **ALL, coordinates=rule)
+    listed = {Path(dataset.filename(i)).stem for i in range(len(dataset))}
     for path in sorted(folder.glob('*.xml')):
-        if _is_voc(path) and path.name not in ''.join(dataset.bad_items.values()):
-            _count_lost(source, path)
+        if not _is_voc(path) or path.name in ''.join(dataset.bad_items.values()):
+            continue
+        _count_lost(source, path)
+        unlisted = bool(where['ann_file']) and path.stem not in listed
+        source.lose(f'XML files that {where["ann_file"]} does not list', unlisted)
     return dataset_records(source, dataset, 'difficult')
 
 

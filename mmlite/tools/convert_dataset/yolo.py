@@ -9,7 +9,9 @@ from typing import Any
 
 from mmlite.datasets import YoloDataset
 from mmlite.datasets.annotation_files import Listed, yolo_config, yolo_row
+from mmlite.datasets.image_files import IMAGE_ENDINGS
 from mmlite.datasets.values import number_of
+from mmlite.datasets.yolo_labels import in_folder, label_file
 from mmlite.datasets.yolo_lists import DESCRIPTIONS
 from mmlite.errors import DataError
 from mmlite.support.files import make_folder, write_text
@@ -46,7 +48,7 @@ def records(source: Source) -> Records:
         where = dict(ann_file=source.path.name, split=source.split or 'train')
     else:
         images = source.images or source.path
-        where = dict(data_prefix=dict(img=str(images.resolve())))
+        where = dict(data_prefix=dict(img=str(images.resolve()), **_label_folder(source)))
     dataset = YoloDataset(data_root=str(source.root), **where, **ALL)
     if not dataset.num_objects():
         raise DataError(
@@ -56,14 +58,24 @@ def records(source: Source) -> Records:
     return dataset_records(source, dataset, 'difficult')
 
 
+def _label_folder(source: Source) -> dict[str, str]:
+    """Returns the source as the folder of label files, where they lie there, images elsewhere."""
+    if source.images is None:
+        return {}
+    images, here = str(source.images.resolve()), str(source.root)
+    files = (str(p) for p in Path(images).rglob('*') if p.suffix.lower() in IMAGE_ENDINGS)
+    found = any(os.path.isfile(in_folder(file, images, here)) for file in files)
+    return dict(labels=here) if found and images != here else {}
+
+
 def write(
     images: Sequence[Listed], classes: Sequence[str], out: Path, coordinates: str
 ) -> dict[str, Any]:
     """Writes labels and data.yaml; returns the data set of a config that reads them."""
     numbers = {name: i for i, name in enumerate(classes)}
-    labels = make_folder(out / 'labels')
+    make_folder(out / 'labels')
     for image in images:
-        path = labels / Path(image.name).with_suffix('.txt')
+        path = Path(label_file(str(out / IMAGES / image.name)))  # where `images` may come twice
         make_folder(path.parent)
         rows = [yolo_row(box, numbers[box.name], image.size) for box in image.boxes]
         write_text(path, ''.join(f'{row}\n' for row in rows))

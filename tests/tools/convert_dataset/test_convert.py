@@ -384,3 +384,105 @@ def test_mistakes_end_with_one_message(tmp_path: Path) -> None:
     ):
         ended = cli('convert_dataset', *words)
         assert ended.status == 2 and message in ended.err and 'Traceback' not in ended.err
+
+
+# ---- files of real users
+
+
+def coco_file(folder: Path, names: tuple[str, ...], classes: tuple[str, ...]) -> Path:
+    """Pictures of 64 x 48, each with one box for each class."""
+    images, annotations = [], []
+    for i, name in enumerate(names, 1):
+        picture(folder / name)
+        images.append(dict(id=i, file_name=name, width=64, height=48))
+        for label in range(1, len(classes) + 1):
+            number = len(annotations) + 1
+            box = dict(bbox=[4, 8, 16, 12], area=192, iscrowd=0)
+            annotations.append(dict(id=number, image_id=i, category_id=label, **box))
+    categories = [dict(id=i, name=name) for i, name in enumerate(classes, 1)]
+    content = dict(images=images, annotations=annotations, categories=categories)
+    return write_json(folder / 'a.json', content)
+
+
+def test_yolo_labels_lie_where_readers_look_below_a_second_folder_images(tmp_path: Path) -> None:
+    file = coco_file(tmp_path / 'in', ('images/a.png', 'x/b.png', 'x/c.png'), ('cat',))
+    done = convert(Source(file.parent), 'yolo', tmp_path / 'out')
+    config = dict(done.config)
+    assert config.pop('type') == 'YoloDataset'
+    assert YoloDataset(**config).num_objects() == 3
+    # the last folder `images` of the path becomes `labels`
+    assert (tmp_path / 'out/images/labels/a.txt').is_file()
+
+
+def test_a_conversion_that_failed_can_be_done_again(tmp_path: Path) -> None:
+    content = dict(shapes=[shape('rectangle', [[1, 1], [9, 9]])], imagePath='a.png')
+    file = write_json(tmp_path / 'a.json', content)
+    with pytest.raises(DataError, match='has no size'):
+        convert(Source(file), 'coco', tmp_path / 'out')
+    picture(tmp_path / 'a.png')
+    assert boxes(convert(Source(file), 'coco', tmp_path / 'out')) == [[(1, 1, 9, 9)]]
+
+
+@pytest.mark.parametrize(
+    ('classes', 'message'),
+    [(('cat', 'cat '), "two classes are named 'cat'"), (('c\x01t',), 'no file of texts can hold')],
+)
+def test_class_names_that_a_form_cannot_keep(classes: tuple, message: str, tmp_path: Path) -> None:
+    file = coco_file(tmp_path, ('a.png',), classes)
+    with pytest.raises(DataError, match=message):
+        convert(Source(file), 'voc', tmp_path / 'out')
+
+
+def test_a_class_name_loses_the_space_behind_it(tmp_path: Path) -> None:
+    done = convert(Source(coco_file(tmp_path, ('a.png',), ('cat ',))), 'voc', tmp_path / 'out')
+    assert done.classes == ['cat'] and len(done.went[0].boxes) == 1
+
+
+def test_yolo_label_files_of_the_source_for_images_elsewhere(tmp_path: Path) -> None:
+    picture(tmp_path / 'pictures/a.png')
+    (tmp_path / 'texts').mkdir()
+    (tmp_path / 'texts/a.txt').write_text('0 0.5 0.5 0.25 0.5\n')
+    (tmp_path / 'texts/classes.txt').write_text('cat\n')
+    source = Source(tmp_path / 'texts', tmp_path / 'pictures')
+    # 16 x 24 around (32, 24)
+    assert boxes(convert(source, 'coco', tmp_path / 'out')) == [[(24, 12, 40, 36)]]
+
+
+def test_what_a_form_cannot_say_is_counted(tmp_path: Path) -> None:
+    file = coco_file(tmp_path / 'in', ('a.png',), ('cat', 'dog'))
+    content = json.loads(file.read_text())
+    content['annotations'][0]['ignore'] = 1
+    content['annotations'][1]['bbox'] = [4, 8, 60, 12]  # up to 64, the width
+    write_json(file, content)
+    source = Source(file)
+    convert(source, 'voc', tmp_path / 'out', coordinates='devkit')
+    assert source.lost == {
+        "marks 'ignore': the boxes are written as objects": 1,
+        'boxes that end at the border, a pixel smaller: devkit has no corner beyond the image': 1,
+    }
+
+
+def test_xml_files_that_the_only_list_of_a_voc_set_leaves_out_are_counted(tmp_path: Path) -> None:
+    shutil.copytree(FORMATS / 'devkit', tmp_path / 'devkit')
+    lists = tmp_path / 'devkit/ImageSets/Main'
+    shutil.rmtree(lists, ignore_errors=True)
+    lists.mkdir(parents=True)
+    (lists / 'train.txt').write_text('one\n')
+    source = Source(tmp_path / 'devkit', PICTURES)
+    assert len(convert(source, 'yolo', tmp_path / 'out').came) == 1
+    # of one, two and three
+    assert source.lost[f'XML files that {lists / "train.txt"} does not list'] == 2
+
+
+def test_images_in_other_folders_than_a_table_or_json_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = coco_file(tmp_path / 'in', ('images/a.png',), ('cat',))
+    (tmp_path / 'in/images/a.png').rename(tmp_path / 'in/a.png')
+    picture(tmp_path / 'images/a.png', 9, 9)  # outside of the source: another image
+    header = 'filename,xmin,ymin,xmax,ymax,class'
+    (tmp_path / 'in/t.csv').write_text(f'{header}\nimages/a.png,4,8,20,20,cat\n')
+    monkeypatch.chdir(tmp_path / 'in')
+    for source in (Path('t.csv'), Path('a.json'), file):
+        done = convert(Source(source), 'coco', tmp_path / f'out_{len(source.parts)}_{source.name}')
+        assert done.came[0].size == (64, 48) and boxes(done) == [[(4, 8, 20, 20)]]
