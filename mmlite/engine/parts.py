@@ -37,7 +37,8 @@ def part(make: Callable[[Any], Any]) -> property:
 
     def get(self: Parts) -> Any:
         if name in self.failed:
-            raise MissingPartError(f"needs '{name}', which could not be made")
+            what = name.removeprefix('checked_')
+            raise MissingPartError(f"needs '{what}', which could not be made")
         if name not in self._made:
             self.failed.append(name)
             self._made[name] = make(self)

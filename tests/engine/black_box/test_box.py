@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert list((tmp_path / 'black_box').glob('.*/state.pth'))  # half of it is there
         raise OSError(errno.ENOSPC, 'No space left on device')
 
-    monkeypatch.setattr(black_box, 'report', full)
+    monkeypatch.setattr(black_box, 'report_text', full)
     _, message = failed(corrupt(tmp_path))
     assert 'loss_bbox = nan' in message
     assert 'iter_3 cannot be written: No space left on device' in log(tmp_path)

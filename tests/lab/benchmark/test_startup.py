@@ -50,7 +50,6 @@ def test_the_parser_of_train_needs_neither_models_nor_runner() -> None:
     [
         'test',
         'demo',
-        'benchmark',
         'convert_checkpoint',
         'report',
         'compare',

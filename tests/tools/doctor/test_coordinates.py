@@ -11,7 +11,7 @@ import pytest
 from mmlite.config import load_config
 from mmlite.datasets import VOCDataset
 from mmlite.tools.dataset_analysis.splits import read_split
-from mmlite.tools.dataset_analysis.statistics import describe
+from mmlite.tools.dataset_analysis.statistics import split_figures
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.examine import examine
 from tests.runs import TINY
@@ -68,4 +68,4 @@ def test_the_analysis_has_the_remarks(voc_part: Path, tmp_path: Path) -> None:
     split = read_split(dataset, 'train')
     from mmlite.tools.dataset_analysis.splits import network_boxes
 
-    assert describe(split, network_boxes(split, []))['remarks'] == list(split.remarks)
+    assert split_figures(split, network_boxes(split, []))['remarks'] == list(split.remarks)
