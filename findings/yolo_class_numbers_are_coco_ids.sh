@@ -6,7 +6,7 @@
 # What happens: the rows have the numbers 1 and 2. Every cat is now a dog, and the number 2 is beyond the
 #   list. A split without an object of the last category has no number beyond it, so that a
 #   training runs with every class mistaken for the next one. sahi is right only where ids count from 0, as
-#   its own files do; pylabel has an argument cat_id_index=0 that numbers anew, and it is off by default.
+#   its own files do; pylabel has an argument cat_id_index=0 that numbers from 0, and it is off by default.
 # Versions: sahi 0.12.8, pylabel 0.1.55 (pandas below 3, which it needs).
 # Source: sahi/utils/coco.py, export_single_yolo_image_and_corresponding_txt; pylabel/exporter.py,
 #   ExportToYoloV5.
