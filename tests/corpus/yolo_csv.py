@@ -253,7 +253,7 @@ CASES = [
     wrong('data.yaml calls code', written('data.yaml', 'names: !!python/object/apply:os.getcwd []'),
           'data.yaml: cannot be read'),
     wrong('names are text', written('data.yaml', 'names: cross'), "'names' is a list"),
-    wrong('names with gaps', written('data.yaml', 'names: {0: a, 2: b}'), "'names' is a list"),
+    wrong('names with gaps', written('data.yaml', 'names: {0: a, 2: b}'), 'the 2 keys 0, 2'),
     wrong('no names', written('data.yaml', 'nc: 5'), "'names' is a list", 'found None'),
     wrong('names unlike the config', written('data.yaml', 'names: [a, b, c, d, e]'), 'none of the'),
     wrong('list that leaves the data root', written('train.txt', 'images/../../x.jpg'),
