@@ -22,7 +22,7 @@ from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
 from mmlite.engine.process.launch import explaining_lost_processes, leave_processes
 from mmlite.errors import ConfigError, ExpectedError
-from mmlite.registry.plugins import import_plugin
+from mmlite.registry.plugins import import_plugins
 from mmlite.support.files import refusing_full_disk
 from mmlite.support.pipes import dropping_unread_output
 from mmlite.support.torchvision_ops import explaining_torchvision
@@ -197,8 +197,7 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 def config_from(args: argparse.Namespace) -> Config:
     """Loads the config of a command line and applies the flags of `config_parser`."""
-    for file in args.plugin:
-        import_plugin(file)
+    import_plugins(args.plugin)
     cfg = load_config_of(args.config, args.safe_config, args.cfg_options)
     if args.data_root and args.demo_data:
         raise ConfigError('--data-root and --demo-data exclude each other')

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mmlite.cli.common import add_flags, run, verb_parser
 from mmlite.errors import UnknownTypeError, UserError, did_you_mean
-from mmlite.registry.plugins import import_installed_plugins, import_plugin
+from mmlite.registry.plugins import import_installed_plugins, import_plugins
 
 _PARAGRAPH = textwrap.TextWrapper(
     100,
@@ -48,8 +48,7 @@ def list_registry(args: argparse.Namespace) -> None:
         UserError: there is no such registry.
         UnknownTypeError: no registry that is listed has such a class.
     """
-    for file in args.plugin:
-        import_plugin(file)
+    import_plugins(args.plugin)
     import_installed_plugins()
 
     from mmlite.registry import registries

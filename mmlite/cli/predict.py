@@ -17,7 +17,7 @@ from mmlite.cli.common import (
     verb_parser,
 )
 from mmlite.errors import ConfigError
-from mmlite.registry.plugins import import_plugin
+from mmlite.registry.plugins import import_plugins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,8 +85,7 @@ def predict(args: argparse.Namespace) -> None:
     """Detects, writes, and prints how many were found; Ctrl-C ends a camera."""
     if args.batch_size < 1:
         raise ConfigError(f'--batch-size: at least 1 is expected, found {args.batch_size}')
-    for file in args.plugin:
-        import_plugin(file)
+    import_plugins(args.plugin)
 
     from mmlite.inference import read_frames, write_detections
 

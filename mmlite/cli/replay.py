@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmlite.cli.common import add_flags, load_config_of, run, verb_parser
 from mmlite.errors import ConfigError, RunError
-from mmlite.registry.plugins import import_plugin
+from mmlite.registry.plugins import import_plugins
 
 if TYPE_CHECKING:  # mmengine's and torch's parts take seconds to import
     from mmengine.config import Config
@@ -46,8 +46,7 @@ def replay(args: argparse.Namespace) -> None:
 
     state = read_black_box(args.folder)
     device = _device(args.device, state['device'])
-    for file in args.plugin:
-        import_plugin(file)
+    import_plugins(args.plugin)
     detector = build_detector(_config(args.folder, args.safe_config).model)
     repeated = repeat(detector, state, device, restore=not args.without_random_state)
     _print(args.folder, state, repeated, device)

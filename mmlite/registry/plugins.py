@@ -10,12 +10,19 @@ import functools
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmlite.errors import ConfigError
 from mmlite.support.files import near_files
 
 GROUP = 'mmlite.plugins'  # of entry points: the name is free, the value is a module
+
+
+def import_plugins(files: Iterable[str]) -> None:
+    """Imports the files of `--plugin`, see `import_plugin`."""
+    for file in files:
+        import_plugin(file)
 
 
 def import_plugin(file: str) -> None:
