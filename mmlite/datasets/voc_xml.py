@@ -35,20 +35,29 @@ class XmlFile(NamedTuple):
 _EMPTY = XmlFile((0, 0), '', '', [], [], [])
 
 
-def parse_xml(path: str) -> XmlFile:
-    """Parses a VOC annotation file.
+def load_xml(path: str | os.PathLike) -> Element:
+    """Reads an XML file without entities; returns its root.
 
     Raises:
-        DataError: it cannot be read, is not well-formed, or an object lacks its name or box.
+        DataError: it cannot be read, is not well-formed, or declares entities.
     """
     try:
-        root = parse(path).getroot()
+        return parse(path).getroot()
     except ParseError as error:
         raise DataError(f'{path}:{error.position[0]}: not well-formed XML: {error}') from None
     except FileNotFoundError:
         raise DataError(f'{path}: there is no such annotation file') from None
     except (OSError, ValueError, LookupError) as error:  # defusedxml's are ValueErrors
         raise DataError(f'{path}: cannot be read as XML: {error!r}') from None
+
+
+def parse_xml(path: str) -> XmlFile:
+    """Parses a VOC annotation file.
+
+    Raises:
+        DataError: it cannot be read, is not well-formed, or an object lacks its name or box.
+    """
+    root = load_xml(path)
     if root.tag != 'annotation':
         raise DataError(f'{path}: the root element is <{root.tag}>, and <annotation> is expected')
     objects = [_parse_object(path, i, obj) for i, obj in enumerate(root.findall('object'), 1)]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from mmlite.errors import DataError
+from mmlite.support.files import read_text
 
 SPLITS = ('train', 'val', 'test')
 DESCRIPTIONS = ('.yaml', '.yml', '.data')  # endings of files that `read_description` reads
@@ -47,10 +48,7 @@ def read_lines(file: Path) -> list[str]:
     Raises:
         DataError: it cannot be read, or is no text.
     """
-    try:
-        return file.read_text('utf-8-sig').split('\n')
-    except (OSError, ValueError) as error:
-        raise DataError(f'{file}: cannot be read as text: {error}') from None
+    return read_text(file).split('\n')
 
 
 def read_description(file: Path) -> Description:

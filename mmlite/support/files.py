@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mmlite.errors import ConfigError, RunError, did_you_mean
+from mmlite.errors import ConfigError, DataError, RunError, did_you_mean
 
 # no room on the disk, none in the quota, and beyond the size limit of a file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -53,6 +53,18 @@ def _opened(temporary: Path, path: Path) -> BinaryIO:
         raise ConfigError(
             f'{path} cannot be written: {error.strerror} in the folder {path.parent}'
         ) from error
+
+
+def read_text(path: Path) -> str:
+    """Reads a UTF-8 file, with or without a mark at its beginning.
+
+    Raises:
+        DataError: it cannot be read, or is no text.
+    """
+    try:
+        return path.read_text('utf-8-sig')
+    except (OSError, ValueError) as error:
+        raise DataError(f'{path}: cannot be read as text: {error}') from None
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -8,13 +8,11 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml.ElementTree import parse
 
 from mmlite.datasets.annotations import HUGE
 from mmlite.datasets.values import number_of
 from mmlite.errors import DataError
+from mmlite.support import files
 
 Corners = tuple[float, float, float, float]
 _KINDS = {dict: 'an object', list: 'a list', str: 'a text'}
@@ -37,20 +35,6 @@ def load_json(path: Path) -> Any:
         raise DataError(f'{path}: cannot be read as JSON: {error}') from None
 
 
-def load_xml(path: Path) -> Element:
-    """Reads an XML file without entities; returns its root.
-
-    Raises:
-        DataError: it cannot be read, or declares entities.
-    """
-    try:
-        return parse(path).getroot()
-    except ParseError as error:
-        raise DataError(f'{path}:{error.position[0]}: not well-formed XML: {error}') from None
-    except (OSError, ValueError, LookupError) as error:  # defusedxml's are ValueErrors
-        raise DataError(f'{path}: cannot be read as XML: {error!r}') from None
-
-
 def load_table(path: Path) -> list[dict[str, str]]:
     """Reads a CSV file with a header; a row that is too short has '' in its last columns.
 
@@ -71,12 +55,9 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: it cannot be read, or is no text.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f'{path}: larger than {MAX_BYTES >> 30} GiB, and no more is read')
-        return path.read_text('utf-8-sig')
-    except (OSError, ValueError) as error:
-        raise DataError(f'{path}: cannot be read as text: {error}') from None
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise DataError(f'{path}: larger than {MAX_BYTES >> 30} GiB, and no more is read')
+    return files.read_text(path)
 
 
 def starts_like(path: Path, size: int = 4096) -> str:

@@ -23,6 +23,8 @@ from mmlite.tools.convert_dataset.source import Picture, Records, Source
 _LONGEST = 1000  # bytes of a path
 _LONGEST_NAME = 60  # letters, of up to four bytes
 _ROUNDING = 0.01  # px; what shares of the image with six digits are off by
+_AT_BORDER = 'boxes that end at the border, a pixel smaller: devkit has no corner beyond the image'
+_OWN_MARK = dict(crowd='iscrowd', difficult='difficult')
 HOW = ('copy', 'link', 'leave')  # what becomes of the image files
 
 
@@ -220,14 +222,8 @@ def _kept(source: Source, image: Listed, writer: ModuleType) -> list[Box]:
     return kept
 
 
-_AT_BORDER = 'boxes that end at the border, a pixel smaller: devkit has no corner beyond the image'
-
-
 def _ends_at_border(box: Box, size: tuple[int, int]) -> bool:
     return any(round(end) == side for end, side in zip(box.corners[2:], size, strict=True))
-
-
-_OWN_MARK = dict(crowd='iscrowd', difficult='difficult')
 
 
 def _place(

@@ -9,11 +9,11 @@ from xml.etree.ElementTree import Element
 
 from mmlite.datasets.annotation_files import Box
 from mmlite.datasets.values import number_of
+from mmlite.datasets.voc_xml import load_xml
 from mmlite.errors import DataError
 from mmlite.tools.convert_dataset.content import (
     Corners,
     around,
-    load_xml,
     name_of,
     numbers,
     size_of,

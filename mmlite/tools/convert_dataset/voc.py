@@ -10,9 +10,10 @@ from xml.etree.ElementTree import ElementTree
 
 from mmlite.datasets import VOCDataset
 from mmlite.datasets.annotation_files import Listed, voc_content
+from mmlite.datasets.voc_xml import load_xml
 from mmlite.errors import DataError
 from mmlite.support.files import make_folder, whole_file, write_text
-from mmlite.tools.convert_dataset.content import load_xml, starts_like
+from mmlite.tools.convert_dataset.content import starts_like
 from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
 from mmlite.tools.convert_dataset.source import ATTRIBUTES, Records, Source
 
@@ -47,13 +48,14 @@ def records(source: Source) -> Records:
         img_subdir=_image_folder(source, part),
         ann_file=_list_of(part),
     )
-    rule = source.coordinates
-    if rule is None:
-        rule = VOCDataset(**where, **ALL).judged.coordinates or 'devkit'
-    dataset = VOCDataset(**where, **ALL, coordinates=rule)
+    dataset = VOCDataset(**where, **ALL, coordinates=source.coordinates or 'devkit')
+    meant = dataset.judged.coordinates
+    if source.coordinates is None and meant not in ('', dataset.coordinates):
+        dataset = VOCDataset(**where, **ALL, coordinates=meant)
+    bad = ''.join(dataset.bad_items.values())
     listed = {Path(dataset.filename(i)).stem for i in range(len(dataset))}
     for path in sorted(folder.glob('*.xml')):
-        if not _is_voc(path) or path.name in ''.join(dataset.bad_items.values()):
+        if not _is_voc(path) or path.name in bad:
             continue
         _count_lost(source, path)
         unlisted = bool(where['ann_file']) and path.stem not in listed
