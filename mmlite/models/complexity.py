@@ -36,7 +36,7 @@ def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
     Raises:
         ConfigError: a head without priors.
     """
-    divisor = detector.data_preprocessor.pad_size_divisor
+    divisor = getattr(detector.data_preprocessor, 'pad_size_divisor', 1)
     width, height = (-(-side // divisor) * divisor for side in size)
     with torch.device('meta'), FlopCounterMode(display=False) as counter:
         feats = detector.extract_feat(torch.zeros(1, 3, height, width))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmlite.config import load_config
 from mmlite.engine.parts import Parts
-from mmlite.models.complexity import input_size
+from mmlite.models.complexity import input_size, measure
 from mmlite.registry import BACKBONES
 from tests.models.tiny import NUM_PRIORS, tiny_ssd
 from tests.runs import CONFIGS, cli
@@ -110,3 +110,9 @@ def test_the_command():
     assert cli('model_info', CONFIGS / 'ssd/gone.py').status == 2
     base = cli('model_info', CONFIGS / '_base_/default_runtime.py')
     assert base.status == 2 and "the config has no 'model'" in base.err
+
+
+def test_a_preprocessor_of_ones_own_needs_no_divisor() -> None:
+    outline = Parts(retinanet('OneConvolution', 8, 8)).outline
+    outline.data_preprocessor = nn.Identity()
+    assert measure(outline, (32, 16)).size == (32, 16)
