@@ -18,8 +18,8 @@ from pathlib import Path
 
 from lab.benchmark.made_up import write_coco_file
 from lab.benchmark.report import Cell, Report
+from lab.processes import CHECKOUT
 from mmlite.config.own_files import CONFIGS
-from mmlite.datasets.paths import CHECKOUT
 from mmlite.errors import RunError
 
 _SCRIPT = """

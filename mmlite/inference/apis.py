@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,11 +84,13 @@ def load_detector(
     meta = content.get('meta')
     meta = meta if isinstance(meta, Mapping) else {}
     if config is None:
-        cfg = config_in(meta, str(checkpoint))
-    else:
-        cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
+        config = config_in(meta, str(checkpoint))
+    elif not isinstance(config, Config):
+        config = load_config(config)
+    parts = Parts(config, 'test')
+    cfg = parts.cfg
     override(cfg, overrides)
-    detector = Parts(cfg, 'test').detector
+    detector = parts.detector
     if checkpoint is not None:
         share = 0 if allow_partial else 1
         load_weights(detector, content, str(checkpoint), layout=layout, min_share=share)
