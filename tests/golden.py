@@ -39,16 +39,21 @@ def load_golden(name: str) -> Golden:
     facts = json.loads((FOLDER / f'{name}.json').read_text())
     with np.load(FOLDER / f'{name}.npz') as file:
         arrays = dict(file)
-    state_dict = {
-        key: torch.as_tensor(rule.weight(key, tuple(shape), facts['salt']))
-        for key, shape in facts['state_dict'].items()
-    }
     model = build_detector(facts['model'])
+    # `buffers_as_built` are no draw: the class computes them; an alias is the tensor of another key
+    built, adjust = model.state_dict(), facts.get('adjust', [])
+    aliases = facts.get('aliases', {})
+    state_dict = {
+        key: torch.as_tensor(
+            rule.adjusted(aliases.get(key, key), tuple(shape), facts['salt'], adjust)
+        )
+        for key, shape in facts['state_dict'].items()
+    } | {key: built[key].clone() for key in facts.get('buffers_as_built', [])}
     model.load_state_dict(state_dict)
     height, width, num_classes = facts['height'], facts['width'], facts['num_classes']
     img = torch.from_numpy(rule.image_batch(facts['batch'], height, width, facts['image_seed']))
     # of each image: its own height and width, then those it is padded to in its own right
-    shapes = facts.get('shapes', [(height, width, height, width)] * facts['batch'])
+    shapes = facts.get('shapes') or [(height, width, height, width)] * facts['batch']
     drawn = [
         rule.boxes(case['num'], shape[0], shape[1], num_classes, case['seed'])
         for case, shape in zip(facts['boxes'], shapes, strict=True)

@@ -11,9 +11,14 @@ from mmlite.models.norms import make_norms_exact
 from mmlite.models.preprocessor import build_preprocessor
 from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS
 
+# mmdet's classes of these names do nothing of their own
+_SAME_IN_MMDET = (
+    'RetinaNet', 'FCOS', 'ATSS', 'GFL', 'VFNet', 'TOOD', 'PAA', 'DDOD', 'FSAF', 'FOVEA', 'YOLOF',
+    'AutoAssign', 'RTMDet', 'YOLOX',
+)  # fmt: skip
 
-# mmdet's RetinaNet and FCOS are this class under other names
-@DETECTORS.register_module(name=['SingleStageDetector', 'RetinaNet', 'FCOS'])
+
+@DETECTORS.register_module(name=['SingleStageDetector', *_SAME_IN_MMDET])
 class SingleStageDetector(BaseModule):
     """Composes a detector from the dicts of `model` in a config.
 

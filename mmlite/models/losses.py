@@ -4,6 +4,9 @@ Each also says what it needs of the head: `num_outputs(C)` logits per prior, and
 -> (..., C) probabilities of the object classes. The shift between background 0 and the object
 classes 1..C lives here and nowhere else in a head.
 
+A loss that judges every class for itself (`SigmoidLoss`) takes labels (N, R) or, from a head with a
+quality for each prior, the scores (N, R, C) that its classes have to reach, see `soft_targets`.
+
 The head hands them float32, also in mixed precision.
 """
 
@@ -60,17 +63,78 @@ class HardNegativeCrossEntropyLoss(nn.Module):
         return cls_score.softmax(dim=-1)[..., 1:]
 
 
+class SigmoidLoss(nn.Module):
+    """What losses share that ask yes or no for every class: a subclass writes `per_entry`.
+
+    Args:
+        loss_weight: factor on the result.
+        use_sigmoid: True; mmdet's configs carry it.
+        activated: the head gives probabilities and no logits (TOOD).
+    """
+
+    def __init__(
+        self, loss_weight: float = 1.0, use_sigmoid: bool = True, activated: bool = False
+    ) -> None:
+        super().__init__()
+        if not use_sigmoid:
+            name = type(self).__name__
+            raise ConfigError(f'{name}: use_sigmoid=False is not defined; leave it out')
+        self.loss_weight = loss_weight
+        self.activated = activated
+
+    def forward(
+        self, cls_score: Tensor, targets: Tensor, avg_factor: Tensor, weight: Tensor | None = None
+    ) -> Tensor:
+        """Returns a scalar.
+
+        Args:
+            cls_score: (N, R, C) logits, or probabilities with `activated`.
+            targets: labels (N, R) int64: -1 ignore, 0 background, 1..C; or the score that each
+                class has to reach (N, R, C) in [0, 1], -1 for an entry to be ignored.
+            avg_factor: scalar.
+            weight: (N, R) of each prior; None for 1.
+        """
+        counts, entries = targets >= 0, targets
+        if not targets.is_floating_point():
+            entries = one_hot(targets, cls_score.shape[-1])  # (N, R) -> (N, R, C)
+            # (N, R, C) -> (N, R)
+            loss = self.per_entry(cls_score, entries.type_as(cls_score)).sum(dim=-1)
+            loss = loss.where(counts, 0)
+        else:
+            loss = self.per_entry(cls_score, entries.type_as(cls_score).clamp(min=0))
+            loss = loss.where(counts, 0).sum(dim=-1)  # (N, R, C) -> (N, R)
+        if weight is not None:
+            loss = loss * weight
+        return self.loss_weight * loss.sum() / avg_factor
+
+    def per_entry(self, cls_score: Tensor, targets: Tensor) -> Tensor:
+        """Logits (or probabilities) and targets (..., C) -> (..., C)."""
+        raise NotImplementedError
+
+    def scores(self, cls_score: Tensor) -> Tensor:
+        """(..., C) logits -> (..., C) probabilities, each class for itself."""
+        return cls_score if self.activated else cls_score.sigmoid()
+
+    def cross_entropy(self, cls_score: Tensor, targets: Tensor) -> Tensor:
+        """The binary cross entropy of each entry: (..., C), (..., C) -> (..., C)."""
+        if self.activated:
+            return F.binary_cross_entropy(cls_score, targets, reduction='none')
+        return F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')
+
+    @staticmethod
+    def num_outputs(num_classes: int) -> int:
+        return num_classes
+
+
 @LOSSES.register_module()
-class FocalLoss(nn.Module):
+class FocalLoss(SigmoidLoss):
     """Sigmoid focal loss: a yes or no for every class (RetinaNet, Lin et al. 2017, equation 5).
 
         -a_t (1 - p_t)^gamma log(p_t),  a_t = alpha where the class is there, else 1 - alpha
 
-    Args:
+    Args (others as of SigmoidLoss):
         gamma: how much priors that are right already count less.
         alpha: weight of the classes that are there.
-        loss_weight: factor on the result.
-        use_sigmoid: True; there is no other focal loss.
     """
 
     def __init__(
@@ -79,36 +143,77 @@ class FocalLoss(nn.Module):
         alpha: float = 0.25,
         loss_weight: float = 1.0,
         use_sigmoid: bool = True,
+        activated: bool = False,
     ) -> None:
-        super().__init__()
-        if not use_sigmoid:
-            raise ConfigError('FocalLoss: use_sigmoid=False is not defined; leave it out')
+        super().__init__(loss_weight, use_sigmoid, activated)
         self.gamma = gamma
         self.alpha = alpha
-        self.loss_weight = loss_weight
 
-    def forward(self, cls_score: Tensor, labels: Tensor, avg_factor: Tensor) -> Tensor:
-        """Returns a scalar.
+    def per_entry(self, cls_score: Tensor, targets: Tensor) -> Tensor:
+        """Logits (or probabilities) and targets (..., C) -> (..., C)."""
+        if not self.activated:
+            return sigmoid_focal_loss(cls_score, targets, self.alpha, self.gamma)
+        wrong = cls_score * (1 - targets) + (1 - cls_score) * targets  # 1 - p_t
+        alpha = self.alpha * targets + (1 - self.alpha) * (1 - targets)
+        return alpha * wrong.pow(self.gamma) * self.cross_entropy(cls_score, targets)
 
-        Args:
-            cls_score: (N, R, C) logits.
-            labels: (N, R): -1 ignore, 0 background, 1..C.
-            avg_factor: scalar.
-        """
-        # (N, R) -> (N, R, C)
-        targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)
-        # (N, R, C) -> (N, R)
-        loss = sigmoid_focal_loss(cls_score, targets, self.alpha, self.gamma).sum(dim=-1)
-        return self.loss_weight * loss.where(labels >= 0, 0).sum() / avg_factor
 
-    @staticmethod
-    def num_outputs(num_classes: int) -> int:
-        return num_classes
+@LOSSES.register_module()
+class QualityFocalLoss(SigmoidLoss):
+    """Focal loss towards a quality q in [0, 1] (Generalized Focal Loss, Li et al. 2020, eq. 5).
 
-    @staticmethod
-    def scores(cls_score: Tensor) -> Tensor:
-        """(..., C) logits -> (..., C) probabilities, each class for itself."""
-        return cls_score.sigmoid()
+        |q - p|^beta BCE(p, q)
+
+    Args (others as of SigmoidLoss):
+        beta: how much entries count less whose p is near to q already.
+    """
+
+    def __init__(
+        self,
+        beta: float = 2.0,
+        loss_weight: float = 1.0,
+        use_sigmoid: bool = True,
+        activated: bool = False,
+    ) -> None:
+        super().__init__(loss_weight, use_sigmoid, activated)
+        self.beta = beta
+
+    def per_entry(self, cls_score: Tensor, targets: Tensor) -> Tensor:
+        """Logits (or probabilities) and targets (..., C) -> (..., C)."""
+        off = (targets - self.scores(cls_score)).abs()
+        return off.pow(self.beta) * self.cross_entropy(cls_score, targets)
+
+
+@LOSSES.register_module()
+class VarifocalLoss(SigmoidLoss):
+    """Weighs a class that is there by its quality q, others down (VFNet, Zhang et al. 2021, eq. 2).
+
+        q BCE(p, q) where q > 0, alpha p^gamma BCE(p, 0) elsewhere
+
+    Args (others as of SigmoidLoss):
+        alpha: weight of the classes that are not there.
+        gamma: how much those count less that are nearly right already.
+        iou_weighted: False takes 1 for the weight q.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.75,
+        gamma: float = 2.0,
+        iou_weighted: bool = True,
+        loss_weight: float = 1.0,
+        use_sigmoid: bool = True,
+    ) -> None:
+        super().__init__(loss_weight, use_sigmoid)
+        self.alpha = alpha
+        self.gamma = gamma
+        self.iou_weighted = iou_weighted
+
+    def per_entry(self, cls_score: Tensor, targets: Tensor) -> Tensor:
+        """Logits and targets (..., C) -> (..., C)."""
+        there = targets if self.iou_weighted else torch.ones_like(targets)
+        absent = self.alpha * cls_score.sigmoid().pow(self.gamma)
+        return torch.where(targets > 0, there, absent) * self.cross_entropy(cls_score, targets)
 
 
 @LOSSES.register_module()
@@ -165,6 +270,21 @@ def cross_entropy(cls_score: Tensor, labels: Tensor) -> Tensor:
         cls_score.flatten(0, -2), labels.flatten(), ignore_index=-1, reduction='none'
     )
     return loss.view_as(labels)  # (N * R,) -> (N, R)
+
+
+def soft_targets(labels: Tensor, quality: Tensor, num_classes: int) -> Tensor:
+    """The score that each class has to reach: the quality of the prior where it is its label.
+
+    Args:
+        labels: (N, R): -1 ignore, 0 background, 1..C.
+        quality: (N, R) in [0, 1].
+        num_classes: C.
+
+    Returns:
+        (N, R, C): 0 for all other classes, -1 for all classes of an ignored prior.
+    """
+    targets = one_hot(labels, num_classes) * quality[..., None]  # (N, R) -> (N, R, C)
+    return targets.where((labels >= 0)[..., None], -1)
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor:

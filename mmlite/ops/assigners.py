@@ -1,8 +1,9 @@
 """Assigners: which ground-truth box, if any, each prior has to find.
 
 `assigner(priors (R, 4), num_per_level, gt_bboxes (g, 4), gt_bboxes_ignore (k, 4) or None)` returns
-indices only, (R,) int64: 0..g-1 for a box, BACKGROUND or IGNORE. Labels and boxes are gathered
-from them in one place, the head.
+an `Assignment`: indices (R,) int64, 0..g-1 for a box, BACKGROUND or IGNORE. Labels and boxes are
+gathered from them in one place, the head. An assigner with `needs_predictions` also gets the labels
+(g,) of the boxes and the `Predictions` of the head.
 
 Every box is compared with every prior. Boxes come in chunks, and each prior keeps the best so far:
 hundreds of boxes in an image need no more memory than a few.
@@ -13,16 +14,15 @@ In the comments on shapes: c boxes of a chunk, k candidates of a box, L levels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
 from mmlite.errors import ConfigError
+from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment
 from mmlite.ops.boxes import box_iof
-
-BACKGROUND = -1
-IGNORE = -2
 
 MATRIX_SIZE = 2**22  # pairs of a box and a prior compared at once: 16 MiB in float32
 
@@ -36,6 +36,8 @@ class Assigner:
         ignore_wrt_candidates: measure that share on the prior; else on the ignored box.
     """
 
+    needs_predictions: ClassVar[bool] = False
+
     def __init__(self, ignore_iof_thr: float = -1, ignore_wrt_candidates: bool = True) -> None:
         self.ignore_iof_thr = ignore_iof_thr
         self.ignore_wrt_candidates = ignore_wrt_candidates
@@ -46,8 +48,8 @@ class Assigner:
         num_per_level: Sequence[int],
         gt_bboxes: Tensor,
         gt_bboxes_ignore: Tensor | None = None,
-    ) -> Tensor:
-        """Returns (R,) int64: index of a box, BACKGROUND or IGNORE.
+    ) -> Assignment:
+        """Returns for each prior the index of a box, BACKGROUND or IGNORE.
 
         Args:
             priors: (R, 4), xyxy, input pixels.
@@ -58,12 +60,12 @@ class Assigner:
         ignored = inside_ignored(
             priors, gt_bboxes_ignore, self.ignore_iof_thr, self.ignore_wrt_candidates
         )
-        return self.assign(priors, num_per_level, gt_bboxes, ignored)
+        return Assignment(self.assign(priors, num_per_level, gt_bboxes, ignored))
 
     def assign(
         self, priors: Tensor, num_per_level: Sequence[int], gt_bboxes: Tensor, ignored: Tensor
     ) -> Tensor:
-        """Does what a call does; `ignored` (R,) is True for priors that an ignored box hides."""
+        """Returns the indices (R,); `ignored` (R,) is True for priors that an ignored box hides."""
         raise NotImplementedError
 
 

@@ -94,16 +94,17 @@ class LegacyDeltaXYWHBBoxCoder(DeltaXYWHBBoxCoder):
 class DistancePointBBoxCoder:
     """Distances from a point to the four sides of its box (FCOS, Tian et al. 2019, section 3.1).
 
-        log(px - x1, py - y1, x2 - px, y2 - py), or with `norm_on_bbox` the distances / stride
+        px - x1, py - y1, x2 - px, y2 - py; in FCOS their logarithms, or the distances / stride
 
-    Priors are squares around the points, of side = stride.
+    For FCOS priors are squares around the points, of side = stride.
 
     Args:
-        norm_on_bbox: distances in strides, negative ones taken for 0; else logarithms of pixels.
+        norm_on_bbox: None for distances in pixels; True for strides, negative ones taken for 0;
+            False for logarithms of pixels. FCOSHead says which of the last two.
         clip_border: clip decoded boxes to the image.
     """
 
-    def __init__(self, norm_on_bbox: bool = False, clip_border: bool = True) -> None:
+    def __init__(self, norm_on_bbox: bool | None = None, clip_border: bool = True) -> None:
         self.norm_on_bbox = norm_on_bbox
         self.clip_border = clip_border
 
@@ -112,6 +113,8 @@ class DistancePointBBoxCoder:
         points = (priors[:, :2] + priors[:, 2:]) / 2  # (n, 4) -> (n, 2)
         # (n, 2), (n, 2) -> (n, 4): left, top, right, bottom
         distances = torch.cat([points - bboxes[:, :2], bboxes[:, 2:] - points], dim=1)
+        if self.norm_on_bbox is None:
+            return distances
         return distances / _side(priors) if self.norm_on_bbox else distances.log()
 
     def decode(
@@ -119,7 +122,9 @@ class DistancePointBBoxCoder:
     ) -> Tensor:
         """Returns boxes (n, 4); arguments as DeltaXYWHBBoxCoder.decode."""
         points = (priors[:, :2] + priors[:, 2:]) / 2
-        distances = deltas.clamp(min=0) * _side(priors) if self.norm_on_bbox else deltas.exp()
+        distances = deltas
+        if self.norm_on_bbox is not None:
+            distances = deltas.clamp(min=0) * _side(priors) if self.norm_on_bbox else deltas.exp()
         # (n, 2), (n, 2) -> (n, 4)
         bboxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], dim=1)
         return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes

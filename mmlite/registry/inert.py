@@ -17,7 +17,7 @@ _PRETRAINED = dict(pretrained=None)
 
 # class -> argument -> the value that changes nothing
 INERT: dict[str, dict[str, Any]] = dict(
-    FocalLoss=dict(**_LOSS, activated=False),
+    SigmoidLoss=_LOSS,
     CrossEntropyLoss=dict(
         **_LOSS, use_mask=False, class_weight=None, ignore_index=None, avg_non_ignore=False
     ),

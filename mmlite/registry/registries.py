@@ -42,7 +42,9 @@ BACKBONES = _own('backbone', 'mmlite.models.backbones')
 NECKS = _own('neck', 'mmlite.models.necks')
 HEADS = _own('head', 'mmlite.models.heads')
 DETECTORS = _own('detector', 'mmlite.models.detectors')
-LOSSES = _own('loss', 'mmlite.models.losses', 'mmlite.models.box_losses')
+LOSSES = _own(
+    'loss', 'mmlite.models.losses', 'mmlite.models.box_losses', 'mmlite.models.distribution'
+)
 TASK_UTILS = _own('task util', 'mmlite.models.task_utils', 'mmlite.models.preprocessor')
 
 # what mmengine builds by itself: a class of your own is registered in mmengine.registry

@@ -111,7 +111,7 @@ def test_each_prior_finds_one_box_at_most(
     assigner: Any, gt_bboxes: Tensor, ignored: Tensor, scale: float
 ) -> None:
     priors = squares(scale)
-    assigned = assigner(priors, NUM_PER_LEVEL, gt_bboxes, ignored)
+    assigned = assigner(priors, NUM_PER_LEVEL, gt_bboxes, ignored).indices
     assert assigned.shape == (len(priors),) and assigned.dtype == torch.int64
     assert assigned.min() >= -2 and assigned.max() < max(len(gt_bboxes), 1)
     if not len(gt_bboxes):
@@ -123,18 +123,18 @@ def test_each_prior_finds_one_box_at_most(
 def test_every_box_is_reached_by_overlap(gt_bboxes: Tensor, scale: float) -> None:
     """A lone box of any size gets a prior, its best one among them."""
     priors = squares(scale)
-    assigned = MaxIoUAssigner(pos_iou_thr=0.5, neg_iou_thr=0.5)(priors, NUM_PER_LEVEL, gt_bboxes)
-    assert assigned[box_iou(gt_bboxes, priors)[0].argmax()] == 0
+    found = MaxIoUAssigner(pos_iou_thr=0.5, neg_iou_thr=0.5)(priors, NUM_PER_LEVEL, gt_bboxes)
+    assert found.indices[box_iou(gt_bboxes, priors)[0].argmax()] == 0
     once = MaxIoUAssigner(0.99, 0.99, gt_max_assign_all=False)
-    assert (once(priors, NUM_PER_LEVEL, gt_bboxes) == 0).sum() == 1
+    assert (once(priors, NUM_PER_LEVEL, gt_bboxes).indices == 0).sum() == 1
 
 
 @BOUNDED
 @given(boxes(2, 5))
 def test_a_box_loses_its_best_prior_only_to_another_box(gt_bboxes: Tensor) -> None:
     priors = squares(2.0)
-    assigned = MaxIoUAssigner(pos_iou_thr=0.5, neg_iou_thr=0.5)(priors, NUM_PER_LEVEL, gt_bboxes)
-    assert (assigned[box_iou(gt_bboxes, priors).argmax(dim=1)] != BACKGROUND).all()
+    found = MaxIoUAssigner(pos_iou_thr=0.5, neg_iou_thr=0.5)(priors, NUM_PER_LEVEL, gt_bboxes)
+    assert (found.indices[box_iou(gt_bboxes, priors).argmax(dim=1)] != BACKGROUND).all()
 
 
 @BOUNDED
@@ -142,10 +142,10 @@ def test_a_box_loses_its_best_prior_only_to_another_box(gt_bboxes: Tensor) -> No
 def test_every_box_is_reached_by_points(gt_bboxes: Tensor) -> None:
     """A box of more than a stride of the first level has a point inside, whatever its level."""
     priors = squares(1.0)
-    assigned = FCOSAssigner(((-1, 1e8), (-1, 1e8), (-1, 1e8)))(priors, NUM_PER_LEVEL, gt_bboxes)
+    found = FCOSAssigner(((-1, 1e8), (-1, 1e8), (-1, 1e8)))(priors, NUM_PER_LEVEL, gt_bboxes)
     centers = (priors[:, :2] + priors[:, 2:]) / 2
     inside = ((centers > gt_bboxes[0, :2]) & (centers < gt_bboxes[0, 2:])).all(dim=1)
-    assert inside.any() and torch.equal(assigned == 0, inside)
+    assert inside.any() and torch.equal(found.indices == 0, inside)
 
 
 @BOUNDED

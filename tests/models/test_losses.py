@@ -94,7 +94,7 @@ def test_focal_loss_counts_background_but_not_what_is_ignored():
 
 
 def test_focal_scores():
-    scores = FocalLoss.scores(Tensor([0, math.log(3)]))
+    scores = FocalLoss().scores(Tensor([0, math.log(3)]))
     torch.testing.assert_close(scores, Tensor([0.5, 0.75]))
     assert FocalLoss.num_outputs(20) == 20
     with pytest.raises(ConfigError, match='use_sigmoid=False'):

@@ -16,7 +16,7 @@ def bars(*spans: tuple[float, float]) -> Tensor:
 
 
 def assign(assigner: MaxIoUAssigner, priors, gt_bboxes, ignored=None) -> list[int]:
-    return assigner(priors, [len(priors)], gt_bboxes, ignored).tolist()
+    return assigner(priors, [len(priors)], gt_bboxes, ignored).indices.tolist()
 
 
 #            0        1        2         3         4

@@ -37,7 +37,7 @@ def test_candidates_come_from_each_level():
     )
     assert inds.tolist() == [[0, 2]]
     # threshold 0.625 + 0.53 > 1: none
-    assert ATSSAssigner(topk=1)(priors, [2, 2], box).tolist() == [-1] * 4
+    assert ATSSAssigner(topk=1)(priors, [2, 2], box).indices.tolist() == [-1] * 4
 
 
 def test_a_prior_wanted_twice_goes_to_the_larger_overlap():
@@ -75,4 +75,4 @@ def test_candidates_are_the_nearest_of_the_priors_that_are_not_ignored():
     priors = bars((10, 20), (9, 19), (4, 14), (16, 26))
     box = bars((10, 20))
     found = ATSSAssigner(topk=3, ignore_iof_thr=0.95)(priors, [4], box, box)
-    assert found.tolist() == [IGNORE, 0, BACKGROUND, BACKGROUND]
+    assert found.indices.tolist() == [IGNORE, 0, BACKGROUND, BACKGROUND]

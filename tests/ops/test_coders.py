@@ -77,11 +77,12 @@ DISTANCES = Tensor([[2, 1, 8, 16], [16, 4, 2, 4]])
 def test_distances_in_strides_or_as_logarithms():
     in_strides = DistancePointBBoxCoder(norm_on_bbox=True).encode(POINTS, AROUND)
     torch.testing.assert_close(in_strides, DISTANCES / Tensor([[8], [16]]))
-    logarithms = DistancePointBBoxCoder().encode(POINTS, AROUND)
+    logarithms = DistancePointBBoxCoder(norm_on_bbox=False).encode(POINTS, AROUND)
     torch.testing.assert_close(logarithms, DISTANCES.log())
+    torch.testing.assert_close(DistancePointBBoxCoder().encode(POINTS, AROUND), DISTANCES)
 
 
-@pytest.mark.parametrize('norm_on_bbox', [True, False])
+@pytest.mark.parametrize('norm_on_bbox', [True, False, None])
 def test_distances_decode_to_the_box(norm_on_bbox):
     coder = DistancePointBBoxCoder(norm_on_bbox)
     decoded = coder.decode(POINTS, coder.encode(POINTS, AROUND))

@@ -18,7 +18,7 @@ RANGES = ((-1, 16), (16, 1e8))
 
 def assign(boxes, ranges=RANGES, **args) -> list[int]:
     gt_bboxes = Tensor(boxes).reshape(-1, 4)
-    return FCOSAssigner(ranges, **args)(PRIORS, COUNTS, gt_bboxes).tolist()
+    return FCOSAssigner(ranges, **args)(PRIORS, COUNTS, gt_bboxes).indices.tolist()
 
 
 def test_inside_a_box_and_within_the_range_of_the_level():

@@ -25,4 +25,4 @@ def test_the_same_boxes_as_mmdet(name, size, monkeypatch):
     )
     # mmdet: -1 ignored, 0 background, i + 1 for box i
     theirs = {-1: assigners.IGNORE, 0: assigners.BACKGROUND}
-    assert found.tolist() == [theirs.get(i, i - 1) for i in case['out_gt_inds'].tolist()]
+    assert found.indices.tolist() == [theirs.get(i, i - 1) for i in case['out_gt_inds'].tolist()]

@@ -24,7 +24,7 @@ from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
-from mmlite.ops.assigners import BACKGROUND, IGNORE
+from mmlite.ops.assignment import BACKGROUND, IGNORE, Predictions, as_assignment
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
 from mmlite.support.signatures import still_by_position
@@ -124,10 +124,11 @@ class DenseHead(BaseModule):
             raise ConfigError("model.train_cfg: training needs the key 'assigner'")
         outs, priors, num_per_level = self.forward_with_priors(feats)
         with torch.autocast(feats[0].device.type, enabled=False):
-            labels, matched = self.get_targets(
-                priors, num_per_level, feats, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore
-            )
-            return self.loss_terms(outs, priors, labels, matched)
+            truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
+            asks = getattr(self.assigner, 'needs_predictions', False)  # a plugin's may not say it
+            found = self.predictions(outs, priors) if asks else None
+            targets = self.get_targets(priors, num_per_level, feats, img_metas, *truth, found)
+            return self.loss_terms(outs, priors, *targets)
 
     def forward_with_priors(
         self, feats: Sequence[Tensor]
@@ -149,6 +150,14 @@ class DenseHead(BaseModule):
         return outs, priors, num_per_level
 
     @torch.no_grad()
+    def predictions(self, outs: dict[str, Tensor], priors: Tensor) -> Predictions:
+        """Returns what an assigner with `needs_predictions` compares: (N, R, C) and (N, R, 4)."""
+        bbox_pred, scores = outs['bbox_pred'], self.loss_cls.scores(outs['cls_score'])
+        # (N, R, 4) -> (N * R, 4) -> (N, R, 4)
+        bboxes = self.bbox_coder.decode(priors.repeat(len(bbox_pred), 1), bbox_pred.flatten(0, 1))
+        return Predictions(scores, bboxes.view_as(bbox_pred), outs['cls_score'].detach())
+
+    @torch.no_grad()
     def get_targets(
         self,
         priors: Tensor,
@@ -158,29 +167,31 @@ class DenseHead(BaseModule):
         gt_bboxes: list[Tensor],
         gt_labels: list[Tensor],
         gt_bboxes_ignore: list[Tensor] | None,
-    ) -> tuple[Tensor, Tensor]:
+        predictions: Predictions | None = None,
+    ) -> tuple[Tensor, ...]:
         """Returns per prior its label (N, R) and the box it has to find (N, R, 4).
 
-        Labels: -1 ignore, 0 background, 1..C. Boxes are 0 where there is none to find.
+        Labels: -1 ignore, 0 background, 1..C. Boxes are 0 where there is none to find. Where the
+        assigner says so, a third tensor (N, R): the score that the prior has to reach, 0 for none.
         """
-        labels, matched = [], []
+        targets = []
         for i, meta in enumerate(img_metas):
             ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None
-            # inside: indices (r,) of the priors in the image; assigned: (R,) int64, a box, -1 or -2
-            inside = self.priors_inside(feats, meta)
-            if inside is None:
-                assigned = self.assigner(priors, num_per_level, gt_bboxes[i], ignored)
-            else:
-                inds, counts = inside
-                assigned = priors.new_full((len(priors),), IGNORE, dtype=torch.int64)
-                assigned[inds] = self.assigner(priors[inds], counts, gt_bboxes[i], ignored)
+            # inside: indices (r,) of the priors in the image, all of them where there is no padding
+            inside, counts = self.priors_inside(feats, meta) or (slice(None), num_per_level)
+            asked = [] if predictions is None else [gt_labels[i], predictions[i][inside]]
+            found = self.assigner(priors[inside], counts, gt_bboxes[i], ignored, *asked)
+            found = as_assignment(found).spread(inside, len(priors))
             # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
             assert (IGNORE, BACKGROUND) == (-2, -1)
             ends = [gt_labels[i].new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
             # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
-            labels.append(torch.cat([gt_labels[i], *ends])[assigned])
-            matched.append(torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[assigned])
-        return torch.stack(labels), torch.stack(matched)  # (N, R), (N, R, 4)
+            labels = torch.cat([gt_labels[i], *ends])[found.indices]
+            matched = torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[found.indices]
+            quality = [] if found.quality is None else [found.quality]
+            targets.append([labels, matched, *quality])
+        # N of (R,) and (R, 4) -> (N, R) and (N, R, 4)
+        return tuple(torch.stack(target) for target in zip(*targets, strict=True))
 
     def priors_inside(
         self, feats: Sequence[Tensor], img_meta: dict
@@ -203,8 +214,7 @@ class DenseHead(BaseModule):
             matched: (N, R, 4), the box that each prior has to find, input pixels.
         """
         pos = labels > 0
-        # (N, R) -> (N,) positives of each image -> scalar
-        avg_factor = reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
+        avg_factor = num_positives(pos)
         pairs = self.bbox_pairs(outs, priors, pos, matched)
         return dict(
             loss_cls=self.loss_cls(outs['cls_score'], labels, avg_factor),
@@ -339,6 +349,12 @@ def featmap_sizes(feats: Sequence[Tensor]) -> list[tuple[int, int]]:
 def at_least_float32(values: Tensor) -> Tensor:
     """Half precision is too coarse to sum over thousands of priors, or for boxes in pixels."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def num_positives(pos: Tensor) -> Tensor:
+    """The number of positive priors (N, R) in a batch, at least one in each image: a scalar."""
+    # (N, R) -> (N,) positives of each image -> scalar
+    return reduce_mean(pos.sum(dim=1).clamp(min=1).sum().float())
 
 
 def reduce_mean(value: Tensor) -> Tensor:

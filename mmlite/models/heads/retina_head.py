@@ -50,13 +50,7 @@ class RetinaHead(DenseHead):
         anchor_generator: dict | None = None, **others: Any,
     ) -> None:  # fmt: skip
         super().__init__(num_classes, prior_generator=anchor_generator, **others)
-        counts = set(self.prior_generator.num_priors_per_location)
-        if len(counts) > 1:
-            raise ConfigError(
-                'RetinaHead: one convolution serves all levels, so they need equal numbers of '
-                f'anchors; found {self.prior_generator.num_priors_per_location}'
-            )
-        count = counts.pop()
+        count = anchors_per_location(self)
         self.cls_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg)
         self.reg_convs = conv_tower(in_channels, feat_channels, stacked_convs, norm_cfg)
         channels = feat_channels if stacked_convs else in_channels
@@ -69,3 +63,18 @@ class RetinaHead(DenseHead):
         reg_maps = [self.retina_reg(self.reg_convs(feat)) for feat in feats]
         # per level (N, A * K, H, W) -> (N, R, K), and (N, A * 4, H, W) -> (N, R, 4)
         return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(reg_maps, 4))
+
+
+def anchors_per_location(head: DenseHead) -> int:
+    """Returns A, the number of priors at each location of every level.
+
+    Raises:
+        ConfigError: levels have different numbers.
+    """
+    counts = head.prior_generator.num_priors_per_location
+    if len(set(counts)) > 1:
+        raise ConfigError(
+            f'{type(head).__name__}: one convolution serves all levels, so they need equal numbers '
+            f'of anchors; found {counts}'
+        )
+    return counts[0]

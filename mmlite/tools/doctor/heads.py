@@ -75,7 +75,7 @@ def examples(context: Context) -> Iterator[Example]:
         meta = unwrapped(sample['img_metas'])
         padded = [-(-side // divisor) * divisor for side in meta['pad_shape'][:2]]
         priors, num_per_level = head.prior_generator(sizes(*padded), bboxes)
-        assigned = head.assigner(priors, num_per_level, bboxes, None)
+        assigned = head.assigner(priors, num_per_level, bboxes, None).indices
         yield Example(bboxes, labels, priors, num_per_level, assigned, meta)
 
 
