@@ -33,6 +33,8 @@ INERT: dict[str, dict[str, Any]] = dict(
     MobileNetV2=dict(**_CONV, **_PRETRAINED),
     SSDVGG=dict(**_PRETRAINED, input_size=None, l2_norm_scale=None),
     RetinaHead=dict(**_CONV, reg_decoded_bbox=False),
+    ATSSHead=dict(**_CONV, reg_decoded_bbox=True),
+    GFLHead=_CONV,
     SSDHead=dict(**_CONV, reg_decoded_bbox=False),
     FCOSHead=dict(**_CONV, cls_predictor_cfg=None),
     GridPriors=dict(use_box_type=False),

@@ -34,7 +34,6 @@ class ATSSHead(DenseHead):
         pred_kernel_size: side of the convolutions that predict.
         norm_cfg: normalisation in the towers; None for none.
         loss_centerness: config of the loss of the centerness.
-        reg_decoded_bbox: True; mmdet's configs carry it, here the box loss says it.
     """
 
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
@@ -56,7 +55,6 @@ class ATSSHead(DenseHead):
         pred_kernel_size: int = 3,
         norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
         loss_centerness: dict | None = None,
-        reg_decoded_bbox: bool = True,
         **others: Any,
     ) -> None:
         super().__init__(num_classes, prior_generator=anchor_generator, **others)
