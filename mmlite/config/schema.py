@@ -161,6 +161,10 @@ LOADER = Keys(
 TRAIN_CFG = Keys(
     {
         'assigner': Part('TASK_UTILS', 'which prior is for which box'),
+        'initial_assigner': Part('TASK_UTILS', 'TOODHead: the assigner of the first epochs'),
+        'initial_epoch': Value('count', 'TOODHead: the number of those epochs', 4),
+        'alpha': Value('number', 'TOODHead: the exponent of the score', 1),
+        'beta': Value('number', 'TOODHead: the exponent of the IoU', 6),
         'neg_pos_ratio': Value('number', 'SSDHead: negatives for each positive'),
         'smoothl1_beta': Value('number', 'SSDHead: where the box loss becomes linear'),
         'sampler': Value('any', AS_IN_MMDET, only=(None, {'type': 'PseudoSampler'})),

@@ -1,4 +1,4 @@
-"""Modulated deformable convolution (DCNv2, Zhu et al. 2018, section 3.2), by torchvision."""
+"""Deformable convolutions (Dai et al. 2017; Zhu et al. 2018, section 3.2), by torchvision."""
 
 from __future__ import annotations
 
@@ -48,6 +48,32 @@ class ModulatedDeformConv2d(nn.Module):
             x, offset, self.weight, self.bias, self.stride, self.padding, self.dilation,
             mask.sigmoid(),
         )  # fmt: skip
+
+
+class DeformConv2d(nn.Module):
+    """A convolution that looks where it is said to (DCN, Dai et al. 2017, section 2.1).
+
+    Args:
+        in_channels, out_channels, kernel_size, padding: as nn.Conv2d; there is no bias.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0
+    ) -> None:
+        super().__init__()
+        self.padding = padding
+        shape = (out_channels, in_channels, kernel_size, kernel_size)
+        self.weight = nn.Parameter(torch.empty(shape))
+        nn.init.kaiming_uniform_(self.weight, nonlinearity='relu')  # as mmcv draws it
+
+    def forward(self, x: Tensor, offset: Tensor) -> Tensor:
+        """Convolves.
+
+        Args:
+            x: (N, in_channels, H, W).
+            offset: (N, 2 * k * k, H, W), how far each tap is moved (y, x), in cells.
+        """
+        return deform_conv2d(x, offset, self.weight, padding=self.padding)
 
 
 class OffsetConv(nn.Module):

@@ -1,6 +1,6 @@
 """Gives the classes of `mmlite.ops` their names in configs; `ops` itself uses no registry."""
 
-from mmlite.ops import assigners, coders, priors
+from mmlite.ops import assigners, coders, priors, task_aligned_assigner
 from mmlite.registry import TASK_UTILS
 
 for cls in (
@@ -12,9 +12,11 @@ for cls in (
     priors.TorchvisionAnchorGenerator,
     coders.DeltaXYWHBBoxCoder,
     coders.LegacyDeltaXYWHBBoxCoder,
+    coders.DecodedBBoxCoder,
     coders.DistancePointBBoxCoder,
     assigners.ATSSAssigner,
     assigners.FCOSAssigner,
     assigners.MaxIoUAssigner,
+    task_aligned_assigner.TaskAlignedAssigner,
 ):
     TASK_UTILS.register_module(module=cls)

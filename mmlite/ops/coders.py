@@ -130,5 +130,21 @@ class DistancePointBBoxCoder:
         return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes
 
 
+class DecodedBBoxCoder:
+    """For a head that predicts the boxes themselves: there is nothing to encode."""
+
+    clip_border = False
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns `bboxes` (n, 4)."""
+        return bboxes
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns `deltas` (n, 4), which are boxes."""
+        return deltas
+
+
 def _side(squares: Tensor) -> Tensor:
     return squares[:, 2:3] - squares[:, 0:1]  # (n, 4) -> (n, 1)

@@ -6,5 +6,16 @@ from mmlite.models.heads.fcos_head import FCOSHead
 from mmlite.models.heads.gfl_head import GFLHead
 from mmlite.models.heads.retina_head import RetinaHead
 from mmlite.models.heads.ssd_head import SSDHead
+from mmlite.models.heads.tood_head import TOODHead
+from mmlite.models.heads.vfnet_head import VFNetHead
 
-__all__ = ['ATSSHead', 'DenseHead', 'FCOSHead', 'GFLHead', 'RetinaHead', 'SSDHead']
+__all__ = [
+    'ATSSHead',
+    'DenseHead',
+    'FCOSHead',
+    'GFLHead',
+    'RetinaHead',
+    'SSDHead',
+    'TOODHead',
+    'VFNetHead',
+]
