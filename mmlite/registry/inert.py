@@ -32,6 +32,8 @@ INERT: dict[str, dict[str, Any]] = dict(
     ),
     MobileNetV2=dict(**_CONV, **_PRETRAINED),
     SSDVGG=dict(**_PRETRAINED, input_size=None, l2_norm_scale=None),
+    CSPBackbone=dict(**_CONV, arch_ovewrite=None),
+    CSPPAFPN=_CONV,
     RetinaHead=dict(**_CONV, reg_decoded_bbox=False),
     SSDHead=dict(**_CONV, reg_decoded_bbox=False),
     FCOSHead=dict(**_CONV, cls_predictor_cfg=None),

@@ -98,7 +98,8 @@ class FPN(BaseModule):
         used = feats[self.used]
         laterals = [conv(feat) for conv, feat in zip(self.lateral_convs, used, strict=True)]
         for i in range(len(laterals) - 1, 0, -1):
-            laterals[i - 1] = laterals[i - 1] + self._upsample(laterals[i], laterals[i - 1])
+            deeper = upsampled(laterals[i], laterals[i - 1], self.upsample_cfg)
+            laterals[i - 1] = laterals[i - 1] + deeper
         convs = self.fpn_convs[: len(laterals)]
         outs = [conv(lateral) for conv, lateral in zip(convs, laterals, strict=True)]
         if self.extra_source is None:
@@ -113,9 +114,11 @@ class FPN(BaseModule):
             outs.append(extra)
         return outs
 
-    def _upsample(self, deeper: Tensor, like: Tensor) -> Tensor:
-        size = None if 'scale_factor' in self.upsample_cfg else like.shape[-2:]
-        return F.interpolate(deeper, size, **self.upsample_cfg)
+
+def upsampled(deeper: Tensor, like: Tensor, upsample_cfg: dict) -> Tensor:
+    """Returns a map (N, C, h, w) grown by `scale_factor`, or else to the size of `like`."""
+    size = None if 'scale_factor' in upsample_cfg else like.shape[-2:]
+    return F.interpolate(deeper, size, **upsample_cfg)
 
 
 def _extra_source(add_extra_convs: bool | str) -> str | None:
