@@ -10,6 +10,10 @@ from torch import Tensor, nn
 
 from mmlite.models.layers import Conv2d, ConvModule, DepthwiseSeparableConvModule
 
+# YOLOX' normalisation and activation
+YOLOX_BN = dict(type='BN', momentum=0.03, eps=0.001)
+SWISH = dict(type='Swish')
+
 # how torch itself draws a convolution
 KAIMING_UNIFORM = dict(
     type='Kaiming',

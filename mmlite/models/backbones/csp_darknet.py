@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.models.backbones.base import Backbone
-from mmlite.models.csp_layer import KAIMING_UNIFORM, CSPLayer, SPPBottleneck, conv_module
+from mmlite.models.csp_layer import (
+    KAIMING_UNIFORM,
+    SWISH,
+    YOLOX_BN,
+    CSPLayer,
+    SPPBottleneck,
+    conv_module,
+)
 from mmlite.models.layers import ConvModule
 from mmlite.registry import BACKBONES
 
@@ -97,7 +104,7 @@ class CSPDarknet(CSPBackbone):
         frozen_stages: -1 none, 0 the stem, k the stem and the first k stages.
         use_depthwise: depthwise separable convolutions in place of the 3x3 ones (YOLOX-Nano).
         spp_kernal_sizes: of the pooling in the last stage; this is how mmdet spells it.
-        norm_cfg, act_cfg: normalisation and activation; BN of eps 0.001 and momentum 0.03, Swish.
+        norm_cfg, act_cfg: normalisation and activation; None for none.
         norm_eval: batch norm keeps its statistics in training.
         init_cfg: `dict(type='Pretrained', checkpoint=...)` or an initialiser of mmengine; None
             draws as torch itself does.
@@ -112,14 +119,14 @@ class CSPDarknet(CSPBackbone):
         frozen_stages: int = -1,
         use_depthwise: bool = False,
         spp_kernal_sizes: Sequence[int] = (5, 9, 13),
-        norm_cfg: dict | None = None,
-        act_cfg: dict | None = None,
+        norm_cfg: dict | None = YOLOX_BN,
+        act_cfg: dict | None = SWISH,
         norm_eval: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.norm_eval = norm_eval
-        layers = csp_layers_cfg(norm_cfg, act_cfg)
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
         widths, depths = scaled(arch, _WIDTHS, _DEPTHS, widen_factor, deepen_factor, 'CSPDarknet')
 
         def csp_layer(*args: int, use_shortcut: bool) -> CSPLayer:
@@ -142,12 +149,6 @@ class Focus(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # (N, C, H, W) -> (N, 4C, H/2, W/2): top left, bottom left, top right, bottom right
         return self.conv(torch.cat([x[..., i::2, j::2] for j in (0, 1) for i in (0, 1)], dim=1))
-
-
-def csp_layers_cfg(norm_cfg: dict | None, act_cfg: dict | None) -> dict:
-    """Returns `norm_cfg` and `act_cfg` with YOLOX' values for None."""
-    norm_cfg = norm_cfg or dict(type='BN', momentum=0.03, eps=0.001)
-    return dict(norm_cfg=norm_cfg, act_cfg=act_cfg or dict(type='Swish'))
 
 
 def scaled(

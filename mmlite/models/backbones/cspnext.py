@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from mmlite.models.backbones.csp_darknet import CSPBackbone, csp_layers_cfg, scaled
-from mmlite.models.csp_layer import CSPLayer, CSPNeXtBlock
+from mmlite.models.backbones.csp_darknet import CSPBackbone, scaled
+from mmlite.models.csp_layer import SWISH, YOLOX_BN, CSPLayer, CSPNeXtBlock
 from mmlite.models.layers import ConvModule
 from mmlite.registry import BACKBONES
 
@@ -29,7 +29,7 @@ class CSPNeXt(CSPBackbone):
         expand_ratio: share of a stage's channels in each half of its CSP layer.
         spp_kernel_sizes: of the pooling in the last stage.
         channel_attention: channel attention at the end of each stage.
-        norm_cfg, act_cfg: normalisation and activation; BN of eps 0.001 and momentum 0.03, SiLU.
+        norm_cfg, act_cfg: normalisation and activation; None for none.
         norm_eval: batch norm keeps its statistics in training.
         init_cfg: `dict(type='Pretrained', checkpoint=..., prefix='backbone.')` or an initialiser
             of mmengine; None draws as torch itself does.
@@ -46,14 +46,14 @@ class CSPNeXt(CSPBackbone):
         expand_ratio: float = 0.5,
         spp_kernel_sizes: Sequence[int] = (5, 9, 13),
         channel_attention: bool = True,
-        norm_cfg: dict | None = None,
-        act_cfg: dict | None = None,
+        norm_cfg: dict | None = YOLOX_BN,
+        act_cfg: dict | None = SWISH,
         norm_eval: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.norm_eval = norm_eval
-        layers = csp_layers_cfg(norm_cfg, act_cfg)
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
         widths, depths = scaled(arch, _WIDTHS, _DEPTHS, widen_factor, deepen_factor, 'CSPNeXt')
         half = int(_WIDTHS[arch][0] * widen_factor // 2)
         stem = nn.Sequential(

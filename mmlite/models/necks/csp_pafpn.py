@@ -9,11 +9,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
-from mmlite.models.csp_layer import KAIMING_UNIFORM, CSPLayer, CSPNeXtBlock, conv_module
+from mmlite.models.csp_layer import (
+    KAIMING_UNIFORM,
+    SWISH,
+    YOLOX_BN,
+    CSPLayer,
+    CSPNeXtBlock,
+    conv_module,
+)
 from mmlite.models.layers import ConvModule
-from mmlite.models.necks.fpn import upsampled
+from mmlite.models.necks.fpn import check_num_maps, upsampled
 from mmlite.registry import NECKS
 
 
@@ -66,11 +72,7 @@ class CSPPAFPN(BaseModule):
         Raises:
             ConfigError: the backbone gives another number of maps than `in_channels` has.
         """
-        if len(feats) != self.num_inputs:
-            raise ConfigError(
-                f'{type(self).__name__}: in_channels has {self.num_inputs} levels, the backbone '
-                f'gives {len(feats)} maps; set its out_indices, or in_channels'
-            )
+        check_num_maps(self, feats, self.num_inputs)
         *shallower, deep = feats
         inner = []  # deepest first
         down = zip(self.reduce_layers, self.top_down_blocks, reversed(shallower), strict=True)
@@ -85,11 +87,6 @@ class CSPPAFPN(BaseModule):
         return [conv(out) for conv, out in zip(self.out_convs, outs, strict=True)]
 
 
-def _layers(norm_cfg: dict | None, act_cfg: dict | None) -> dict:
-    norm_cfg = norm_cfg or dict(type='BN', momentum=0.03, eps=0.001)
-    return dict(norm_cfg=norm_cfg, act_cfg=act_cfg or dict(type='Swish'))
-
-
 @NECKS.register_module()
 class YOLOXPAFPN(CSPPAFPN):
     """The neck of YOLOX.
@@ -101,7 +98,7 @@ class YOLOXPAFPN(CSPPAFPN):
         use_depthwise: depthwise separable convolutions in place of the 3x3 ones (YOLOX-Nano).
         upsample_cfg: how a deeper map grows: arguments of `torch.nn.functional.interpolate`;
             without `scale_factor` it takes the size of the next map.
-        norm_cfg, act_cfg: normalisation and activation; BN of eps 0.001 and momentum 0.03, Swish.
+        norm_cfg, act_cfg: normalisation and activation; None for none.
         init_cfg: an initialiser of mmengine; None draws as torch itself does.
     """
 
@@ -112,11 +109,11 @@ class YOLOXPAFPN(CSPPAFPN):
         num_csp_blocks: int = 3,
         use_depthwise: bool = False,
         upsample_cfg: dict | None = None,
-        norm_cfg: dict | None = None,
-        act_cfg: dict | None = None,
+        norm_cfg: dict | None = YOLOX_BN,
+        act_cfg: dict | None = SWISH,
         init_cfg: dict | list | None = None,
     ) -> None:
-        layers = _layers(norm_cfg, act_cfg)
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
         csp_layer = partial(
             CSPLayer,
             num_blocks=num_csp_blocks,
@@ -153,11 +150,11 @@ class CSPNeXtPAFPN(CSPPAFPN):
         use_depthwise: bool = False,
         expand_ratio: float = 0.5,
         upsample_cfg: dict | None = None,
-        norm_cfg: dict | None = None,
-        act_cfg: dict | None = None,
+        norm_cfg: dict | None = YOLOX_BN,
+        act_cfg: dict | None = SWISH,
         init_cfg: dict | list | None = None,
     ) -> None:
-        layers = _layers(norm_cfg, act_cfg)
+        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
         conv = conv_module(use_depthwise)
         csp_layer = partial(
             CSPLayer,

@@ -6,7 +6,14 @@ import pytest
 
 from tests.golden_modules import check_gradients, check_outputs, load_module_golden
 
-CASES = ('yoloxpafpn_tiny', 'cspnextpafpn_tiny')
+CASES = (
+    'pafpn',
+    'yoloxpafpn_tiny',
+    'cspnextpafpn_tiny',
+    'dilated_encoder',
+    'dyhead',
+    'hrfpn_w18',
+)
 
 
 @pytest.mark.parametrize('name', CASES)
