@@ -166,6 +166,16 @@ def conv_class(conv_cfg: dict | None) -> Callable[..., nn.Module]:
     return partial(ModulatedDeformConv2d, deform_groups=deform_groups)
 
 
+class ConvNorm(nn.Sequential):
+    """A convolution, a norm, and what may follow, under the keys '0', '1', ...; see `conv_norm`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = conv_norm(self[0], self[1], x)
+        for layer in self[2:]:
+            x = layer(x)
+        return x
+
+
 class ConvModule(nn.Module):
     """Convolution, then normalisation, then activation; `conv`, `bn` or `gn`, `activate`.
 

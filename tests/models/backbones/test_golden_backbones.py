@@ -6,7 +6,7 @@ import pytest
 
 from tests.golden_modules import check_gradients, check_outputs, load_module_golden
 
-CASES = ('cspdarknet_tiny', 'cspnext_tiny')
+CASES = ('cspdarknet_tiny', 'cspnext_tiny', 'hrnetv2p_w18', 'regnetx_400mf', 'res2net_50')
 
 
 @pytest.mark.parametrize('name', CASES)
