@@ -161,6 +161,7 @@ LOADER = Keys(
 TRAIN_CFG = Keys(
     {
         'assigner': Part('TASK_UTILS', 'which prior is for which box'),
+        'reg_assigner': Part('TASK_UTILS', 'DDODHead: the assigner of the boxes'),
         'initial_assigner': Part('TASK_UTILS', 'TOODHead: the assigner of the first epochs'),
         'initial_epoch': Value('count', 'TOODHead: the number of those epochs', 4),
         'alpha': Value('number', 'TOODHead: the exponent of the score', 1),

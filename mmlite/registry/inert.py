@@ -62,6 +62,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     RetinaHead=dict(**_CONV, reg_decoded_bbox=False),
     ATSSHead=dict(**_CONV, reg_decoded_bbox=True),
     GFLHead=_CONV,
+    DDODHead=dict(**_CONV, reg_decoded_bbox=False),
     VFNetHead=dict(
         **_CONV,
         use_atss=True,
@@ -81,7 +82,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     DeltaXYWHBBoxCoder=dict(add_ctr_clamp=False, ctr_clamp=32, use_box_type=False),
     DistancePointBBoxCoder=dict(use_box_type=False),
     MaxIoUAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D'), perm_repeat_gt_cfg=None),
-    ATSSAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D'), alpha=None),
+    ATSSAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),
     DetDataPreprocessor=dict(
         pad_mask=False,
         mask_pad_value=0,

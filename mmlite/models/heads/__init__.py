@@ -1,6 +1,7 @@
 """Heads: feature maps to losses in training, to detections in testing."""
 
 from mmlite.models.heads.atss_head import ATSSHead
+from mmlite.models.heads.ddod_head import DDODHead
 from mmlite.models.heads.dense_head import DenseHead
 from mmlite.models.heads.fcos_head import FCOSHead
 from mmlite.models.heads.gfl_head import GFLHead
@@ -11,6 +12,7 @@ from mmlite.models.heads.vfnet_head import VFNetHead
 
 __all__ = [
     'ATSSHead',
+    'DDODHead',
     'DenseHead',
     'FCOSHead',
     'GFLHead',
