@@ -5,6 +5,7 @@ from mmlite.models.heads.ddod_head import DDODHead
 from mmlite.models.heads.dense_head import DenseHead
 from mmlite.models.heads.fcos_head import FCOSHead
 from mmlite.models.heads.gfl_head import GFLHead
+from mmlite.models.heads.paa_head import PAAHead
 from mmlite.models.heads.retina_head import RetinaHead
 from mmlite.models.heads.ssd_head import SSDHead
 from mmlite.models.heads.tood_head import TOODHead
@@ -16,6 +17,7 @@ __all__ = [
     'DenseHead',
     'FCOSHead',
     'GFLHead',
+    'PAAHead',
     'RetinaHead',
     'SSDHead',
     'TOODHead',
