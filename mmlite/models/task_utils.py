@@ -1,6 +1,6 @@
 """Gives the classes of `mmlite.ops` their names in configs; `ops` itself uses no registry."""
 
-from mmlite.ops import assigners, coders, priors, task_aligned_assigner
+from mmlite.ops import assigners, coders, priors, task_aligned_assigner, uniform_assigner
 from mmlite.registry import TASK_UTILS
 
 for cls in (
@@ -18,5 +18,6 @@ for cls in (
     assigners.FCOSAssigner,
     assigners.MaxIoUAssigner,
     task_aligned_assigner.TaskAlignedAssigner,
+    uniform_assigner.UniformAssigner,
 ):
     TASK_UTILS.register_module(module=cls)

@@ -37,6 +37,8 @@ class DeltaXYWHBBoxCoder:
         clip_border: clip decoded boxes to the image.
         bound_shrinking: a side decodes to no less than 16/1000 of its prior's, as in mmdet; False
             bounds its growth only, as torchvision does.
+        add_ctr_clamp: YOLOF's: a centre moves by at most `ctr_clamp` pixels, and shrinking has no
+            bound.
     """
 
     pixel = 0  # what a box of x1..x2 spans beyond x2 - x1: 1 in mmdet 1.x
@@ -47,11 +49,15 @@ class DeltaXYWHBBoxCoder:
         target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
         clip_border: bool = True,
         bound_shrinking: bool = True,
+        add_ctr_clamp: bool = False,
+        ctr_clamp: float = 32,
     ) -> None:
         self.means = tuple(map(float, target_means))
         self.stds = tuple(map(float, target_stds))
         self.clip_border = clip_border
-        self.least_log_ratio = -_MAX_LOG_RATIO if bound_shrinking else None
+        bounded = bound_shrinking and not add_ctr_clamp
+        self.least_log_ratio = -_MAX_LOG_RATIO if bounded else None
+        self.longest_shift = ctr_clamp if add_ctr_clamp else None
 
     def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
         """Returns deltas (n, 4) that take `priors` (n, 4) to `bboxes` (n, 4)."""
@@ -74,7 +80,10 @@ class DeltaXYWHBBoxCoder:
         """
         deltas = deltas * on_device(self.stds, deltas) + on_device(self.means, deltas)
         prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
-        centre = (priors[:, :2] + priors[:, 2:]) / 2 + prior_wh * deltas[:, :2]
+        shift = prior_wh * deltas[:, :2]
+        if self.longest_shift is not None:
+            shift = shift.clamp(-self.longest_shift, self.longest_shift)
+        centre = (priors[:, :2] + priors[:, 2:]) / 2 + shift
         half = prior_wh * deltas[:, 2:].clamp(self.least_log_ratio, _MAX_LOG_RATIO).exp() / 2
         bboxes = torch.cat([centre - half, centre + half], dim=1)  # (n, 2), (n, 2) -> (n, 4)
         if not (self.clip_border and max_shape):

@@ -62,6 +62,8 @@ INERT: dict[str, dict[str, Any]] = dict(
     RetinaHead=dict(**_CONV, reg_decoded_bbox=False),
     ATSSHead=dict(**_CONV, reg_decoded_bbox=True),
     GFLHead=_CONV,
+    YOLOFHead=dict(reg_decoded_bbox=True),
+    UniformAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),
     DDODHead=dict(**_CONV, reg_decoded_bbox=False),
     VFNetHead=dict(
         **_CONV,
@@ -79,7 +81,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     SSDHead=dict(**_CONV, reg_decoded_bbox=False),
     FCOSHead=dict(**_CONV, cls_predictor_cfg=None),
     GridPriors=dict(use_box_type=False),
-    DeltaXYWHBBoxCoder=dict(add_ctr_clamp=False, ctr_clamp=32, use_box_type=False),
+    DeltaXYWHBBoxCoder=dict(use_box_type=False),
     DistancePointBBoxCoder=dict(use_box_type=False),
     MaxIoUAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D'), perm_repeat_gt_cfg=None),
     ATSSAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),

@@ -4,22 +4,26 @@ from mmlite.models.heads.atss_head import ATSSHead
 from mmlite.models.heads.ddod_head import DDODHead
 from mmlite.models.heads.dense_head import DenseHead
 from mmlite.models.heads.fcos_head import FCOSHead
+from mmlite.models.heads.free_anchor_head import FreeAnchorRetinaHead
 from mmlite.models.heads.gfl_head import GFLHead
 from mmlite.models.heads.paa_head import PAAHead
 from mmlite.models.heads.retina_head import RetinaHead
 from mmlite.models.heads.ssd_head import SSDHead
 from mmlite.models.heads.tood_head import TOODHead
 from mmlite.models.heads.vfnet_head import VFNetHead
+from mmlite.models.heads.yolof_head import YOLOFHead
 
 __all__ = [
     'ATSSHead',
     'DDODHead',
     'DenseHead',
     'FCOSHead',
+    'FreeAnchorRetinaHead',
     'GFLHead',
     'PAAHead',
     'RetinaHead',
     'SSDHead',
     'TOODHead',
     'VFNetHead',
+    'YOLOFHead',
 ]

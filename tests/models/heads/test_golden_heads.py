@@ -9,7 +9,17 @@ from torchvision.ops import box_iou
 
 from tests.golden import Golden, load_golden
 
-CASES = ('atss_r18', 'gfl_r18', 'vfnet_r18', 'tood_r18', 'tood_r18_epoch5', 'ddod_r18', 'paa_r18')
+CASES = (
+    'atss_r18',
+    'gfl_r18',
+    'vfnet_r18',
+    'tood_r18',
+    'tood_r18_epoch5',
+    'ddod_r18',
+    'paa_r18',
+    'yolof_r18',
+    'freeanchor_r18',
+)
 
 
 @pytest.fixture(scope='module', params=CASES)
