@@ -148,4 +148,7 @@ def _name_classes(cfg: mmengine.config.Config) -> None:
 
 def is_pretrained(init_cfg: Any) -> bool:
     """Whether an `init_cfg` names weights: a file, a URL or a name of torchvision's."""
-    return isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'
+    if not isinstance(init_cfg, dict):
+        return False
+    kind = init_cfg.get('type')  # mmdet's configs of PVT have none
+    return kind == 'Pretrained' or (kind is None and 'checkpoint' in init_cfg)

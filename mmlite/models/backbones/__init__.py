@@ -4,9 +4,11 @@ from mmlite.models.backbones.csp_darknet import CSPDarknet
 from mmlite.models.backbones.cspnext import CSPNeXt
 from mmlite.models.backbones.hrnet import HRNet
 from mmlite.models.backbones.mobilenet_v2 import MobileNetV2
+from mmlite.models.backbones.pvt import PyramidVisionTransformer, PyramidVisionTransformerV2
 from mmlite.models.backbones.regnet import RegNet
 from mmlite.models.backbones.res2net import Res2Net
 from mmlite.models.backbones.resnet import ResNet
+from mmlite.models.backbones.swin import SwinTransformer
 from mmlite.models.backbones.torchvision_backbone import TorchvisionBackbone
 from mmlite.models.backbones.vgg import SSDVGG
 
@@ -16,8 +18,11 @@ __all__ = [
     'CSPNeXt',
     'HRNet',
     'MobileNetV2',
+    'PyramidVisionTransformer',
+    'PyramidVisionTransformerV2',
     'RegNet',
     'Res2Net',
     'ResNet',
+    'SwinTransformer',
     'TorchvisionBackbone',
 ]
