@@ -1,6 +1,13 @@
 """Gives the classes of `mmlite.ops` their names in configs; `ops` itself uses no registry."""
 
-from mmlite.ops import assigners, coders, priors, task_aligned_assigner, uniform_assigner
+from mmlite.ops import (
+    assigners,
+    center_region_assigner,
+    coders,
+    priors,
+    task_aligned_assigner,
+    uniform_assigner,
+)
 from mmlite.registry import TASK_UTILS
 
 for cls in (
@@ -12,11 +19,14 @@ for cls in (
     priors.TorchvisionAnchorGenerator,
     coders.DeltaXYWHBBoxCoder,
     coders.LegacyDeltaXYWHBBoxCoder,
+    coders.TBLRBBoxCoder,
     coders.DecodedBBoxCoder,
+    coders.FoveaBBoxCoder,
     coders.DistancePointBBoxCoder,
     assigners.ATSSAssigner,
     assigners.FCOSAssigner,
     assigners.MaxIoUAssigner,
+    center_region_assigner.CenterRegionAssigner,
     task_aligned_assigner.TaskAlignedAssigner,
     uniform_assigner.UniformAssigner,
 ):

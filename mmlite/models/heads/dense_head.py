@@ -123,6 +123,9 @@ class DenseHead(BaseModule):
         if self.assigner is None:
             raise ConfigError("model.train_cfg: training needs the key 'assigner'")
         outs, priors, num_per_level = self.forward_with_priors(feats)
+        for loss in (self.loss_cls, self.loss_bbox):
+            if hasattr(loss, 'set_levels'):
+                loss.set_levels(num_per_level)
         with torch.autocast(feats[0].device.type, enabled=False):
             truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
             asks = getattr(self.assigner, 'needs_predictions', False)  # a plugin's may not say it
@@ -206,7 +209,7 @@ class DenseHead(BaseModule):
         gt_bboxes_ignore: list[Tensor] | None,
         predictions: Predictions | None,
     ) -> list[Assignment]:
-        """Returns what the assigner says of all priors of each image; arguments of `get_targets`."""
+        """Returns what the assigner says of each image's priors; arguments of `get_targets`."""
         assigned = []
         for i, meta in enumerate(img_metas):
             ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmlite.models.heads.dense_head import reduce_mean
-from mmlite.models.heads.retina_head import RetinaHead
+from mmlite.models.heads.retina_head import RetinaHead, anchors_per_location
 from mmlite.models.losses import one_hot
 from mmlite.ops.assignment import Assignment
 from mmlite.registry import HEADS
@@ -54,13 +54,18 @@ class FSAFHead(RetinaHead):
         loss_bbox: dict | None = None,
         **others: Any,
     ) -> None:
-        losses = dict(loss_cls=_without_reduction(loss_cls), loss_bbox=_without_reduction(loss_bbox))
+        losses = dict(
+            loss_cls=_without_reduction(loss_cls), loss_bbox=_without_reduction(loss_bbox)
+        )
         super().__init__(num_classes, in_channels, **losses, **others)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Returns `cls_score` (N, R, K) and `bbox_pred` (N, R, 4), distances of the sides."""
+        """Returns `cls_score` (N, R, K), `bbox_pred` (N, R, 4) and each prior's `level` (1, R)."""
         outs = super().forward(feats)
-        return dict(outs, bbox_pred=outs['bbox_pred'].relu())
+        sizes = [feat.shape[-2] * feat.shape[-1] for feat in feats]
+        level = torch.cat([feats[0].new_full((size,), i) for i, size in enumerate(sizes)])
+        level = level.repeat_interleave(anchors_per_location(self))[None]
+        return dict(outs, bbox_pred=outs['bbox_pred'].relu(), level=level)
 
     def gather_targets(
         self, assigned: list[Assignment], gt_bboxes: list[Tensor], gt_labels: list[Tensor]
@@ -80,3 +85,68 @@ class FSAFHead(RetinaHead):
             owners.append((found.indices + before).where(found.indices >= 0, -1))
             before += len(own_labels)
         return labels, matched, targets, torch.stack(owners)
+
+    def loss_terms(
+        self,
+        outs: dict[str, Tensor],
+        priors: Tensor,
+        labels: Tensor,
+        matched: Tensor,
+        targets: Tensor,
+        owner: Tensor,
+    ) -> dict[str, Tensor]:
+        """Both losses over the positives on the levels that their boxes have chosen.
+
+        Args:
+            outs: of `forward`.
+            priors: (R, 4), xyxy, input pixels.
+            labels, matched, targets, owner: of `gather_targets`.
+        """
+        pos = owner >= 0
+        learnt = dict(outs, bbox_pred=outs['bbox_pred'].clamp(min=_LEAST))
+        pairs = self.bbox_pairs(learnt, priors, pos, matched)
+        box_loss = self.loss_bbox.loss_weight * self.loss_bbox.per_box(*pairs).view_as(labels)
+        cls_loss = self.loss_cls.per_entry(outs['cls_score'], targets.clamp(min=0))
+        cls_loss = self.loss_cls.loss_weight * cls_loss.where(targets >= 0, 0)  # (N, R, C)
+        # (N, R, C) -> (N, R)
+        cost = cls_loss.detach().sum(dim=-1) + box_loss.detach()
+        levels = self.prior_generator.num_levels
+        kept = pos & on_best_level(cost, owner, outs['level'][0], levels)
+        num_pos = reduce_mean(kept.sum().float())
+        total = num_pos.where(num_pos > 0, (labels == 0).sum())
+        # a positive on another level says nothing about its class
+        left_out = (pos & ~kept)[..., None] & one_hot(labels, self.num_classes)
+        return dict(
+            loss_cls=cls_loss.where(~left_out, 0).sum() / total,
+            loss_bbox=box_loss.where(kept, 0).sum() / total,
+        )
+
+
+def on_best_level(cost: Tensor, owner: Tensor, level: Tensor, num_levels: int) -> Tensor:
+    """Whether a prior is on the level where the mean cost of its box is the smallest.
+
+    Args:
+        cost: (N, R).
+        owner: (N, R), the place of its box among all of the batch, -1 for none.
+        level: (R,), from 0.
+        num_levels: L.
+
+    Returns:
+        (N, R) bool; what it is for a prior without a box means nothing.
+    """
+    # one bin for each box and level, and one for all priors without a box
+    bins = (owner + 1) * num_levels + level.long()  # (N, R)
+    count = (int(owner.max()) + 2) * num_levels
+    sums, numbers = (
+        cost.new_zeros(count).index_add(0, bins.flatten(), values.flatten())
+        for values in (cost, torch.ones_like(cost))
+    )
+    mean = (sums / numbers).where(numbers > 0, _NO_PRIOR).view(-1, num_levels)  # (boxes + 1, L)
+    return mean.argmin(dim=1)[owner + 1] == level
+
+
+def _without_reduction(cfg: dict | None) -> dict | None:
+    """mmdet's FSAF asks its losses for what this head takes from them by itself."""
+    if cfg is None or cfg.get('reduction') != 'none':
+        return cfg
+    return {key: value for key, value in cfg.items() if key != 'reduction'}

@@ -1,0 +1,193 @@
+"""AutoAssign's head (Zhu et al. 2020): FCOS', where every point weighs itself for every box.
+
+R points over all levels, g boxes of an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import box_iou
+
+from mmlite.models.heads.dense_head import reduce_mean
+from mmlite.models.heads.fcos_head import FCOSHead
+from mmlite.ops.assigners import distances_to_sides
+from mmlite.registry import HEADS
+from mmlite.support.signatures import with_arguments_of
+
+_LEAST = 1e-12
+
+
+class CenterPrior(nn.Module):
+    """How much a point counts for a box, by where it is in it: learnt for each class (eq. 4).
+
+    Args:
+        num_classes: C.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(num_classes, 2))
+        self.sigma = nn.Parameter(torch.ones(num_classes, 2))
+
+    def forward(self, priors: Tensor, bboxes: Tensor, labels: Tensor) -> Tensor:
+        """Squares of side = stride around R points, g boxes with labels in 1..C -> (g, R)."""
+        points, stride = (priors[:, :2] + priors[:, 2:]) / 2, priors[:, 2:3] - priors[:, :1]
+        centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
+        # (R, 2) - (g, 1, 2) -> (g, R, 2), in strides
+        off = (points - centers[:, None]) / stride - self.mean[labels - 1][:, None]
+        return torch.exp(-(off**2) / (2 * self.sigma[labels - 1][:, None] ** 2)).prod(dim=-1)
+
+
+@HEADS.register_module()
+class AutoAssignHead(FCOSHead):
+    """Positives and negatives are weighed by what is predicted; there is no assigner.
+
+    Args (others as of FCOSHead):
+        pos_loss_weight, neg_loss_weight, center_loss_weight: factors on the three losses.
+        force_topk, topk: a box without a point inside takes the `topk` points that its centre
+            prior likes best.
+    """
+
+    DEFAULTS: ClassVar[dict[str, dict]] = dict(
+        loss_cls=dict(type='FocalLoss'), loss_bbox=dict(type='GIoULoss', loss_weight=5.0)
+    )
+    INIT_CFG: ClassVar[dict] = dict(
+        type='Normal',
+        layer='Conv2d',
+        std=0.01,
+        override=[
+            dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.02),
+            dict(type='Normal', name='conv_reg', std=0.01, bias=4.0),
+        ],
+    )
+
+    @with_arguments_of(
+        FCOSHead, without=('norm_on_bbox', 'centerness_on_reg', 'conv_bias', 'prior_generator')
+    )
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        *,
+        strides: Sequence[int] = (8, 16, 32, 64, 128),
+        pos_loss_weight: float = 0.25,
+        neg_loss_weight: float = 0.75,
+        center_loss_weight: float = 0.75,
+        force_topk: bool = False,
+        topk: int = 9,
+        **others: Any,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            in_channels,
+            strides=strides,
+            norm_on_bbox=True,
+            centerness_on_reg=True,
+            conv_bias=True,
+            prior_generator=dict(type='MlvlPointGenerator', strides=strides, offset=0),
+            **others,
+        )
+        self.center_prior = CenterPrior(num_classes)
+        self.weights = (pos_loss_weight, neg_loss_weight, center_loss_weight)
+        self.forced = topk if force_topk else 0
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        img_metas: list[dict],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns the losses of positives, negatives and centre priors; arguments of DenseHead."""
+        outs, priors, _ = self.forward_with_priors(feats)
+        with torch.autocast(feats[0].device.type, enabled=False):
+            # class and objectness: (N, R, C) * (N, R, 1) -> (N, R, C)
+            scores = self.loss_cls.scores(outs['cls_score']) * self.score_factor(outs)[..., None]
+            images = [
+                self.image_losses(*image, priors)
+                for image in zip(scores, outs['bbox_pred'], gt_bboxes, gt_labels, strict=True)
+            ]
+            positive, negative, center, share = (torch.stack(part) for part in zip(*images))
+            pos_weight, neg_weight, center_weight = self.weights
+            count = reduce_mean(scores.new_tensor(float(sum(map(len, gt_bboxes))))).clamp(min=1)
+            return dict(
+                loss_pos=pos_weight * positive.sum() / count,
+                loss_neg=neg_weight * negative.sum() / reduce_mean(share.sum()).clamp(min=1),
+                loss_center=center_weight * center.mean(),
+            )
+
+    def image_losses(
+        self, scores: Tensor, deltas: Tensor, bboxes: Tensor, labels: Tensor, priors: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The three sums of an image, and the sum of its centre priors without gradient.
+
+        Args:
+            scores: (R, C).
+            deltas, priors: (R, 4).
+            bboxes, labels: (g, 4) and (g,) in 1..C.
+        """
+        points, decoded = (
+            (priors[:, :2] + priors[:, 2:]) / 2,
+            self.bbox_coder.decode(priors, deltas),
+        )
+        inside = distances_to_sides(points, bboxes)[0] > 0  # (g, R)
+        prior = self.center_prior(priors, bboxes, labels)  # (g, R)
+        if self.forced and len(bboxes):
+            without = ~inside.any(dim=1, keepdim=True)
+            nearest = prior.topk(min(self.forced, len(priors)), dim=1).indices
+            inside = inside | (torch.zeros_like(inside).scatter(1, nearest, True) & without)
+        prior = prior.where(inside, 0)
+        positive = self.positive_loss(scores.T[labels - 1], decoded, bboxes, prior)
+        negative = self.negative_loss(scores, box_iou(bboxes, decoded.detach()), inside, labels)
+        center = len(bboxes) / prior.sum().clamp(min=_LEAST)
+        center = center.where(inside.any(), prior.sum() * 0)
+        return positive, negative, center, prior.detach().sum()
+
+    def positive_loss(
+        self, scores: Tensor, decoded: Tensor, bboxes: Tensor, prior: Tensor
+    ) -> Tensor:
+        """The points of each box, by confidence and centre prior (equations 6 and 7), summed.
+
+        Args:
+            scores, prior: (g, R).
+            decoded, bboxes: (R, 4) and (g, 4).
+        """
+        # every box with every point: (g * R, 4)
+        pairs = decoded.repeat(len(bboxes), 1), bboxes.repeat_interleave(len(decoded), dim=0)
+        loss = self.loss_bbox.loss_weight * self.loss_bbox.per_box(*pairs).view_as(prior)
+        likely = scores * torch.exp(-loss)
+        weight = torch.exp(3 * likely) * prior
+        weight = weight / weight.sum(dim=1, keepdim=True).clamp(min=_LEAST)
+        found = (likely * weight).sum(dim=1)  # (g, R) -> (g,)
+        return F.binary_cross_entropy(found, torch.ones_like(found), reduction='sum')
+
+    def negative_loss(self, scores: Tensor, ious: Tensor, inside: Tensor, labels: Tensor) -> Tensor:
+        """All points and classes, less where a box may be (equation 9), summed.
+
+        Args:
+            scores: (R, C).
+            ious, inside: (g, R) of the predicted boxes; of the points.
+            labels: (g,) in 1..C.
+        """
+        weight = torch.ones_like(scores)
+        if len(labels):
+            # the IoU with the nearest box, whichever it is, seen from each box: (g, R)
+            near = 1 / (1 - ious.amax(dim=0)).clamp(min=_LEAST).expand_as(ious)
+            low = near.where(inside, torch.inf).amin(dim=1, keepdim=True)
+            high = near.where(inside, 0).amax(dim=1, keepdim=True)
+            less = (near - low + _LEAST) / (high - low + _LEAST)  # 0 to 1 inside of each box
+            # of several boxes of a class around a point the last one says it: (C, R)
+            order = torch.arange(len(labels), device=labels.device)[:, None].where(inside, -1)
+            classes = (labels - 1)[:, None].expand_as(order)
+            last = order.new_full(scores.T.shape, -1).scatter_reduce(0, classes, order, 'amax')
+            said = 1 - less.gather(0, last.clamp(min=0))
+            weight = said.where(last >= 0, 1).T
+        wrong = scores * weight
+        cost = F.binary_cross_entropy(wrong, torch.zeros_like(wrong), reduction='none')
+        return (wrong**2 * cost).sum()
