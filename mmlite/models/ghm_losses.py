@@ -51,7 +51,7 @@ class GradientBins(nn.Module):
             valid: of that shape, False for entries that do not count.
         """
         bins = len(self.edges) - 1
-        index = torch.bucketize(gradient, self.edges, right=True) - 1
+        index = torch.bucketize(gradient.contiguous(), self.edges, right=True) - 1
         index = index.clamp(0, bins - 1)
         count = torch.zeros_like(self.edges[:-1])
         count = count.index_add(0, index.flatten(), valid.flatten().type_as(count))  # (bins,)
@@ -144,12 +144,7 @@ class GHMR(GradientBins):
         valid = (weight > 0)[:, None].expand_as(off)
         sizes = self.num_per_level or [len(pred)]
         # 3 of (N * R, 4) -> (N, R, 4) -> L of (N, R_l, 4)
-        parts = zip(
-            *(
-                t.reshape(-1, sum(sizes), 4).split(sizes, 1)
-                for t in (loss - self.mu, gradient, valid)
-            ),
-            strict=True,
-        )
+        entries = (t.reshape(-1, sum(sizes), 4) for t in (loss - self.mu, gradient, valid))
+        parts = zip(*(t.split(sizes, dim=1) for t in entries), strict=True)
         total = sum((part * self.weights(g, counts)).sum() for part, g, counts in parts)
         return self.loss_weight * total

@@ -41,11 +41,9 @@ class FoveaAssigner(Assigner):
         if len(gt_bboxes) == 0:
             return torch.full_like(priors[:, 0], BACKGROUND, dtype=torch.int64)
         size = box_area(gt_bboxes).sqrt()  # (g,)
-        centre, half = (
-            (gt_bboxes[:, :2] + gt_bboxes[:, 2:]) / 2,
-            gt_bboxes[:, 2:] - gt_bboxes[:, :2],
-        )
-        low, high = centre - self.sigma * half / 2, centre + self.sigma * half / 2  # (g, 2)
+        centre = (gt_bboxes[:, :2] + gt_bboxes[:, 2:]) / 2
+        half = (gt_bboxes[:, 2:] - gt_bboxes[:, :2]) * self.sigma / 2
+        low, high = centre - half, centre + half  # (g, 2)
         levels = []
         for level, stride, (least, most) in zip(
             priors.split(list(num_per_level)), self.strides, self.scale_ranges, strict=True

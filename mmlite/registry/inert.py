@@ -18,6 +18,9 @@ _PRETRAINED = dict(pretrained=None)
 # class -> argument -> the value that changes nothing
 INERT: dict[str, dict[str, Any]] = dict(
     SigmoidLoss=_LOSS,
+    GHMC=_LOSS,
+    GHMR=_LOSS,
+    DistributionFocalLoss=_LOSS,
     CrossEntropyLoss=dict(
         **_LOSS, use_mask=False, class_weight=None, ignore_index=None, avg_non_ignore=False
     ),
@@ -65,7 +68,8 @@ INERT: dict[str, dict[str, Any]] = dict(
     RetinaHead=dict(**_CONV, reg_decoded_bbox=False),
     ATSSHead=dict(**_CONV, reg_decoded_bbox=True),
     GFLHead=_CONV,
-    FoveaHead=dict(**_CONV),
+    FoveaHead=_CONV,
+    AutoAssignHead=dict(**_CONV, force_topk=False, topk=9),
     FSAFHead=dict(**_CONV, score_threshold=None, reg_decoded_bbox=True),
     CenterRegionAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),
     TBLRBBoxCoder=dict(use_box_type=False),

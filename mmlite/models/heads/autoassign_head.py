@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import box_iou
 
+from mmlite.models.heads.center_prior import CenterPrior
 from mmlite.models.heads.dense_head import reduce_mean
 from mmlite.models.heads.fcos_head import FCOSHead
 from mmlite.ops.assigners import distances_to_sides
@@ -22,35 +23,12 @@ from mmlite.support.signatures import with_arguments_of
 _LEAST = 1e-12
 
 
-class CenterPrior(nn.Module):
-    """How much a point counts for a box, by where it is in it: learnt for each class (eq. 4).
-
-    Args:
-        num_classes: C.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.mean = nn.Parameter(torch.zeros(num_classes, 2))
-        self.sigma = nn.Parameter(torch.ones(num_classes, 2))
-
-    def forward(self, priors: Tensor, bboxes: Tensor, labels: Tensor) -> Tensor:
-        """Squares of side = stride around R points, g boxes with labels in 1..C -> (g, R)."""
-        points, stride = (priors[:, :2] + priors[:, 2:]) / 2, priors[:, 2:3] - priors[:, :1]
-        centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
-        # (R, 2) - (g, 1, 2) -> (g, R, 2), in strides
-        off = (points - centers[:, None]) / stride - self.mean[labels - 1][:, None]
-        return torch.exp(-(off**2) / (2 * self.sigma[labels - 1][:, None] ** 2)).prod(dim=-1)
-
-
 @HEADS.register_module()
 class AutoAssignHead(FCOSHead):
     """Positives and negatives are weighed by what is predicted; there is no assigner.
 
     Args (others as of FCOSHead):
         pos_loss_weight, neg_loss_weight, center_loss_weight: factors on the three losses.
-        force_topk, topk: a box without a point inside takes the `topk` points that its centre
-            prior likes best.
     """
 
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
@@ -78,8 +56,6 @@ class AutoAssignHead(FCOSHead):
         pos_loss_weight: float = 0.25,
         neg_loss_weight: float = 0.75,
         center_loss_weight: float = 0.75,
-        force_topk: bool = False,
-        topk: int = 9,
         **others: Any,
     ) -> None:
         super().__init__(
@@ -94,7 +70,6 @@ class AutoAssignHead(FCOSHead):
         )
         self.center_prior = CenterPrior(num_classes)
         self.weights = (pos_loss_weight, neg_loss_weight, center_loss_weight)
-        self.forced = topk if force_topk else 0
 
     def loss(
         self,
@@ -113,7 +88,9 @@ class AutoAssignHead(FCOSHead):
                 self.image_losses(*image, priors)
                 for image in zip(scores, outs['bbox_pred'], gt_bboxes, gt_labels, strict=True)
             ]
-            positive, negative, center, share = (torch.stack(part) for part in zip(*images))
+            positive, negative, center, share = (
+                torch.stack(part) for part in zip(*images, strict=True)
+            )
             pos_weight, neg_weight, center_weight = self.weights
             count = reduce_mean(scores.new_tensor(float(sum(map(len, gt_bboxes))))).clamp(min=1)
             return dict(
@@ -138,10 +115,6 @@ class AutoAssignHead(FCOSHead):
         )
         inside = distances_to_sides(points, bboxes)[0] > 0  # (g, R)
         prior = self.center_prior(priors, bboxes, labels)  # (g, R)
-        if self.forced and len(bboxes):
-            without = ~inside.any(dim=1, keepdim=True)
-            nearest = prior.topk(min(self.forced, len(priors)), dim=1).indices
-            inside = inside | (torch.zeros_like(inside).scatter(1, nearest, True) & without)
         prior = prior.where(inside, 0)
         positive = self.positive_loss(scores.T[labels - 1], decoded, bboxes, prior)
         negative = self.negative_loss(scores, box_iou(bboxes, decoded.detach()), inside, labels)

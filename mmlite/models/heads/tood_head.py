@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
-from torchvision.ops import deform_conv2d
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import (
@@ -21,7 +20,7 @@ from mmlite.models.heads.dense_head import (
 )
 from mmlite.models.heads.fcos_head import centerness_target
 from mmlite.models.heads.retina_head import anchors_per_location
-from mmlite.models.heads.task_decomposition import TaskDecomposition
+from mmlite.models.heads.tood_layers import TaskDecomposition, sampled_beside, two_convs
 from mmlite.models.layers import Conv2d, ConvModule, Scale
 from mmlite.models.losses import soft_targets
 from mmlite.ops.coders import DecodedBBoxCoder
@@ -108,8 +107,8 @@ class TOODHead(DenseHead):
         self.reg_decomp = TaskDecomposition(feat_channels, stacked_convs, norm_cfg)
         self.tood_cls = Conv2d(feat_channels, count * self.num_outputs, 3, padding=1)
         self.tood_reg = Conv2d(feat_channels, count * 4, 3, padding=1)
-        self.cls_prob_module = _two_convs(stacked, feat_channels // 4, count)
-        self.reg_offset_module = _two_convs(stacked, feat_channels // 4, count * 4 * 2)
+        self.cls_prob_module = two_convs(stacked, feat_channels // 4, count)
+        self.reg_offset_module = two_convs(stacked, feat_channels // 4, count * 4 * 2)
         self.scales = nn.ModuleList(Scale() for _ in self.prior_generator.strides)
 
     def init_weights(self) -> None:
@@ -189,24 +188,6 @@ class TOODHead(DenseHead):
             loss_cls=score_loss(outs['cls_score'], targets, share),
             loss_bbox=self.loss_bbox(*pairs, total, weight.flatten()),
         )
-
-
-def sampled_beside(boxes: Tensor, offset: Tensor) -> Tensor:
-    """Each side of a box from a place of its own (equation 8).
-
-    Args:
-        boxes: (N, 4, H, W).
-        offset: (N, 8, H, W), y and x in cells for each side.
-
-    Returns:
-        (N, 4, H, W), bilinear.
-    """
-    return deform_conv2d(boxes.contiguous(), offset.contiguous(), boxes.new_ones(4, 1, 1, 1))
-
-
-def _two_convs(in_channels: int, middle: int, out_channels: int) -> nn.Sequential:
-    last = Conv2d(middle, out_channels, 3, padding=1)
-    return nn.Sequential(Conv2d(in_channels, middle, 1), nn.ReLU(inplace=True), last)
 
 
 def _with_exponents(train_cfg: dict) -> dict:

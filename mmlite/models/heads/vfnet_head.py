@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from mmlite.models.deform_conv import DeformConv2d
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels, rare_objects_init, reduce_mean
+from mmlite.models.heads.star_offset import star_offset
 from mmlite.models.layers import Conv2d, ConvModule, Scale, conv_tower
 from mmlite.models.losses import soft_targets
 from mmlite.ops.boxes import aligned_iou
 from mmlite.registry import HEADS, LOSSES
 from mmlite.support.signatures import with_arguments_of
-
-_TO_FIRST_BOX = 0.1  # share of the gradient that goes from the refinement into the first box
 
 
 @HEADS.register_module()
@@ -140,24 +138,3 @@ class VFNetHead(DenseHead):
     def _iou(found: Tensor, wanted: Tensor, pos: Tensor) -> Tensor:
         """The IoU of each positive (N * R, 4) with its box, at least 1e-6; 0 elsewhere: (N, R)."""
         return aligned_iou(found.detach(), wanted).clamp(min=1e-6).view_as(pos).where(pos, 0)
-
-
-def star_offset(sides: Tensor, stride: float) -> Tensor:
-    """How far each tap of a 3x3 convolution is from where the box says it should look (figure 4).
-
-    Args:
-        sides: (N, 4, H, W), distances to left, top, right, bottom in pixels.
-        stride: pixels per cell.
-
-    Returns:
-        (N, 18, H, W) offsets y, x of each tap in cells.
-    """
-    sides = (_TO_FIRST_BOX * sides + (1 - _TO_FIRST_BOX) * sides.detach()) / stride
-    left, top, right, bottom = sides.unbind(dim=1)  # each (N, H, W)
-    zero = torch.zeros_like(left)
-    # a tap is at -1, 0 or 1 already: (N, 3, H, W)
-    y = torch.stack([1 - top, zero, bottom - 1], dim=1)
-    x = torch.stack([1 - left, zero, right - 1], dim=1)
-    # (N, 3, 1, H, W) and (N, 1, 3, H, W) -> (N, 3, 3, 2, H, W) -> (N, 18, H, W)
-    pair = torch.broadcast_tensors(y[:, :, None], x[:, None])
-    return torch.stack(pair, dim=3).flatten(1, 3)

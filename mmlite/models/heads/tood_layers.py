@@ -1,14 +1,15 @@
-"""What each task of TOOD takes from the shared layers (Feng et al. 2021, section 3.1)."""
+"""Layers of TOOD's head (Feng et al. 2021, section 3.1)."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torchvision.ops import deform_conv2d
 
 from mmlite.models.layers import Conv2d, ConvModule
 
 
 class TaskDecomposition(nn.Module):
-    """Weighs the stacked layers by what the whole image shows, then mixes them by a 1x1.
+    """What a task takes: layers weighed by what the whole image shows, then mixed by a 1x1.
 
     Args:
         channels: of each layer, and of the result.
@@ -47,3 +48,22 @@ class TaskDecomposition(nn.Module):
         channels = stacked.shape[1] // weight.shape[1]
         weight = weight.repeat_interleave(channels, dim=1)
         return self.reduction_conv(stacked * weight)
+
+
+def sampled_beside(boxes: Tensor, offset: Tensor) -> Tensor:
+    """Each side of a box from a place of its own (equation 8).
+
+    Args:
+        boxes: (N, 4, H, W).
+        offset: (N, 8, H, W), y and x in cells for each side.
+
+    Returns:
+        (N, 4, H, W), bilinear.
+    """
+    return deform_conv2d(boxes.contiguous(), offset.contiguous(), boxes.new_ones(4, 1, 1, 1))
+
+
+def two_convs(in_channels: int, middle: int, out_channels: int) -> nn.Sequential:
+    """1x1, ReLU, 3x3."""
+    last = Conv2d(middle, out_channels, 3, padding=1)
+    return nn.Sequential(Conv2d(in_channels, middle, 1), nn.ReLU(inplace=True), last)
