@@ -38,8 +38,8 @@ class Assignment:
         indices: (R,) int64: 0..g-1 for a box, BACKGROUND or IGNORE.
         quality: (R,) in [0, 1], the score that the prior's class has to reach, 0 where it has no
             box; None where an assigner says nothing about it.
-        pairs: (p, 2) int64, a prior and a box, which the assigner names beside the indices; what
-            they are for stands there.
+        pairs: (p, 2) int64, a prior and a box, which the assigner names beside the indices; its
+            docstring says what they are for.
     """
 
     indices: Tensor

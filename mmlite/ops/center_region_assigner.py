@@ -78,7 +78,7 @@ class CenterRegionAssigner:
             own = torch.zeros_like(core).scatter_(1, smallest[:, None], True) & core
             pairs = ((shadow | core) & ~own).nonzero()  # (p, 2)
         if gt_bboxes_ignore is not None and len(gt_bboxes_ignore):
-            regions = scaled(gt_bboxes_ignore, self.ignore_gt_scale)
+            regions = resized_about_centre(gt_bboxes_ignore, self.ignore_gt_scale)
             assigned[(distances_to_sides(points, regions)[0] > 0).any(dim=0)] = IGNORE
         if len(pairs):
             prior, box = pairs.T
@@ -90,10 +90,10 @@ class CenterRegionAssigner:
         return Assignment(assigned, pairs=pairs)
 
     def _touches(self, priors: Tensor, bboxes: Tensor, scale: float) -> Tensor:
-        return box_iof(priors, scaled(bboxes, scale)) > self.min_pos_iof  # (R, g)
+        return box_iof(priors, resized_about_centre(bboxes, scale)) > self.min_pos_iof  # (R, g)
 
 
-def scaled(bboxes: Tensor, scale: float) -> Tensor:
+def resized_about_centre(bboxes: Tensor, scale: float) -> Tensor:
     """Boxes (g, 4) of `scale` times the sides about the same centres."""
     centre, half = (bboxes[:, :2] + bboxes[:, 2:]) / 2, (bboxes[:, 2:] - bboxes[:, :2]) / 2
     return torch.cat([centre - half * scale, centre + half * scale], dim=1)

@@ -26,7 +26,7 @@ class FSAFHead(RetinaHead):
     Priors of the box on other levels are background, but of its class neither.
 
     Args (others as of RetinaHead):
-        loss_cls, loss_bbox: configs of the losses; mmdet's `reduction='none'` may stand there.
+        loss_cls, loss_bbox: configs of the losses; mmdet's `reduction='none'` is accepted.
     """
 
     DEFAULTS: ClassVar[dict[str, dict]] = dict(

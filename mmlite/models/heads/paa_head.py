@@ -12,10 +12,10 @@ from torchvision.ops import box_iou
 from mmlite.models.heads.atss_head import ATSSHead
 from mmlite.models.heads.dense_head import reduce_mean
 from mmlite.models.losses import one_hot
+from mmlite.models.probabilistic_assigner import ProbabilisticAssigner
 from mmlite.ops.assignment import Predictions
 from mmlite.ops.boxes import aligned_iou
 from mmlite.ops.nms import multiclass_nms
-from mmlite.ops.probabilistic_assigner import ProbabilisticAssigner
 from mmlite.registry import HEADS
 from mmlite.support.signatures import with_arguments_of
 
