@@ -275,7 +275,9 @@ def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:
     inside = (checkpoint[key] for key in ('state_dict', 'model') if key in checkpoint)
     state_dict = next(inside, checkpoint)
     if not isinstance(state_dict, Mapping):
-        raise DataError(f"checkpoint {path}: its 'state_dict' or 'model' is {type(state_dict).__name__}")
+        raise DataError(
+            f"checkpoint {path}: its 'state_dict' or 'model' is {type(state_dict).__name__}"
+        )
     weights = {key: value for key, value in state_dict.items() if isinstance(value, Tensor)}
     if not weights:
         raise DataError(f'checkpoint {path}: it holds no tensors; its keys are {_some(checkpoint)}')
