@@ -234,7 +234,10 @@ def load_config_of(path: str | Path, safe: bool, overrides: Sequence[str] = ()) 
 def train_from_scratch(cfg: Config) -> None:
     """Takes the pretrained weights out of the config; the initialisers of the parts stay."""
     for part in _pretrained_parts(cfg):
-        part.init_cfg = None
+        if is_pretrained(part.get('init_cfg')):
+            part.init_cfg = None
+        if part.get('pretrained') is True:
+            part.pretrained = False
 
 
 def starts_from_weights(cfg: Config) -> bool:
@@ -245,4 +248,9 @@ def starts_from_weights(cfg: Config) -> bool:
 def _pretrained_parts(cfg: Config) -> list[dict]:
     model = cfg.get('model') or {}
     parts = [model, *(part for part in model.values() if isinstance(part, dict))]
-    return [part for part in parts if is_pretrained(part.get('init_cfg'))]
+    return [
+        part
+        for part in parts
+        # the latter is how the weights of timm are asked for
+        if is_pretrained(part.get('init_cfg')) or part.get('pretrained') is True
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,15 @@ def _refuse_problems(found: Iterable[Problem], lines: ConfigLines) -> None:
 def _import_custom_modules(cfg: Config, path: Path) -> None:
     if not cfg.get('custom_imports'):
         return
+    wanted = dict(cfg.custom_imports)
+    imports = wanted.get('imports')
+    # mmdet's configs import mmpretrain for classes that mmlite registers under the same names
+    if isinstance(imports, (list, tuple)) and find_spec('mmpretrain') is None:
+        wanted['imports'] = [one for one in imports if one != 'mmpretrain.models']
+    if imports and not wanted['imports']:
+        return
     try:
-        import_modules_from_strings(**cfg.custom_imports)
+        import_modules_from_strings(**wanted)
     except ImportError as error:
         raise _import_error(error, path, [str(path)]) from error
     except TypeError as error:

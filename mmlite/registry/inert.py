@@ -61,6 +61,17 @@ INERT: dict[str, dict[str, Any]] = dict(
     SwinTransformer=dict(**_PRETRAINED, in_channels=3, use_abs_pos_embed=False),
     PyramidVisionTransformer=dict(**_PRETRAINED, in_channels=3),
     PyramidVisionTransformerV2=dict(pretrain_img_size=224),
+    ConvNeXt=dict(
+        in_channels=3,
+        norm_cfg=dict(type='LN2d', eps=1e-6),
+        linear_pw_conv=True,
+        use_grn=False,
+        gap_before_final_norm=False,
+    ),
+    EfficientNet=dict(
+        conv_cfg=dict(type='Conv2dAdaptivePadding'), act_cfg=dict(type='Swish'), with_cp=False
+    ),
+    TimmBackbone=dict(checkpoint_path='', in_channels=3),
     HRFPN=dict(**_CONV, norm_cfg=None),
     DyHead=dict(init_cfg=None),
     YOLOXPAFPN=_CONV,
@@ -131,6 +142,7 @@ _INSTEAD = dict(
     pretrained="init_cfg=dict(type='Pretrained', checkpoint=...)",
     reg_decoded_bbox='the loss says itself whether it compares boxes or deltas',
     l2_norm_scale='it is an argument of SSDNeck',
+    checkpoint_path="init_cfg=dict(type='Pretrained', checkpoint=...)",
     input_size='it is an argument of SSDAnchorGenerator',
 )
 

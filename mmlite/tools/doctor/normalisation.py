@@ -49,6 +49,11 @@ _ORIGINS = {
     'detectron': Origin(rgb=False, unit_std=True),
     '_caffe': Origin(rgb=False, unit_std=True),
     '_msra': Origin(rgb=False, unit_std=True),
+    'regnetx': Origin(rgb=False, unit_std=False),  # of PyCls, which reads BGR
+    'cspnext': Origin(rgb=False, unit_std=False),
+    'SwinTransformer/storage': Origin(rgb=True, unit_std=False),
+    'whai362/PVT': Origin(rgb=True, unit_std=False),
+    'openmmlab.com/mmclassification': Origin(rgb=True, unit_std=False),
     'torchvision://': Origin(rgb=True, unit_std=False),
     'open-mmlab://': Origin(rgb=True, unit_std=False),
     'download.pytorch.org': Origin(rgb=True, unit_std=False),
@@ -101,6 +106,9 @@ def _near(mean: tuple[float, ...], expected: tuple[float, ...]) -> bool:
 
 def _against_weights(found: Normalisation, context: Context) -> list[Finding]:
     backbone, detector = context.checked_detector.backbone, context.checked_detector
+    own = getattr(backbone, 'mean_std_of_weights', None)
+    if own is not None:
+        return [_against_numbers(found, own)]
     init_cfgs = [getattr(part, 'init_cfg', None) for part in (backbone, detector)]
     names = [str(init_cfg['checkpoint']) for init_cfg in init_cfgs if is_pretrained(init_cfg)]
     if not names:
@@ -120,6 +128,24 @@ def _against_weights(found: Normalisation, context: Context) -> list[Finding]:
     mean = ', '.join(map(str, _IMAGENET if origin.rgb else _IMAGENET[::-1]))
     change = f'mean {mean}, std and bgr_to_rgb as of those weights; or other weights'
     return [error(f'{found}; {names[0]} has learnt from {" and ".join(wrong)}', change)]
+
+
+def _against_numbers(
+    found: Normalisation, own: tuple[tuple[float, ...], tuple[float, ...]]
+) -> Finding:
+    """Compares with the numbers, in RGB order, that the backbone says its weights have."""
+    names = ('mean', 'std')
+    fits = found.rgb and found.mean is not None
+    if fits and all(_near(a, b) for a, b in zip((found.mean, found.std), own, strict=True)):
+        return ok('this fits the weights of the backbone')
+    wanted = ', '.join(
+        f'{name}=[{", ".join(f"{v:.5g}" for v in values)}]'
+        for name, values in zip(names, own, strict=True)
+    )
+    return error(
+        f'{found}; the weights of the backbone have learnt from RGB with {wanted}',
+        f'model.data_preprocessor: {wanted}, bgr_to_rgb=True; or other weights',
+    )
 
 
 def network_input(context: Context) -> list[Finding]:
