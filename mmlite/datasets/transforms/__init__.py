@@ -15,8 +15,11 @@ classes but those with `takes_window = True`, which `Compose` may hand a Window 
 """
 
 from mmlite.datasets.encoded_image import ImageError
+from mmlite.datasets.transforms.affine import RandomAffine, RandomShift
 from mmlite.datasets.transforms.albu import Albu
+from mmlite.datasets.transforms.cached_mix import CachedMixUp, CachedMosaic
 from mmlite.datasets.transforms.compose import Compose, TransformError
+from mmlite.datasets.transforms.cut_out import CutOut
 from mmlite.datasets.transforms.expand_crop import Expand, MinIoURandomCrop
 from mmlite.datasets.transforms.formatting import (
     Collect,
@@ -24,6 +27,7 @@ from mmlite.datasets.transforms.formatting import (
     PackDetInputs,
     inverse_transform,
 )
+from mmlite.datasets.transforms.hsv import YOLOXHSVRandomAug
 from mmlite.datasets.transforms.loading import (
     FilterAnnotations,
     LoadAnnotations,
@@ -40,8 +44,11 @@ from mmlite.datasets.transforms.test_time_aug import TestTimeAug
 
 __all__ = [
     'Albu',
+    'CachedMixUp',
+    'CachedMosaic',
     'Collect',
     'Compose',
+    'CutOut',
     'DefaultFormatBundle',
     'Expand',
     'FilterAnnotations',
@@ -55,13 +62,16 @@ __all__ = [
     'PackDetInputs',
     'Pad',
     'PhotoMetricDistortion',
+    'RandomAffine',
     'RandomChoiceResize',
     'RandomCrop',
     'RandomFlip',
     'RandomResize',
+    'RandomShift',
     'Resize',
     'SmallObjectCrop',
     'TestTimeAug',
     'TransformError',
+    'YOLOXHSVRandomAug',
     'inverse_transform',
 ]
