@@ -150,7 +150,7 @@ class CachedMosaic(CachedMix):
         self.center_ratio_range = check_center('CachedMosaic', center_ratio_range)
 
     def mix(self, results: Sample, own: Sample, recent: Sequence[Sample]) -> Sample:
-        others = [recent[i] for i in self.get_indexes(recent)]
+        others = [recent[i] for i in self.choose(recent)]
         width, height = self.img_scale
         center = tuple(
             int(np.random.uniform(*self.center_ratio_range) * side) for side in self.img_scale
@@ -163,7 +163,7 @@ class CachedMosaic(CachedMix):
             parts.append(moved_boxes(sample, np.ones(2, np.float32), offset))
         return merged(results, canvas, parts, self.bbox_clip_border)
 
-    def get_indexes(self, recent: Sequence[Sample]) -> list[int]:
+    def choose(self, recent: Sequence[Sample]) -> list[int]:
         """Returns which three are taken; as in mmdet never the newest, the sample itself."""
         return [np.random.randint(0, len(recent) - 1) for _ in range(3)]
 
@@ -202,7 +202,7 @@ class CachedMixUp(CachedMix):
         self.max_iters = max_iters
 
     def mix(self, results: Sample, own: Sample, recent: Sequence[Sample]) -> Sample:
-        other = recent[self.get_index(recent)]
+        other = recent[self.choose(recent)]
         if not len(other['gt_bboxes']):
             return results
         jitter = np.random.uniform(*self.ratio_range)
@@ -214,7 +214,7 @@ class CachedMixUp(CachedMix):
         second = resized_canvas(other['img'], self.img_scale, size, self.pad_val)
         return blended(results, second, boxes, flip, (x, y), self.pad_val, self.bbox_clip_border)
 
-    def get_index(self, recent: Sequence[Sample]) -> int:
+    def choose(self, recent: Sequence[Sample]) -> int:
         """Returns which one is taken, with a box if possible; as in mmdet never the newest."""
         for _ in range(self.max_iters):
             index = np.random.randint(0, len(recent) - 1)
