@@ -15,6 +15,7 @@ import numpy as np
 from mmlite.datasets.transforms.arguments import check_probability, fill_value
 from mmlite.datasets.transforms.canvas import (
     blended,
+    filled,
     merged,
     mosaic_offset,
     moved_boxes,
@@ -155,7 +156,7 @@ class CachedMosaic(CachedMix):
         center = tuple(
             int(np.random.uniform(*self.center_ratio_range) * side) for side in self.img_scale
         )
-        canvas = np.full((2 * height, 2 * width, 3), self.pad_val, results['img'].dtype)
+        canvas = filled((2 * width, 2 * height), self.pad_val, results['img'].dtype)
         parts = []
         for position, sample in enumerate([own, *others]):
             offset = mosaic_offset(position, center, sample['img'].shape[1::-1])

@@ -21,6 +21,13 @@ from mmlite.datasets.transforms.geometry import (
 from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
 
 
+def filled(size: tuple[int, int], fill: Sequence[float], dtype: np.dtype = np.uint8) -> np.ndarray:
+    """Returns a canvas of `size` (w, h) in one BGR colour."""
+    # one number is written twenty times as fast as a row of three
+    value = fill[0] if len(set(fill)) == 1 else fill
+    return np.full((*size[::-1], 3), value, dtype)
+
+
 def mosaic_offset(position: int, center: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     """Returns (x, y) of a picture of `size` (w, h) that touches `center` with a corner.
 
@@ -35,7 +42,7 @@ def resized_canvas(
     picture: np.ndarray, scale: tuple[int, int], size: tuple[int, int], fill: Sequence[float]
 ) -> np.ndarray:
     """Returns a canvas of `scale` (w, h), the picture at its top left, resized to `size` (w, h)."""
-    canvas = np.full((*scale[::-1], 3), fill, picture.dtype)
+    canvas = filled(scale, fill, picture.dtype)
     paste(canvas, picture, (0, 0))
     return resize_image(canvas, size)
 
@@ -67,7 +74,7 @@ def blended(
             for key, value in boxes.items()
         }
         second = flip_image(second)
-    canvas = np.full(img.shape, fill, img.dtype)
+    canvas = filled(img.shape[1::-1], fill, img.dtype)
     paste(canvas, second, offset)
     boxes = {
         key: translate_bboxes(value, offset) if key in BOX_KEYS else value

@@ -14,6 +14,7 @@ import numpy as np
 from mmlite.datasets.transforms.arguments import check_probability, fill_value, pixel_size
 from mmlite.datasets.transforms.canvas import (
     blended,
+    filled,
     merged,
     mosaic_offset,
     moved_boxes,
@@ -70,7 +71,7 @@ class Mosaic:
         center = tuple(
             int(np.random.uniform(*self.center_ratio_range) * side) for side in self.img_scale
         )
-        canvas = np.full((2 * height, 2 * width, 3), self.pad_val, results['img'].dtype)
+        canvas = filled((2 * width, 2 * height), self.pad_val, results['img'].dtype)
         parts = []
         for position, sample in enumerate(samples):
             img, factor = _fitted(sample['img'], self.img_scale)
