@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmlite.config import load_config
 from mmlite.engine.build import build_runner
 from mmlite.engine.hooks import (
     PipelineSwitchHook,
@@ -20,8 +21,9 @@ from mmlite.engine.hooks import (
 )
 from mmlite.errors import ConfigError
 from tests.datasets.toy import toy
-from tests.runs import equal, log, tiny, weights
+from tests.runs import CHECKOUT, equal, log, tiny, weights
 
+TINY_FCOS = CHECKOUT / 'tests' / 'tiny_fcos.py'
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]
 RESIZE = dict(type='Resize', scale=(96, 96), keep_ratio=False)
 FIRST = [
@@ -87,6 +89,39 @@ def test_workers_change_nothing(whole: Path, tmp_path: Path) -> None:
     loading = dict(train_dataloader__num_workers=2, train_dataloader__persistent_workers=True)
     build_runner(config(tmp_path, **loading)).train()
     assert equal(weights(tmp_path, 'epoch_4.pth'), weights(whole, 'epoch_4.pth'))
+
+
+def test_yolox_s_recipe_resumes_exactly(tmp_path: Path) -> None:
+    """Mosaic, RandomAffine and MixUp until the last epochs, and another size every iteration."""
+    mixed = [
+        dict(type='Mosaic', img_scale=(64, 64), pad_val=114.0),
+        dict(type='RandomAffine', scaling_ratio_range=(0.5, 1.5), border=(-32, -32)),
+        dict(type='MixUp', img_scale=(64, 64), ratio_range=(0.8, 1.6), pad_val=114.0),
+        dict(type='YOLOXHSVRandomAug'),
+        dict(type='RandomFlip', prob=0.5),
+        dict(type='Resize', scale=(64, 64), keep_ratio=True),
+        dict(type='Pad', pad_to_square=True, pad_val=dict(img=(114.0, 114.0, 114.0))),
+        dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False),
+        dict(type='PackDetInputs'),
+    ]
+    sizes = dict(type='BatchSyncRandomResize', random_size_range=(64, 128), interval=1)
+
+    def train(work_dir: Path, **beginning: object) -> None:
+        cfg = tiny(work_dir, custom_hooks=[dict(type='YOLOXModeSwitchHook', num_last_epochs=1)])
+        cfg.update(beginning)
+        cfg.model = load_config(TINY_FCOS).model
+        cfg.model.data_preprocessor.batch_augments = [sizes]
+        inner = {**cfg.train_dataloader.dataset, 'pipeline': LOAD}
+        mixture = dict(type='MultiImageMixDataset', dataset=inner, pipeline=mixed)
+        cfg.train_dataloader.dataset = mixture
+        cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3, val_interval=10)
+        build_runner(cfg).train()
+
+    whole, rest = tmp_path / 'whole', tmp_path / 'rest'
+    train(whole)
+    assert 'Mosaic, RandomAffine, MixUp end' in log(whole)
+    train(rest, resume=True, load_from=str(whole / 'epoch_1.pth'))
+    assert equal(weights(rest, 'epoch_3.pth'), weights(whole, 'epoch_3.pth'))
 
 
 # ---- the hooks by themselves ---------------------------------------------------------------------
