@@ -344,7 +344,14 @@ SCHEMA: dict[str, Spec] = {
         'hooks by name; None leaves one out',
         others=_hook(),
     ),
-    'custom_hooks': ListOf(_hook(), 'more hooks'),
+    'custom_hooks': ListOf(
+        Part(
+            'HOOKS',
+            beside=_PRIORITY,
+            inside={'switch_pipeline': ListOf(Part('TRANSFORMS'), 'of PipelineSwitchHook')},
+        ),
+        'more hooks',
+    ),
     'custom_imports': Keys(
         {
             'imports': Value('any', 'modules to import'),
