@@ -10,7 +10,41 @@ from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
 
-class ModulatedDeformConv2d(nn.Module):
+class DeformConv2d(nn.Module):
+    """A convolution that is given, at each place, where to look and how much each look counts.
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias: as
+            nn.Conv2d.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
+        padding: int = 0, dilation: int = 1, groups: int = 1, bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        kernel = (kernel_size, kernel_size)
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+        # as mmcv draws it: the initialisers of a model say 'Conv2d', which this is not
+        bound = 1 / math.sqrt(in_channels * kernel_size**2)
+        nn.init.uniform_(self.weight, -bound, bound)
+
+    def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, h, w).
+
+        Args:
+            x: the map.
+            offset: (N, 2 * taps, h, w): how far each tap is moved, (y, x) in cells.
+            mask: (N, taps, h, w), how much each counts.
+        """
+        return deform_conv2d(
+            x, offset, self.weight, self.bias, self.stride, self.padding, self.dilation, mask
+        )
+
+
+class ModulatedDeformConv2d(DeformConv2d):
     """A convolution that learns where to look, and how much each look counts.
 
     At each place a plain convolution, `conv_offset`, says for each of the k * k taps how far it is
@@ -28,26 +62,15 @@ class ModulatedDeformConv2d(nn.Module):
         padding: int = 0, dilation: int = 1, groups: int = 1, bias: bool = True,
         deform_groups: int = 1,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.stride, self.padding, self.dilation = stride, padding, dilation
+        where = (kernel_size, stride, padding, dilation)
+        super().__init__(in_channels, out_channels, *where, groups, bias)
         self.num_taps = deform_groups * kernel_size**2
-        kernel = (kernel_size, kernel_size)
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *kernel))
-        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-        self.conv_offset = OffsetConv(
-            in_channels, 3 * self.num_taps, kernel_size, stride, padding, dilation
-        )
-        # as mmcv draws it: the initialisers of a model say 'Conv2d', which this is not
-        bound = 1 / math.sqrt(in_channels * kernel_size**2)
-        nn.init.uniform_(self.weight, -bound, bound)
+        self.conv_offset = OffsetConv(in_channels, 3 * self.num_taps, *where)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, h, w)."""
         offset, mask = self.conv_offset(x).split([2 * self.num_taps, self.num_taps], dim=1)
-        return deform_conv2d(
-            x, offset, self.weight, self.bias, self.stride, self.padding, self.dilation,
-            mask.sigmoid(),
-        )  # fmt: skip
+        return super().forward(x, offset, mask.sigmoid())
 
 
 class OffsetConv(nn.Module):

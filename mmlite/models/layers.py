@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmlite.errors import ConfigError, did_you_mean
+from mmlite.errors import ConfigError
+from mmlite.models.activations import build_activation
 from mmlite.models.deform_conv import ModulatedDeformConv2d
-from mmlite.models.norms import BatchNorm2d, GroupNorm
+from mmlite.models.norms import build_norm
 
 
 class Conv2d(nn.Conv2d):
@@ -135,40 +136,7 @@ def conv_norm(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
     return norm(conv(x))
 
 
-# norm_cfg type -> (name of the layer inside a ConvModule, constructor)
-_NORMS: dict[str, tuple[str, Callable]] = {
-    'BN': ('bn', BatchNorm2d),
-    'SyncBN': ('bn', nn.SyncBatchNorm),
-    'GN': ('gn', GroupNorm),
-}
 _CONVS = {'Conv2d': Conv2d, 'ConvWS': ConvWS2d}
-_ACTIVATIONS = {'ReLU': nn.ReLU, 'ReLU6': nn.ReLU6}
-
-
-def build_norm(norm_cfg: dict, channels: int) -> tuple[str, nn.Module]:
-    """Builds a normalisation layer from `dict(type='BN'|'SyncBN'|'GN', ...)`.
-
-    Other keys go to the layer's constructor, but `requires_grad`, which freezes its parameters.
-
-    Returns:
-        the layer's short name ('bn' or 'gn') and the layer.
-
-    Raises:
-        ConfigError: another type.
-    """
-    args = dict(norm_cfg)
-    kind = args.pop('type')
-    requires_grad = args.pop('requires_grad', True)
-    if kind not in _NORMS:
-        raise ConfigError(
-            f"norm_cfg: type '{kind}' is unknown.{did_you_mean(kind, _NORMS)} "
-            f'Known: {", ".join(_NORMS)}.'
-        )
-    name, layer = _NORMS[kind]
-    norm = layer(num_channels=channels, **args) if kind == 'GN' else layer(channels, **args)
-    for parameter in norm.parameters():
-        parameter.requires_grad = requires_grad
-    return name, norm
 
 
 def conv_class(conv_cfg: dict | None) -> Callable[..., nn.Module]:
@@ -262,23 +230,6 @@ class DepthwiseSeparableConvModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pointwise_conv(self.depthwise_conv(x))
-
-
-def build_activation(act_cfg: dict | None) -> nn.Module:
-    """Builds `dict(type='ReLU'|'ReLU6')`; the identity for None.
-
-    Raises:
-        ConfigError: another type.
-    """
-    if act_cfg is None:
-        return nn.Identity()
-    kind = act_cfg['type']
-    if kind not in _ACTIVATIONS:
-        raise ConfigError(
-            f"act_cfg: type '{kind}' is unknown.{did_you_mean(kind, _ACTIVATIONS)} "
-            f'Known: {", ".join(_ACTIVATIONS)}.'
-        )
-    return _ACTIVATIONS[kind](inplace=True)
 
 
 class L2Norm(nn.Module):

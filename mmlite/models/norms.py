@@ -1,4 +1,4 @@
-"""Norms that are exact in training on a CPU, whichever way the feature map lies in memory.
+"""Norms by mmcv's names, exact in training on a CPU however the feature map lies in memory.
 
 Over a channels-last map torch's kernels add up all rows one after the other in float32: of 50,000
 numbers around 10 the mean is off by 3e-5 then, and the gradient of the scale by 5e-3; group norm
@@ -9,12 +9,16 @@ in float64. That takes no pass over the map more than torch's own batch norm doe
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mmlite.errors import ConfigError
+from mmlite.models.layer_cfg import layer_and_arguments
 
 _CACHED = 2**15  # sums kept at once, 128 KiB in float32: more do not fit the cache of a core
 _LENGTH = 128  # rows whose sum in float32 is still exact enough
@@ -61,6 +65,51 @@ class GroupNorm(nn.GroupNorm):
         if not (self.training and _adds_up_in_rows(x)):
             return super().forward(x)
         return _GroupNorm.apply(x, self.weight, self.bias, self.num_groups, self.eps)
+
+
+class LayerNorm(nn.LayerNorm):
+    """nn.LayerNorm of tokens (..., C), which says what is wrong with a map (N, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1:] != self.normalized_shape:
+            raise ConfigError(
+                f'norm_cfg: LN normalises the last axis, of {self.normalized_shape[0]} channels; '
+                f'it gets {tuple(x.shape)}. Maps (N, C, H, W) take BN, SyncBN or GN'
+            )
+        return super().forward(x)
+
+
+# norm_cfg type -> class, and name of the layer inside a ConvModule
+_NORMS: dict[str, tuple[Callable[..., nn.Module], str]] = {
+    'BN': (BatchNorm2d, 'bn'),
+    'BN2d': (BatchNorm2d, 'bn'),
+    'SyncBN': (nn.SyncBatchNorm, 'bn'),
+    'GN': (GroupNorm, 'gn'),
+    'LN': (LayerNorm, 'ln'),
+    'IN': (nn.InstanceNorm2d, 'in'),
+}
+_CHANNELS = {GroupNorm: 'num_channels', LayerNorm: 'normalized_shape'}  # else num_features
+
+
+def build_norm(norm_cfg: dict, channels: int) -> tuple[str, nn.Module]:
+    """Builds a normalisation layer from `dict(type='BN'|'SyncBN'|'GN'|'LN'|'IN', ...)`.
+
+    Other keys go to the layer's constructor, but `requires_grad`, which freezes its parameters.
+
+    Returns:
+        the layer's short name, such as 'bn', and the layer.
+
+    Raises:
+        ConfigError: another type, or an argument that the layer does not have.
+    """
+    args = dict(norm_cfg)
+    requires_grad = args.pop('requires_grad', True)
+    given = ('num_features', *_CHANNELS.values())
+    (layer, name), args = layer_and_arguments(args, _NORMS, 'norm_cfg', given)
+    norm = layer(**{_CHANNELS.get(layer, 'num_features'): channels}, **args)
+    for parameter in norm.parameters():
+        parameter.requires_grad = requires_grad
+    return name, norm
 
 
 _EXACT = {nn.BatchNorm2d: BatchNorm2d, nn.GroupNorm: GroupNorm}

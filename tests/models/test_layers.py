@@ -15,7 +15,6 @@ from mmlite.models.layers import (
     ConvModule,
     ConvWS2d,
     L2Norm,
-    build_activation,
     build_norm,
     conv_class,
     conv_norm,
@@ -72,16 +71,22 @@ def test_config_of_a_norm_is_not_changed():
     assert norm_cfg == dict(type='BN', requires_grad=True)
 
 
-def test_unknown_norm_and_activation_name_the_nearest():
+def test_mistakes_in_norms():
     with pytest.raises(ConfigError, match=r"norm_cfg: type 'SynBN' .* mean 'SyncBN'"):
         build_norm(dict(type='SynBN'), 4)
-    with pytest.raises(ConfigError, match=r"act_cfg: type 'RELU7' .* mean 'ReLU"):
-        build_activation(dict(type='RELU7'))
+    with pytest.raises(ConfigError, match=r"BatchNorm2d takes no argument 'epsilon'"):
+        build_norm(dict(type='BN', epsilon=1e-3), 4)
+    with pytest.raises(ConfigError, match=r"GroupNorm needs the argument 'num_groups'"):
+        build_norm(dict(type='GN'), 4)
 
 
-def test_relu6_ends_at_6():
-    assert build_activation(dict(type='ReLU6'))(Tensor([-1, 5, 9])).tolist() == [0, 5, 6]
-    assert isinstance(build_activation(None), nn.Identity)
+def test_layer_norm_is_for_tokens():
+    name, norm = build_norm(dict(type='LN'), 2)
+    # mean 2 and deviation 1 of the last axis
+    torch.testing.assert_close(norm(Tensor([[[1, 3]]])), Tensor([[[-1, 1]]]), rtol=1e-4, atol=0)
+    assert name == 'ln'
+    with pytest.raises(ConfigError, match=r'LN normalises the last axis, of 2 channels; it gets'):
+        norm(torch.zeros(1, 2, 4, 4))
 
 
 def test_l2_norm_scales_each_location_over_its_channels():

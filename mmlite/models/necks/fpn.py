@@ -90,17 +90,13 @@ class FPN(BaseModule):
         Raises:
             ConfigError: the backbone gives another number of maps than `in_channels` has.
         """
-        if len(feats) != self.num_inputs:
-            raise ConfigError(
-                f'FPN: in_channels has {self.num_inputs} levels, the backbone gives {len(feats)} '
-                'maps; set its out_indices, or in_channels'
-            )
+        check_num_maps(self, feats, self.num_inputs)
         used = feats[self.used]
         laterals = [conv(feat) for conv, feat in zip(self.lateral_convs, used, strict=True)]
         for i in range(len(laterals) - 1, 0, -1):
-            laterals[i - 1] = laterals[i - 1] + self._upsample(laterals[i], laterals[i - 1])
-        convs = self.fpn_convs[: len(laterals)]
-        outs = [conv(lateral) for conv, lateral in zip(convs, laterals, strict=True)]
+            deeper = upsampled(laterals[i], laterals[i - 1], self.upsample_cfg)
+            laterals[i - 1] = laterals[i - 1] + deeper
+        outs = self.outputs(laterals)
         if self.extra_source is None:
             for _ in range(self.num_extra):
                 outs.append(F.max_pool2d(outs[-1], 1, stride=2))
@@ -113,9 +109,25 @@ class FPN(BaseModule):
             outs.append(extra)
         return outs
 
-    def _upsample(self, deeper: Tensor, like: Tensor) -> Tensor:
-        size = None if 'scale_factor' in self.upsample_cfg else like.shape[-2:]
-        return F.interpolate(deeper, size, **self.upsample_cfg)
+    def outputs(self, laterals: Sequence[Tensor]) -> list[Tensor]:
+        """The summed maps, each (N, out_channels, H_i, W_i), to levels of the same sizes."""
+        convs = self.fpn_convs[: len(laterals)]
+        return [conv(lateral) for conv, lateral in zip(convs, laterals, strict=True)]
+
+
+def check_num_maps(neck: nn.Module, feats: Sequence[Tensor], expected: int) -> None:
+    """Raises ConfigError where a backbone gives another number of maps than a neck is made for."""
+    if len(feats) != expected:
+        raise ConfigError(
+            f'{type(neck).__name__}: in_channels has {expected} levels, the backbone gives '
+            f'{len(feats)} maps; set its out_indices, or in_channels'
+        )
+
+
+def upsampled(deeper: Tensor, like: Tensor, upsample_cfg: dict) -> Tensor:
+    """Returns a map (N, C, h, w) grown by `scale_factor`, or else to the size of `like`."""
+    size = None if 'scale_factor' in upsample_cfg else like.shape[-2:]
+    return F.interpolate(deeper, size, **upsample_cfg)
 
 
 def _extra_source(add_extra_convs: bool | str) -> str | None:
