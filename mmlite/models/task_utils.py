@@ -1,6 +1,6 @@
 """Gives the classes of `mmlite.ops` their names in configs; `ops` itself uses no registry."""
 
-from mmlite.ops import assigners, coders, priors
+from mmlite.ops import assigners, coders, dynamic_assigners, priors
 from mmlite.registry import TASK_UTILS
 
 for cls in (
@@ -13,8 +13,11 @@ for cls in (
     coders.DeltaXYWHBBoxCoder,
     coders.LegacyDeltaXYWHBBoxCoder,
     coders.DistancePointBBoxCoder,
+    coders.YOLOXBBoxCoder,
     assigners.ATSSAssigner,
     assigners.FCOSAssigner,
     assigners.MaxIoUAssigner,
+    dynamic_assigners.DynamicSoftLabelAssigner,
+    dynamic_assigners.SimOTAAssigner,
 ):
     TASK_UTILS.register_module(module=cls)
