@@ -30,7 +30,7 @@ from mmlite.datasets.image_files import Heads, image_sizes, read_heads
 from mmlite.datasets.paths import check_inside, missing_data, resolve_data_root
 from mmlite.datasets.picture_sizes import compared_sizes, doubtful_sizes, loaded_sizes
 from mmlite.datasets.samples import SampleSource
-from mmlite.datasets.transforms import Compose, LoadImageFromFile
+from mmlite.datasets.transforms import LoadImageFromFile
 from mmlite.errors import ConfigError, DataError, did_you_mean
 
 _SHOWN = 10  # class names in a message
@@ -100,7 +100,7 @@ class DetDataset(SampleSource):
         self.filter_cfg = dict(filter_cfg or {})
         check_dict(self.filter_cfg, FILTERS, f'{self.title}: filter_cfg')
         self.metainfo: dict = check_metainfo({**self.METAINFO, **(metainfo or {})}, self.title)
-        self.pipeline = Compose(pipeline)
+        self.set_pipeline(pipeline)
         self.names_found: Counter[str] = Counter()  # objects in the data by class name
         self.notes: list[str] = []  # what happened to the data, for the log
         self.warnings: list[str] = []  # those of them that a user should not miss

@@ -7,18 +7,22 @@ index, and the data set draws that sample's random numbers from it.
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_dist_info, sync_random_seed
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_dist_info, get_world_size, sync_random_seed
 from torch.utils.data import BatchSampler, DataLoader
 
 from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import LOADER, WORKER_OPTIONS
+from mmlite.datasets.place import Place, SeededIndex, at_place
 from mmlite.datasets.usable import refuse_without_batches, refuse_without_objects
 from mmlite.datasets.workers import ShareBatch, Workers, init_worker
 from mmlite.errors import ConfigError
@@ -26,31 +30,43 @@ from mmlite.parallel import collate
 from mmlite.registry import DATA_SAMPLERS, DATASETS
 
 
-class SeededIndex(int):
-    """The index of a sample, with the seed of its randomness. An int to those who do not know."""
+class SeededBatch(list):
+    """The SeededIndexes of a batch.
 
-    seed: int
+    Args:
+        indices: of its samples.
+        epoch: which pass through the data it belongs to, from 0.
+        before: the indices of the samples before it in this process and epoch, the oldest first.
+    """
 
-    def __new__(cls, index: int, seed: int) -> SeededIndex:
-        self = super().__new__(cls, index)
-        self.seed = seed
-        return self
-
-    def __getnewargs__(self) -> tuple[int, int]:  # workers get it pickled
-        return int(self), self.seed
+    def __init__(
+        self,
+        indices: Iterable[SeededIndex] = (),
+        epoch: int = 0,
+        before: Sequence[SeededIndex] = (),
+    ) -> None:
+        super().__init__(indices)
+        self.epoch = epoch
+        self.before = list(before)
 
 
 class SeededBatchSampler:
-    """Hands on the batches of a batch sampler as lists of SeededIndex.
+    """Hands on the batches of a batch sampler as SeededBatches.
 
     A position is counted over all processes (`DefaultSampler` deals samples out in turn), so no
     two processes share a seed. `sampler` is public: mmengine's DistSamplerSeedHook calls
     `dataloader.batch_sampler.sampler.set_epoch`.
+
+    Args:
+        batch_sampler: of the indices.
+        seed: of the run.
+        dataset: its `lookback`, if it has one, says how many indices before a batch go with it.
     """
 
-    def __init__(self, batch_sampler: BatchSampler, seed: int) -> None:
+    def __init__(self, batch_sampler: BatchSampler, seed: int, dataset: Any = None) -> None:
         self.batch_sampler = batch_sampler
         self.sampler = batch_sampler.sampler
+        self.dataset = dataset
         self.batch_size = batch_sampler.batch_size
         self.seed = seed
         self.rank, self.world_size = get_dist_info()
@@ -59,18 +75,35 @@ class SeededBatchSampler:
     def __len__(self) -> int:
         return len(self.batch_sampler)
 
-    def __iter__(self) -> Iterator[list[SeededIndex]]:
+    def __iter__(self) -> Iterator[SeededBatch]:
         epoch = getattr(self.sampler, 'epoch', 0)  # an InfiniteSampler has one endless epoch
+        passes = isinstance(self.sampler, InfiniteSampler)
         skipped, self.skipped = self.skipped, 0
+        lookback = getattr(self.dataset, 'lookback', 0)
+        before: deque[SeededIndex] = deque(maxlen=lookback)
         position = self.rank
         for number, batch in enumerate(self.batch_sampler):
             places = range(position, position + len(batch) * self.world_size, self.world_size)
             position = places.stop
+            if number < skipped - lookback:  # nobody looks at these
+                continue
+            indices = [
+                SeededIndex(index, derive_seed(self.seed, epoch, place))
+                for index, place in zip(batch, places, strict=True)
+            ]
             if number >= skipped:
-                yield [
-                    SeededIndex(index, derive_seed(self.seed, epoch, place))
-                    for index, place in zip(batch, places, strict=True)
-                ]
+                done = number // batches_of_pass(self.batch_sampler) if passes else 0
+                yield SeededBatch(indices, epoch + done, before)
+            before.extend(indices)
+
+
+def batches_of_pass(batch_sampler: BatchSampler) -> int:
+    """Returns how many batches of this process are a pass of an InfiniteSampler through the data.
+
+    Its length is that of the data, of all processes.
+    """
+    images = batch_sampler.batch_size * get_world_size()
+    return math.ceil(len(batch_sampler.sampler) / images)
 
 
 class SeededDataset:
@@ -79,12 +112,18 @@ class SeededDataset:
     def __getitems__(self, indices: list[int]) -> list[Any]:
         if not all(isinstance(index, SeededIndex) for index in indices):
             return [self[int(index)] for index in indices]
-        samples = []
+        self.use_epoch(getattr(indices, 'epoch', 0))
+        positions, samples = [*getattr(indices, 'before', ())], []
         with kept_random_state():  # of a whole batch: to keep it takes ten times as long as to seed
             for index in indices:
+                positions.append(index)
                 seed_sample(index.seed)
-                samples.append(self[int(index)])
+                with at_place(Place(self, positions)):
+                    samples.append(self[int(index)])
         return samples
+
+    def use_epoch(self, epoch: int) -> None:
+        """Takes the pipeline of an epoch, where it changes in the middle of a training."""
 
 
 class ReleasableLoader(DataLoader):
@@ -200,7 +239,7 @@ def build_dataloader(
     worker_options = {key: cfg[key] for key in WORKER_OPTIONS if key in cfg and num_workers}
     return ReleasableLoader(
         dataset,
-        batch_sampler=SeededBatchSampler(batch_sampler, seed),
+        batch_sampler=SeededBatchSampler(batch_sampler, seed, dataset),
         num_workers=num_workers,
         collate_fn=ShareBatch(cfg['collate_fn']) if num_workers else cfg['collate_fn'],
         pin_memory=cfg['pin_memory'] and torch.cuda.is_available(),

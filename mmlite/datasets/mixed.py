@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mmlite.datasets.base import DetDataset
+from mmlite.datasets.epoch_pipelines import HasPipelines
 from mmlite.datasets.transforms import Compose
 from mmlite.datasets.wrappers import DatasetWrapper, build_inner
 from mmlite.errors import DataError
@@ -14,7 +16,7 @@ from mmlite.registry import DATASETS
 
 
 @DATASETS.register_module()
-class MultiImageMixDataset(DatasetWrapper):
+class MultiImageMixDataset(HasPipelines, DatasetWrapper):
     """Samples made of several, by Mosaic, MixUp and others that have `get_indexes`.
 
     Args:
@@ -38,17 +40,29 @@ class MultiImageMixDataset(DatasetWrapper):
         self.summary = self.dataset.summary
         self.max_refetch = max_refetch
         skipped = skip_type_keys or ()
-        kept = [
-            transform
-            for transform in pipeline
-            if not (isinstance(transform, dict) and transform.get('type') in skipped)
-        ]
-        self.pipeline = Compose(
+        self.set_pipeline(
             [
-                _Mixing(built, self.dataset) if hasattr(built, 'get_indexes') else built
-                for built in Compose(kept).transforms
+                transform
+                for transform in pipeline
+                if not (isinstance(transform, dict) and transform.get('type') in skipped)
             ]
         )
+
+    def compose(self, transforms: Sequence) -> Compose:
+        pipeline = super().compose(transforms)
+        pipeline.transforms = [
+            _Mixing(transform, self.dataset) if hasattr(transform, 'get_indexes') else transform
+            for transform in pipeline.transforms
+        ]
+        return pipeline
+
+    def use_epoch(self, epoch: int) -> None:
+        super().use_epoch(epoch)
+        self.dataset.use_epoch(epoch)
+
+    @property
+    def lookback(self) -> int:
+        return super().lookback + self.dataset.lookback
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -66,8 +80,15 @@ class MultiImageMixDataset(DatasetWrapper):
         Raises:
             DataError: the pipeline refused all the samples tried.
         """
+        return self._mixed(i, offset, self.pipeline)
+
+    def partly(self, i: int, pipeline: Compose, stop: int) -> dict:
+        """Returns what the first `stop` transforms of a pipeline make of sample i."""
+        return self._mixed(i, 0, pipeline, stop)
+
+    def _mixed(self, i: int, offset: int, pipeline: Compose, stop: int | None = None) -> dict:
         for _ in range(self.max_refetch + 1):
-            sample = self.pipeline(self.dataset.get_sample(i, offset))
+            sample = pipeline(self.dataset.get_sample(i, offset), stop)
             if sample is not None:
                 return sample
             i = np.random.randint(len(self))

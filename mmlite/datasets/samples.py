@@ -12,21 +12,20 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmlite.datasets.bad_items import LONGEST_BLACK_SIDE, BadItemError
-from mmlite.datasets.loader import SeededDataset
+from mmlite.datasets.epoch_pipelines import HasPipelines
 from mmlite.datasets.transforms import Compose
 from mmlite.errors import DataError
 
 _reported: set[str] = set()  # bad items are logged once per process
 
 
-class SampleSource(SeededDataset):
+class SampleSource(HasPipelines):
     """Loads samples: the half of DetDataset that works while a run goes on.
 
     The arguments are those of DetDataset, which has `get_data_info`, `filename` and `len`.
     """
 
     title: str
-    pipeline: Compose
     test_mode: bool
     skip_bad_images: bool
     max_refetch: int
@@ -48,10 +47,19 @@ class SampleSource(SeededDataset):
         """
         if self.test_mode:
             return self._test_sample(i, offset)
+        return self._train_sample(i, offset, self.pipeline)
+
+    def partly(self, i: int, pipeline: Compose, stop: int) -> dict:
+        """Returns what the first `stop` transforms of a pipeline make of image i, in training."""
+        return self._train_sample(i, 0, pipeline, stop)
+
+    def _train_sample(
+        self, i: int, offset: int, pipeline: Compose, stop: int | None = None
+    ) -> dict:
         bad: list[str] = []
         for _ in range(self.max_refetch + 1):
             try:
-                sample = self._through_pipeline(i, offset)
+                sample = pipeline(self._data_info(i, offset), stop)
             except BadItemError as error:
                 sample = None
                 bad.append(self.filename(i))
@@ -68,7 +76,7 @@ class SampleSource(SeededDataset):
 
     def _test_sample(self, i: int, offset: int) -> dict:
         try:
-            sample = self._through_pipeline(i, offset)
+            sample = self.pipeline(self._data_info(i, offset))
         except BadItemError as error:
             if not self.skip_bad_images:
                 raise
@@ -93,11 +101,11 @@ class SampleSource(SeededDataset):
             sample = self.pipeline({**info, **sizes, 'filename': black, 'img_id': i + offset})
         return _mark(sample, bad_image=True, filename=info['filename'], img_path=info['filename'])
 
-    def _through_pipeline(self, i: int, offset: int) -> dict | None:
+    def _data_info(self, i: int, offset: int) -> dict:
         self._refuse_bad(i)
         info = self.get_data_info(i)
         info['img_id'] += offset
-        return self.pipeline(info)
+        return info
 
     def _refuse_bad(self, i: int) -> None:
         reason = self.bad_items.get(self.filename(i)) if self.bad_items else None

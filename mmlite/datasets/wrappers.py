@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,29 @@ class DatasetWrapper(SeededDataset):
     def locate(self, i: int) -> tuple[DetDataset, int]:
         """Returns the data set that sample i comes from, and its index in there."""
         raise NotImplementedError
+
+    @property
+    def inner(self) -> list:
+        """The data sets inside."""
+        return getattr(self, 'datasets', None) or [self.dataset]
+
+    def switch_pipeline(self, epoch: int, transforms: Sequence) -> None:
+        """Gives all data sets inside another pipeline from an epoch on, counted from 0."""
+        for dataset in self.inner:
+            dataset.switch_pipeline(epoch, transforms)
+
+    def leave_out(self, epoch: int, types: Collection[str]) -> list[str]:
+        """Leaves transforms out of all pipelines inside from an epoch on; returns their names."""
+        return [name for dataset in self.inner for name in dataset.leave_out(epoch, types)]
+
+    def use_epoch(self, epoch: int) -> None:
+        for dataset in self.inner:
+            dataset.use_epoch(epoch)
+
+    @property
+    def lookback(self) -> int:
+        """How many samples before one the transforms inside may look at."""
+        return max(dataset.lookback for dataset in self.inner)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlite.datasets.loader import skip_batches
-from mmlite.engine.step import train_step, warn_of_own_way
+from mmlite.engine.step import begin_iteration, train_step, warn_of_own_way
 from mmlite.engine.units import iterations_per_epoch
 from mmlite.registry import LOOPS
 
@@ -65,6 +65,7 @@ class _Resumable:
     def _train_on(self, data_batch: Mapping[str, Any], batch_idx: int) -> None:
         """One iteration: the step of the model, and the hooks before, in and after it."""
         call_hook = partial(self.runner.call_hook, batch_idx=batch_idx, data_batch=data_batch)
+        begin_iteration(self.runner.model, self._iter, self.runner.seed)
         call_hook('before_train_iter')
         outputs = train_step(self.runner.model, data_batch, self.runner.optim_wrapper, call_hook)
         call_hook('after_train_iter', outputs=outputs)

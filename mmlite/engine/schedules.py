@@ -16,7 +16,7 @@ from mmengine.runner import BaseLoop
 from mmlite.checkpoints.file import plain
 from mmlite.engine.units import iterations_per_epoch
 from mmlite.errors import ConfigError
-from mmlite.registry import parameters_of
+from mmlite.registry import PARAM_SCHEDULERS, parameters_of, without_scope
 
 # what moves in a schedule, whatever its arguments are
 _MOVING = ('last_step', '_global_step', '_last_value', 'verbose')
@@ -49,7 +49,8 @@ def build_scheduler(
         ConfigError: it cannot be built; or it does not say that it counts epochs, the training
             counts iterations, and it would never change anything.
     """
-    cfg = dict(cfg)
+    PARAM_SCHEDULERS.find(cfg['type'], at)  # imports it, wherever in mmlite it is
+    cfg = {**cfg, 'type': without_scope(cfg['type'])}
     name = f'{at} ({cfg["type"]})'
     by_epoch, converted = cfg.get('by_epoch', True), cfg.get('convert_to_iter_based', False)
     if converted and not by_epoch:

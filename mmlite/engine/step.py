@@ -72,6 +72,19 @@ def train_step(
     return log_vars
 
 
+def begin_iteration(model: nn.Module, iteration: int, seed: int) -> None:
+    """Says to the parts of a model that change with it, such as BatchSyncRandomResize, which it is.
+
+    Args:
+        model: a part that has it is called: `part.begin_iteration(iteration, seed)`.
+        iteration: of the training, from 0.
+        seed: of the run.
+    """
+    for part in model.modules():
+        if hasattr(part, 'begin_iteration'):
+            part.begin_iteration(iteration, seed)
+
+
 def _unscale(optim_wrapper: OptimWrapper) -> None:
     """Takes the scale of mixed precision out of the gradients; notes whether they overflowed."""
     if isinstance(optim_wrapper, AmpOptimWrapper):

@@ -5,15 +5,14 @@ An epoch is one pass through the training data, also where the loop counts itera
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import get_world_size
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
+from mmlite.datasets.loader import batches_of_pass
 from mmlite.engine.checks import typed_loop
 from mmlite.registry import LOOPS
 
@@ -38,7 +37,6 @@ def loop_counts_epochs(train_cfg: Mapping[str, Any]) -> bool:
 
 def iterations_per_epoch(dataloader: DataLoader) -> int:
     """Returns how many batches of this process are one pass through the training data."""
-    sampler = dataloader.batch_sampler.sampler
-    if isinstance(sampler, InfiniteSampler):  # its length is that of the data, of all processes
-        return math.ceil(len(sampler) / (dataloader.batch_sampler.batch_size * get_world_size()))
+    if isinstance(dataloader.batch_sampler.sampler, InfiniteSampler):
+        return batches_of_pass(dataloader.batch_sampler)
     return len(dataloader)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
+from mmlite.models.batch_augments import scaled_boxes
 from mmlite.models.norms import make_norms_exact
 from mmlite.models.preprocessor import build_preprocessor
 from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS
@@ -78,6 +79,8 @@ class SingleStageDetector(BaseModule):
         """
         img = self.data_preprocessor(img, img_metas)
         if return_loss:
+            gt_bboxes = scaled_boxes(gt_bboxes, img_metas)
+            gt_bboxes_ignore = scaled_boxes(gt_bboxes_ignore, img_metas)
             return self.loss(img, img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore)
         return self.predict(img, img_metas, rescale)
 

@@ -23,7 +23,8 @@ class DetDataPreprocessor(nn.Module):
         bgr_to_rgb: swap the channels.
         pad_size_divisor: height and width become multiples of it.
         pad_value: value of the padding.
-        batch_augments: what happens to a training batch after that: `BatchFixedSizePad`s.
+        batch_augments: what happens to a training batch after that: `BatchFixedSizePad` and
+            `BatchSyncRandomResize`.
     """
 
     def __init__(
@@ -110,36 +111,3 @@ class DetDataPreprocessor(nn.Module):
 def build_preprocessor(cfg: dict | None) -> nn.Module:
     """Builds `model.data_preprocessor`; one that changes nothing where a model has none."""
     return TASK_UTILS.build(cfg or dict(type='DetDataPreprocessor'))
-
-
-@TASK_UTILS.register_module()
-class BatchFixedSizePad(nn.Module):
-    """Pads every training batch to one size, at the right and bottom.
-
-    As in mmdet the padding then counts as a part of each image: anchors in it are background.
-
-    Args:
-        size: (h, w) in pixels; what is larger stays as it is.
-        img_pad_value: value of the padding, in normalised space.
-    """
-
-    def __init__(self, size: Sequence[int], img_pad_value: float = 0) -> None:
-        super().__init__()
-        if len(size) != 2 or not all(side >= 1 for side in size):
-            raise ConfigError(
-                f'BatchFixedSizePad.size: (h, w) in pixels is expected, found {size!r}'
-            )
-        self.size = tuple(map(int, size))
-        self.img_pad_value = img_pad_value
-
-    def forward(self, img: Tensor, img_metas: list[dict]) -> Tensor:
-        """Returns the padded batch; `batch_input_shape` and `pad_shape` become `size`."""
-        height, width = img.shape[-2:]
-        below, beside = max(0, self.size[0] - height), max(0, self.size[1] - width)
-        if below or beside:
-            # (N, 3, h, w) -> (N, 3, *size)
-            img = F.pad(img, (0, beside, 0, below), value=self.img_pad_value)
-            for meta in img_metas:
-                meta['batch_input_shape'] = tuple(img.shape[-2:])
-                meta['pad_shape'] = (*img.shape[-2:], 3)
-        return img

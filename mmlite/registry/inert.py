@@ -62,6 +62,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     LoadAnnotations=dict(poly2mask=True, reduce_zero_label=False, ignore_index=255),
     FilterAnnotations=dict(min_gt_mask_area=1, by_box=True, by_mask=False),
     Expand=dict(seg_ignore_label=None),
+    MovingStep=dict(mask_border_value=0, seg_ignore_label=255),
     CocoMetric=dict(file_client_args=None, sort_categories=False, use_mp_eval=False),
     VOCMetric=dict(proposal_nums=(100, 300, 1000)),
     CheckpointHook=dict(file_client_args=None, backend_args=None, published_keys=None),

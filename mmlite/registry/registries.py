@@ -45,12 +45,17 @@ DETECTORS = _own('detector', 'mmlite.models.detectors')
 LOSSES = _own(
     'loss', 'mmlite.models.losses', 'mmlite.models.box_losses', 'mmlite.models.distribution'
 )
-TASK_UTILS = _own('task util', 'mmlite.models.task_utils', 'mmlite.models.preprocessor')
+TASK_UTILS = _own(
+    'task util',
+    'mmlite.models.task_utils',
+    'mmlite.models.preprocessor',
+    'mmlite.models.batch_augments',
+)
 
 # what mmengine builds by itself: a class of your own is registered in mmengine.registry
 OPTIM_WRAPPERS = _view(roots.OPTIM_WRAPPERS, 'mmengine.optim', 'mmlite.engine.amp')
 OPTIMIZERS = _view(roots.OPTIMIZERS, 'mmengine.optim')
-PARAM_SCHEDULERS = _view(roots.PARAM_SCHEDULERS, 'mmengine.optim')
+PARAM_SCHEDULERS = _view(roots.PARAM_SCHEDULERS, 'mmengine.optim', 'mmlite.engine.quadratic_warmup')
 LOOPS = _view(roots.LOOPS, 'mmengine.runner', 'mmlite.engine.loops')
 LOG_PROCESSORS = _view(roots.LOG_PROCESSORS, 'mmengine.runner', 'mmlite.engine.log_processor')
 VISUALIZERS = _view(roots.VISUALIZERS, 'mmlite.visualization.local_visualizer')

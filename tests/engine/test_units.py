@@ -123,7 +123,7 @@ def test_an_endless_sampler_has_passes_too(monkeypatch: pytest.MonkeyPatch) -> N
     assert iterations_per_epoch(loader(None)) == 3
     sampler = InfiniteSampler(range(10), seed=0)
     assert iterations_per_epoch(loader(sampler)) == 3  # ceil(10 / 4)
-    monkeypatch.setattr('mmlite.engine.units.get_world_size', lambda: 2)
+    monkeypatch.setattr('mmlite.datasets.loader.get_world_size', lambda: 2)
     assert iterations_per_epoch(loader(sampler)) == 2  # ceil(10 / 8)
 
 

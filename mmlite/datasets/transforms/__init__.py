@@ -15,8 +15,17 @@ classes but those with `takes_window = True`, which `Compose` may hand a Window 
 """
 
 from mmlite.datasets.encoded_image import ImageError
+from mmlite.datasets.transforms.affine import RandomAffine, RandomShift
 from mmlite.datasets.transforms.albu import Albu
+from mmlite.datasets.transforms.cached_mix import CachedMixUp, CachedMosaic
+from mmlite.datasets.transforms.choices import (
+    AutoAugment,
+    RandAugment,
+    RandomApply,
+    RandomChoice,
+)
 from mmlite.datasets.transforms.compose import Compose, TransformError
+from mmlite.datasets.transforms.cut_out import CutOut
 from mmlite.datasets.transforms.expand_crop import Expand, MinIoURandomCrop
 from mmlite.datasets.transforms.formatting import (
     Collect,
@@ -24,6 +33,7 @@ from mmlite.datasets.transforms.formatting import (
     PackDetInputs,
     inverse_transform,
 )
+from mmlite.datasets.transforms.hsv import YOLOXHSVRandomAug
 from mmlite.datasets.transforms.loading import (
     FilterAnnotations,
     LoadAnnotations,
@@ -32,6 +42,23 @@ from mmlite.datasets.transforms.loading import (
 from mmlite.datasets.transforms.mix import MixUp, Mosaic
 from mmlite.datasets.transforms.normalize import Normalize
 from mmlite.datasets.transforms.photometric import PhotoMetricDistortion
+from mmlite.datasets.transforms.policy_steps import (
+    AutoContrast,
+    Brightness,
+    Color,
+    Contrast,
+    Equalize,
+    Invert,
+    Posterize,
+    Rotate,
+    Sharpness,
+    ShearX,
+    ShearY,
+    Solarize,
+    SolarizeAdd,
+    TranslateX,
+    TranslateY,
+)
 from mmlite.datasets.transforms.random_crop import RandomCrop
 from mmlite.datasets.transforms.random_resize import RandomChoiceResize, RandomResize
 from mmlite.datasets.transforms.resize_flip_pad import Pad, RandomFlip, Resize
@@ -40,12 +67,22 @@ from mmlite.datasets.transforms.test_time_aug import TestTimeAug
 
 __all__ = [
     'Albu',
+    'AutoAugment',
+    'AutoContrast',
+    'Brightness',
+    'CachedMixUp',
+    'CachedMosaic',
     'Collect',
+    'Color',
     'Compose',
+    'Contrast',
+    'CutOut',
     'DefaultFormatBundle',
+    'Equalize',
     'Expand',
     'FilterAnnotations',
     'ImageError',
+    'Invert',
     'LoadAnnotations',
     'LoadImageFromFile',
     'MinIoURandomCrop',
@@ -55,13 +92,28 @@ __all__ = [
     'PackDetInputs',
     'Pad',
     'PhotoMetricDistortion',
+    'Posterize',
+    'RandAugment',
+    'RandomAffine',
+    'RandomApply',
+    'RandomChoice',
     'RandomChoiceResize',
     'RandomCrop',
     'RandomFlip',
     'RandomResize',
+    'RandomShift',
     'Resize',
+    'Rotate',
+    'Sharpness',
+    'ShearX',
+    'ShearY',
     'SmallObjectCrop',
+    'Solarize',
+    'SolarizeAdd',
     'TestTimeAug',
     'TransformError',
+    'TranslateX',
+    'TranslateY',
+    'YOLOXHSVRandomAug',
     'inverse_transform',
 ]

@@ -38,8 +38,12 @@ class Compose:
             raise ConfigError(f'pipeline: a list of transforms is expected, found {transforms!r}')
         self.transforms = [_build(transform, i) for i, transform in enumerate(transforms)]
 
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any] | None:
+    def __call__(self, results: dict[str, Any], stop: int | None = None) -> dict[str, Any] | None:
         """Runs the pipeline on one sample.
+
+        Args:
+            results: the sample.
+            stop: run only this number of transforms.
 
         Returns:
             what the last transform returned; None as soon as one returns None (sample dropped).
@@ -48,7 +52,7 @@ class Compose:
             UserError: a transform raised it; it names its own offender and passes as it is.
             TransformError: a transform raised anything else, or returned no dict.
         """
-        for number in range(len(self.transforms)):
+        for number in range(len(self.transforms) if stop is None else stop):
             try:
                 outcome = self._run(number, results)
             except UserError:

@@ -114,6 +114,15 @@ def translate_bboxes(bboxes: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
     return bboxes + np.array(tuple(offset) * 2, bboxes.dtype)
 
 
+def project_bboxes(bboxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Returns the smallest upright boxes around the corners that `matrix` (3, 3) moves."""
+    x1, y1, x2, y2 = bboxes.astype(np.float64).T
+    corners = np.stack([[x1, x2, x2, x1], [y1, y1, y2, y2], np.ones((4, len(bboxes)))])
+    moved = np.einsum('ij,jkn->ikn', matrix.astype(np.float64), corners)  # (3, 4 corners, n)
+    moved = moved[:2] / moved[2]
+    return np.concatenate([moved.min(axis=1), moved.max(axis=1)]).T.astype(bboxes.dtype)
+
+
 def crop_image(img: AnyPicture, patch: Sequence[int]) -> AnyPicture:
     """Returns the patch (x1, y1, x2, y2) of the picture: a view, nothing is copied."""
     if isinstance(img, Window):

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from mmlite.datasets.transforms.arguments import check_probability, fill_value, pixel_size
-from mmlite.datasets.transforms.geometry import (
-    clip_bboxes,
-    flip_bboxes,
-    flip_image,
-    overlaps_patch,
-    resize_image,
-    translate_bboxes,
+from mmlite.datasets.transforms.canvas import (
+    blended,
+    filled,
+    merged,
+    mosaic_offset,
+    moved_boxes,
+    paste,
+    resized_canvas,
 )
-from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
+from mmlite.datasets.transforms.geometry import resize_image
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -52,13 +53,8 @@ class Mosaic:
         prob: float = 1.0,
     ) -> None:
         check_probability('Mosaic.prob', prob)
-        if not 0 <= center_ratio_range[0] <= center_ratio_range[1] <= 2:
-            raise ConfigError(
-                'Mosaic.center_ratio_range: (least, greatest) within 0 to 2 is expected, found '
-                f'{center_ratio_range!r}'
-            )
-        self.img_scale = _whole_size('Mosaic.img_scale', img_scale)
-        self.center_ratio_range = center_ratio_range
+        self.img_scale = whole_size('Mosaic.img_scale', img_scale)
+        self.center_ratio_range = check_center('Mosaic', center_ratio_range)
         self.bbox_clip_border = bbox_clip_border
         self.pad_val = fill_value('Mosaic.pad_val', pad_val)
         self.prob = prob
@@ -75,24 +71,14 @@ class Mosaic:
         center = tuple(
             int(np.random.uniform(*self.center_ratio_range) * side) for side in self.img_scale
         )
-        canvas = np.full((2 * height, 2 * width, 3), self.pad_val, results['img'].dtype)
+        canvas = filled((2 * width, 2 * height), self.pad_val, results['img'].dtype)
         parts = []
         for position, sample in enumerate(samples):
             img, factor = _fitted(sample['img'], self.img_scale)
             offset = mosaic_offset(position, center, img.shape[1::-1])
-            _paste(canvas, img, offset)
-            parts.append(_moved_boxes(sample, factor, offset))
-        return _merged(results, canvas, parts, self.bbox_clip_border)
-
-
-def mosaic_offset(position: int, center: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Returns (x, y) of a picture of `size` (w, h) that touches `center` with a corner.
-
-    Position 0 is top left of it, 1 top right, 2 bottom left, 3 bottom right.
-    """
-    x = center[0] if position % 2 else center[0] - size[0]
-    y = center[1] if position >= 2 else center[1] - size[1]
-    return x, y
+            paste(canvas, img, offset)
+            parts.append(moved_boxes(sample, factor, offset))
+        return merged(results, canvas, parts, self.bbox_clip_border)
 
 
 @TRANSFORMS.register_module()
@@ -120,7 +106,7 @@ class MixUp:
         max_iters: int = 15,
         bbox_clip_border: bool = True,
     ) -> None:
-        self.img_scale = _whole_size('MixUp.img_scale', img_scale)
+        self.img_scale = whole_size('MixUp.img_scale', img_scale)
         self.ratio_range = ratio_range
         self.flip_ratio = flip_ratio
         self.pad_val = fill_value('MixUp.pad_val', pad_val)
@@ -142,34 +128,29 @@ class MixUp:
         img = results['img']
         picture, factor = _fitted(other['img'], self.img_scale)
         jitter = np.random.uniform(*self.ratio_range)
-        canvas = np.full((*self.img_scale[::-1], 3), self.pad_val, img.dtype)
-        _paste(canvas, picture, (0, 0))
         size = tuple(max(1, int(side * jitter)) for side in self.img_scale)
-        canvas = resize_image(canvas, size)
-        boxes = _moved_boxes(other, factor * np.float32(np.divide(size, self.img_scale)), (0, 0))
-        if np.random.random() < self.flip_ratio:
-            canvas = flip_image(canvas)
-            boxes = {
-                key: flip_bboxes(value, size) if key in BOX_KEYS else value
-                for key, value in boxes.items()
-            }
+        boxes = moved_boxes(other, factor * np.float32(np.divide(size, self.img_scale)), (0, 0))
+        flip = np.random.random() < self.flip_ratio
         # where the second is larger a patch of it is drawn, where it is smaller it lies top left
         offset = tuple(
-            -np.random.randint(max(0, canvas.shape[1 - axis] - img.shape[1 - axis]) + 1)
-            for axis in (0, 1)
+            -np.random.randint(max(0, size[axis] - img.shape[1 - axis]) + 1) for axis in (0, 1)
         )
-        second = np.full(img.shape, self.pad_val, img.dtype)
-        _paste(second, canvas, offset)
-        boxes = {
-            key: translate_bboxes(value, offset) if key in BOX_KEYS else value
-            for key, value in boxes.items()
-        }
-        own = {key: results[key] for key in (*BOX_KEYS, 'gt_labels') if key in results}
-        mixed = ((img.astype(np.float32) + second) / 2).astype(img.dtype)
-        return _merged(results, mixed, [own, boxes], self.bbox_clip_border)
+        canvas = resized_canvas(picture, self.img_scale, size, self.pad_val)
+        return blended(results, canvas, boxes, flip, offset, self.pad_val, self.bbox_clip_border)
 
 
-def _whole_size(at: str, value: tuple[int, int]) -> tuple[int, int]:
+def check_center(name: str, value: tuple[float, float]) -> tuple[float, float]:
+    """Returns a `center_ratio_range`; raises ConfigError unless it lies within 0 to 2."""
+    if not 0 <= value[0] <= value[1] <= 2:
+        raise ConfigError(
+            f'{name}.center_ratio_range: (least, greatest) within 0 to 2 is expected, found '
+            f'{value!r}'
+        )
+    return value
+
+
+def whole_size(at: str, value: tuple[int, int]) -> tuple[int, int]:
+    """Returns (w, h) in whole pixels; raises ConfigError where it is no size."""
     return tuple(map(int, pixel_size(at, value)))
 
 
@@ -189,40 +170,3 @@ def _fitted(img: np.ndarray, scale: tuple[int, int]) -> tuple[np.ndarray, np.nda
     factor = min(scale[0] / width, scale[1] / height)
     size = max(1, int(width * factor)), max(1, int(height * factor))
     return resize_image(img, size), np.float32([size[0] / width, size[1] / height])
-
-
-def _paste(canvas: np.ndarray, img: np.ndarray, offset: tuple[int, int]) -> None:
-    """Puts the picture at `offset` (x, y); what lies beyond the canvas is cut off."""
-    x, y = offset
-    x1, y1 = max(x, 0), max(y, 0)
-    x2, y2 = min(x + img.shape[1], canvas.shape[1]), min(y + img.shape[0], canvas.shape[0])
-    if x2 > x1 and y2 > y1:
-        canvas[y1:y2, x1:x2] = img[y1 - y : y2 - y, x1 - x : x2 - x]
-
-
-def _moved_boxes(
-    sample: dict[str, Any], factor: np.ndarray, offset: tuple[int, int]
-) -> dict[str, np.ndarray]:
-    """Returns the boxes times `factor` (2,) moved by `offset` (x, y), and the labels."""
-    boxes = {
-        key: translate_bboxes(sample[key] * np.tile(factor, 2), offset)
-        for key in BOX_KEYS
-        if key in sample
-    }
-    return boxes | {key: sample[key] for key in ('gt_labels',) if key in sample}
-
-
-def _merged(
-    results: dict[str, Any], img: np.ndarray, parts: Sequence[dict[str, np.ndarray]], clip: bool
-) -> dict[str, Any]:
-    """Puts the picture and all the boxes that it shows into `results`."""
-    set_image(results, img)
-    size = img.shape[1::-1]
-    merged = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    seen = {key: overlaps_patch(merged[key], (0, 0, *size)) for key in BOX_KEYS if key in merged}
-    if 'gt_labels' in merged and 'gt_bboxes' in seen:
-        results['gt_labels'] = merged['gt_labels'][seen['gt_bboxes']]
-    for key, kept in seen.items():
-        bboxes = merged[key][kept]
-        results[key] = clip_bboxes(bboxes, size) if clip else bboxes
-    return results

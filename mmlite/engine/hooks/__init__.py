@@ -10,11 +10,14 @@ from mmlite.engine.hooks.logger import LoggerHook
 from mmlite.engine.hooks.loss_watch import LossWatchHook
 from mmlite.engine.hooks.memory import MemoryHook
 from mmlite.engine.hooks.num_class_check import NumClassCheckHook
+from mmlite.engine.hooks.pipeline_switch import PipelineSwitchHook, YOLOXModeSwitchHook
 from mmlite.engine.hooks.progress import ProgressHook
 from mmlite.engine.hooks.run_pictures import RunPicturesHook
 from mmlite.engine.hooks.runtime_info import RuntimeInfoHook
 from mmlite.engine.hooks.same_buffers import SameBuffersHook
+from mmlite.engine.hooks.set_epoch_info import SetEpochInfoHook
 from mmlite.engine.hooks.skipped_images import SkippedImagesHook
+from mmlite.engine.hooks.sync_norm import SyncNormHook
 from mmlite.engine.hooks.val_loss import ValLossHook
 from mmlite.engine.hooks.visualization import DetVisualizationHook
 
@@ -31,10 +34,14 @@ __all__ = [
     'MemoryHook',
     'NonFiniteLossError',
     'NumClassCheckHook',
+    'PipelineSwitchHook',
     'ProgressHook',
     'RunPicturesHook',
     'RuntimeInfoHook',
     'SameBuffersHook',
+    'SetEpochInfoHook',
     'SkippedImagesHook',
+    'SyncNormHook',
     'ValLossHook',
+    'YOLOXModeSwitchHook',
 ]

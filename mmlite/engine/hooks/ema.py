@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmlite.errors import ConfigError, DataError
-from mmlite.registry import HOOKS
+from mmlite.registry import HOOKS, without_scope
 
 
 @HOOKS.register_module()
@@ -19,10 +19,12 @@ class EMAHook(hooks.EMAHook):
 
     Args:
         momentum: share of the new weights in the average; None for `ema_type`'s own (0.0002).
-        gamma: of `ema_type='MomentumAnnealingEMA'` only, how fast its momentum falls.
+        gamma: of `ema_type='ExpMomentumEMA'` and 'MomentumAnnealingEMA', how fast the share of the
+            new weights falls.
         interval: iterations between two updates.
         update_buffers: average batch norm's statistics too; else they are copied.
-        ema_type: 'ExponentialMovingAverage', 'MomentumAnnealingEMA' or 'StochasticWeightAverage'.
+        ema_type: 'ExponentialMovingAverage', 'ExpMomentumEMA', 'MomentumAnnealingEMA' or
+            'StochasticWeightAverage'.
         begin_iter, begin_epoch: when it begins; until then the average is the weights themselves.
         strict_load: a checkpoint must hold every averaged tensor.
 
@@ -44,6 +46,7 @@ class EMAHook(hooks.EMAHook):
     ) -> None:
         if begin_iter and begin_epoch:
             raise ConfigError('EMAHook: set begin_iter or begin_epoch, not both')
+        ema_type = without_scope(ema_type)
         own = {key: v for key, v in dict(momentum=momentum, gamma=gamma).items() if v is not None}
         super().__init__(
             ema_type,

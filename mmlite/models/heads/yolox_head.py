@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -69,12 +68,11 @@ class YOLOXHead(DenseHead):
         self.loss_obj = LOSSES.build(self._given('loss_obj', summed('loss_obj', loss_obj)))
         self.loss_l1 = LOSSES.build(self._given('loss_l1', summed('loss_l1', loss_l1)))
         self.use_l1 = False
-        bias = None if conv_bias == 'auto' else conv_bias
-        last = dict(type='DCNv2') if dcn_on_last_conv else None
-        args = (in_channels, feat_channels, stacked_convs, norm_cfg, bias, last)
-        tower = partial(conv_tower, *args, act_cfg=act_cfg, use_depthwise=use_depthwise)
-        self.multi_level_cls_convs = nn.ModuleList(tower() for _ in strides)
-        self.multi_level_reg_convs = nn.ModuleList(tower() for _ in strides)
+        args = (in_channels, feat_channels, stacked_convs, norm_cfg)
+        bias, last = (None if conv_bias == 'auto' else conv_bias), dict(type='DCNv2')
+        args = (*args, bias, last if dcn_on_last_conv else None, act_cfg, use_depthwise)
+        self.multi_level_cls_convs = nn.ModuleList(conv_tower(*args) for _ in strides)
+        self.multi_level_reg_convs = nn.ModuleList(conv_tower(*args) for _ in strides)
         for part, num_outputs in (('cls', self.num_outputs), ('reg', 4), ('obj', 1)):
             convs = nn.ModuleList(Conv2d(feat_channels, num_outputs, 1) for _ in strides)
             self.add_module(f'multi_level_conv_{part}', convs)
@@ -89,12 +87,11 @@ class YOLOXHead(DenseHead):
         """Returns `cls_score` (N, R, C), `bbox_pred` (N, R, 4) and `objectness` logits (N, R)."""
         cls_feats = _each(self.multi_level_cls_convs, feats)
         reg_feats = _each(self.multi_level_reg_convs, feats)
-        obj_maps = _each(self.multi_level_conv_obj, reg_feats)
         return dict(
             cls_score=self.flatten_scores(_each(self.multi_level_conv_cls, cls_feats)),
             bbox_pred=flatten_levels(_each(self.multi_level_conv_reg, reg_feats), 4),
             # L of (N, 1, H, W) -> (N, R, 1) -> (N, R)
-            objectness=flatten_levels(obj_maps, 1)[..., 0],
+            objectness=flatten_levels(_each(self.multi_level_conv_obj, reg_feats), 1)[..., 0],
         )
 
     @torch.no_grad()

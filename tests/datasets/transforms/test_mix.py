@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmlite.datasets.transforms import MixUp, Mosaic
-from mmlite.datasets.transforms.mix import mosaic_offset
+from mmlite.datasets.transforms.canvas import mosaic_offset
 from mmlite.errors import ConfigError
 
 PAD = 114
