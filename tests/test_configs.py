@@ -16,7 +16,10 @@ from tests.runs import CONFIGS, LEAVES
 
 
 def test_there_are_configs_of_each_detector():
-    assert {path.parent.name for path in LEAVES} == {'ssd', 'retinanet', 'fcos', 'configs'}
+    assert {path.parent.name for path in LEAVES} == {
+        *('ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox'),
+        'configs',
+    }
 
 
 def test_the_augmentation_of_ssd_is_written_once():

@@ -1,4 +1,4 @@
-"""mmdet 3.3's own configs of SSD, RetinaNet and FCOS: built, one training step, one prediction.
+"""mmdet 3.3's own configs of the detectors here: built, one training step, one prediction.
 
 They are not ours to copy. To get them:
 
@@ -29,8 +29,11 @@ from mmlite.evaluation import KeptResults
 VARIABLE = 'MMLITE_MMDET_CONFIGS'
 FOLDER = os.environ.get(VARIABLE)
 VOC = ('ssd300_voc0712', 'ssd512_voc0712', 'retinanet_r50_fpn_1x_voc0712')
-NUM_CONFIGS = 43
+NUM_CONFIGS = 65
+FAMILIES = ('ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox')
 FRAGMENT = 'retinanet_tta'
+# parts of a config, instance segmentation, and a backbone of the package mmpretrain
+OTHERS = ('_tta', 'rtmdet-ins_', '_convnext_')
 
 pytestmark = pytest.mark.skipif(
     not FOLDER, reason=f'{VARIABLE} is not set: the folder `configs` of mmdet 3.3.0'
@@ -39,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 
 def found() -> list[Path]:
     folder = Path(FOLDER or '')
-    files = [path for name in ('ssd', 'retinanet', 'fcos') for path in folder.glob(f'{name}/*.py')]
+    files = [path for name in FAMILIES for path in folder.glob(f'{name}/*.py')]
     files += [path for name in VOC for path in folder.glob(f'pascal_voc/{name}.py')]
     return sorted(files)
 
@@ -48,7 +51,9 @@ def test_all_of_them_are_there() -> None:
     assert len(found()) == NUM_CONFIGS, f'{FOLDER}: {len(found())} files of {NUM_CONFIGS}'
 
 
-CONFIGS = [path for path in found() if path.stem != FRAGMENT] if FOLDER else []
+CONFIGS = [
+    path for path in (found() if FOLDER else []) if not any(part in path.stem for part in OTHERS)
+]
 
 
 @pytest.fixture(scope='module')
@@ -87,10 +92,19 @@ def quarter(cfg: Config) -> None:
         if not isinstance(node, dict) or id(node) in done:
             continue
         done.add(id(node))
-        for key in ('scale', 'scales', 'crop_size', 'size'):
+        for key in (
+            'scale',
+            'scales',
+            'crop_size',
+            'size',
+            'img_scale',
+            'border',
+            'random_size_range',
+        ):
             if key in node and node.get('type') in (
                 *('Resize', 'RandomResize', 'RandomChoiceResize', 'RandomCrop', 'Pad'),
-                'BatchFixedSizePad',
+                *('Mosaic', 'CachedMosaic', 'RandomAffine', 'MixUp', 'CachedMixUp'),
+                *('BatchFixedSizePad', 'BatchSyncRandomResize'),
             ):
                 node[key] = quartered(node[key])
 

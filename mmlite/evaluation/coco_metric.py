@@ -39,7 +39,7 @@ class CocoMetric(ResultsMetric):
         metric: 'bbox'; masks and proposals are not supported.
         classwise: a table of the classes too, and their AP as `CLASS_precision`, at the largest of
             `proposal_nums`.
-        proposal_nums: three numbers of detections of a class in an image, ascending, that the
+        proposal_nums: three numbers of detections of a class in an image that the
             figures are taken at; COCO's are (1, 10, 100), mmdet's (100, 300, 1000).
         iou_thrs: IoU thresholds that AP is the mean over; None for 0.50, 0.55, ..., 0.95.
         area_ranges: names and (least, greatest) area in square pixels of the original image, in
@@ -231,11 +231,12 @@ def _coco_info(dataset: Any, i: int) -> dict[str, np.ndarray]:
 def _check_proposal_nums(proposal_nums: Any) -> tuple[int, ...]:
     numbers = tuple(proposal_nums) if isinstance(proposal_nums, (list, tuple)) else ()
     whole = all(type(number) is int and number > 0 for number in numbers)
-    if len(numbers) != 3 or not whole or not numbers[0] < numbers[1] < numbers[2]:
+    if len(numbers) != 3 or not whole or len(set(numbers)) != 3:
         raise ConfigError(
-            'CocoMetric.proposal_nums: three whole numbers of detections, ascending, are expected, '
+            'CocoMetric.proposal_nums: three different whole numbers of detections are expected, '
             f'as (1, 10, 100); found {proposal_nums!r}'
         )
+    numbers = tuple(sorted(numbers))  # as pycocotools does; mmdet's RTMDet has (100, 1, 10)
     if AP_DETS not in numbers:
         print_log(
             f'CocoMetric.proposal_nums: {AP_DETS} is not among {numbers}, so bbox_mAP is -1: COCO '

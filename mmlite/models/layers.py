@@ -223,17 +223,18 @@ class DepthwiseSeparableConvModule(nn.Module):
 
     Args:
         in_channels, out_channels, kernel_size, stride, padding: as nn.Conv2d.
+        bias: of both; None gives a bias where no normalisation follows.
         norm_cfg, act_cfg: after both convolutions; None for none.
         conv_cfg: other convolutions, see `conv_class`.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
-        padding: int = 0, norm_cfg: dict | None = None, act_cfg: dict | None = None,
-        conv_cfg: dict | None = None,
+        padding: int = 0, bias: bool | None = None, norm_cfg: dict | None = None,
+        act_cfg: dict | None = None, conv_cfg: dict | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        layers = dict(norm_cfg=norm_cfg, act_cfg=act_cfg, conv_cfg=conv_cfg)
+        layers = dict(bias=bias, norm_cfg=norm_cfg, act_cfg=act_cfg, conv_cfg=conv_cfg)
         self.depthwise_conv = ConvModule(
             in_channels, in_channels, kernel_size, stride, padding, groups=in_channels, **layers
         )
@@ -272,17 +273,20 @@ def conv_tower(
     norm_cfg: dict | None,
     bias: bool | None = None,
     last_conv_cfg: dict | None = None,
+    act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006, never changed
+    use_depthwise: bool = False,
 ) -> nn.Sequential:
-    """`num_convs` 3x3 convolutions with ReLU, as RetinaNet's and FCOS' heads stack them.
+    """`num_convs` 3x3 convolutions with an activation each, as the heads stack them.
 
     The last one is another convolution where `last_conv_cfg` says so, see `conv_class`.
     """
+    conv = DepthwiseSeparableConvModule if use_depthwise else ConvModule
     widths = [in_channels, *[channels] * num_convs]
     conv_cfgs = [*[None] * (num_convs - 1), last_conv_cfg]
-    layers = dict(padding=1, bias=bias, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU'))
+    layers = dict(padding=1, bias=bias, norm_cfg=norm_cfg, act_cfg=act_cfg)
     return nn.Sequential(
         *(
-            ConvModule(*pair, 3, **layers, conv_cfg=conv_cfg)
+            conv(*pair, 3, **layers, conv_cfg=conv_cfg)
             for pair, conv_cfg in zip(pairwise(widths), conv_cfgs[:num_convs], strict=True)
         )
     )

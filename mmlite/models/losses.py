@@ -294,3 +294,18 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     """Labels (...) in -1..C -> (..., C) bool; background and ignored priors have no class."""
     classes = torch.arange(1, num_classes + 1, device=labels.device)
     return labels[..., None] == classes  # (..., 1) == (C,) -> (..., C)
+
+
+def summed(part: str, cfg: dict | None) -> dict | None:
+    """Returns the config of a loss of a head without `reduction='sum'`.
+
+    mmdet's YOLOX spells it out and divides the sum itself, as all losses here do.
+
+    Raises:
+        ConfigError: another reduction.
+    """
+    if (cfg or {}).get('reduction', 'sum') != 'sum':
+        raise ConfigError(
+            f"model.bbox_head.{part}.reduction: 'sum' is expected, found {cfg['reduction']!r}"
+        )
+    return cfg and {key: value for key, value in cfg.items() if key != 'reduction'}

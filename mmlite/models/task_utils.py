@@ -4,6 +4,7 @@ from mmlite.ops import (
     assigners,
     center_region_assigner,
     coders,
+    dynamic_assigners,
     priors,
     task_aligned_assigner,
     uniform_assigner,
@@ -23,11 +24,14 @@ for cls in (
     coders.DecodedBBoxCoder,
     coders.FoveaBBoxCoder,
     coders.DistancePointBBoxCoder,
+    coders.YOLOXBBoxCoder,
     assigners.ATSSAssigner,
     assigners.FCOSAssigner,
     assigners.MaxIoUAssigner,
     center_region_assigner.CenterRegionAssigner,
     task_aligned_assigner.TaskAlignedAssigner,
     uniform_assigner.UniformAssigner,
+    dynamic_assigners.DynamicSoftLabelAssigner,
+    dynamic_assigners.SimOTAAssigner,
 ):
     TASK_UTILS.register_module(module=cls)

@@ -25,12 +25,15 @@ def box_iof(boxes: Tensor, regions: Tensor) -> Tensor:
 
 
 def aligned_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Intersection over union of each box with the one in the same row: (n, 4), (n, 4) -> (n,)."""
-    top_left = torch.maximum(boxes1[:, :2], boxes2[:, :2])
-    bottom_right = torch.minimum(boxes1[:, 2:], boxes2[:, 2:])
-    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=1)  # (n, 2) -> (n,)
-    area1 = (boxes1[:, 2:] - boxes1[:, :2]).prod(dim=1)
-    area2 = (boxes2[:, 2:] - boxes2[:, :2]).prod(dim=1)
+    """Intersection over union of boxes in the same place: (..., 4), (..., 4) -> (...).
+
+    Never NaN, unlike torchvision's: boxes of no area have the IoU 0 with all others.
+    """
+    top_left = torch.maximum(boxes1[..., :2], boxes2[..., :2])
+    bottom_right = torch.minimum(boxes1[..., 2:], boxes2[..., 2:])
+    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=-1)  # (..., 2) -> (...)
+    area1 = (boxes1[..., 2:] - boxes1[..., :2]).prod(dim=-1)
+    area2 = (boxes2[..., 2:] - boxes2[..., :2]).prod(dim=-1)
     return intersection / (area1 + area2 - intersection).clamp(min=1e-6)
 
 

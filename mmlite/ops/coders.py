@@ -217,5 +217,34 @@ class DecodedBBoxCoder:
         return deltas
 
 
+class YOLOXBBoxCoder:
+    """Offsets of the centre from a cell's top left corner, and logarithms of the sides, in strides.
+
+    YOLOX (Ge et al. 2021, section 2.1, "anchor-free"), for squares of side = stride:
+
+        ((cx - x1) / s, (cy - y1) / s, log(w / s), log(h / s))
+
+    Boxes are never clipped to the image.
+    """
+
+    clip_border = False
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns what takes `priors` (n, 4) to `bboxes` (n, 4)."""
+        side = _side(priors)
+        centre = (bboxes[:, :2] + bboxes[:, 2:]) / 2
+        wh = bboxes[:, 2:] - bboxes[:, :2]
+        # (n, 2), (n, 2) -> (n, 4); a box of no width has a logarithm too
+        return torch.cat([(centre - priors[:, :2]) / side, torch.log(wh / side + 1e-8)], dim=1)
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns boxes (n, 4); arguments as DeltaXYWHBBoxCoder.decode."""
+        side = _side(priors)
+        centre, half = deltas[:, :2] * side + priors[:, :2], deltas[:, 2:].exp() * side / 2
+        return torch.cat([centre - half, centre + half], dim=1)  # (n, 2), (n, 2) -> (n, 4)
+
+
 def _side(squares: Tensor) -> Tensor:
     return squares[:, 2:3] - squares[:, 0:1]  # (n, 4) -> (n, 1)

@@ -216,14 +216,6 @@ class MlvlPointGenerator(GridPriors):
         base_priors = [_boxes_at((offset * w, offset * h), [(w, h)]) for w, h in pairs]
         super().__init__(strides, base_priors)
 
-    def inside(
-        self,
-        featmap_sizes: Sequence[tuple[int, int]],
-        pad_shape: tuple[int, int],
-        like: Tensor,
-    ) -> None:
-        """Returns None, all: points in the padding are background, as in mmdet's FCOS."""
-
 
 class TorchvisionAnchorGenerator(GridPriors):
     """The anchors that torchvision's RetinaNet and FCOS are trained with.
@@ -258,8 +250,13 @@ class TorchvisionAnchorGenerator(GridPriors):
         input_w, input_h = width * self.strides[0][0], height * self.strides[0][1]
         return [(input_w // columns, input_h // rows) for rows, columns in featmap_sizes]
 
-    # anchors in the padding are background
-    inside = MlvlPointGenerator.inside
+    def inside(
+        self,
+        featmap_sizes: Sequence[tuple[int, int]],
+        pad_shape: tuple[int, int],
+        like: Tensor,
+    ) -> None:
+        """Returns None, all: anchors in the padding are background, as in torchvision."""
 
 
 class SSDAnchorGenerator(GridPriors):

@@ -100,6 +100,8 @@ INERT: dict[str, dict[str, Any]] = dict(
     ),
     TOODHead=dict(**_CONV, reg_decoded_bbox=True),
     TaskAlignedAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),
+    RTMDetHead=dict(**_CONV, reg_decoded_bbox=True),
+    YOLOXHead=_CONV,
     SSDHead=dict(**_CONV, reg_decoded_bbox=False),
     FCOSHead=dict(**_CONV, cls_predictor_cfg=None),
     GridPriors=dict(use_box_type=False),
@@ -107,6 +109,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     DistancePointBBoxCoder=dict(use_box_type=False),
     MaxIoUAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D'), perm_repeat_gt_cfg=None),
     ATSSAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),
+    DynamicKAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),
     DetDataPreprocessor=dict(
         pad_mask=False,
         mask_pad_value=0,

@@ -223,10 +223,6 @@ def test_points_are_squares_of_side_stride():
     assert num_per_level == [2, 1]
 
 
-def test_points_count_in_the_padding_too():
-    assert MlvlPointGenerator([8, 16]).inside([(2, 2), (1, 1)], (8, 8), LIKE) is None
-
-
 def test_anchors_of_mmdet_1x():
     # a base of 9 spans 0..8, and its middle is (9 - 1) / 2 = 4
     generator = LegacyAnchorGenerator([16], [1.0], [1.0], [9], center_offset=0.5)

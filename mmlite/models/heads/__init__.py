@@ -11,10 +11,13 @@ from mmlite.models.heads.fsaf_head import FSAFHead
 from mmlite.models.heads.gfl_head import GFLHead
 from mmlite.models.heads.paa_head import PAAHead
 from mmlite.models.heads.retina_head import RetinaHead
+from mmlite.models.heads.rtmdet_head import RTMDetHead
+from mmlite.models.heads.rtmdet_sep_bn_head import RTMDetSepBNHead
 from mmlite.models.heads.ssd_head import SSDHead
 from mmlite.models.heads.tood_head import TOODHead
 from mmlite.models.heads.vfnet_head import VFNetHead
 from mmlite.models.heads.yolof_head import YOLOFHead
+from mmlite.models.heads.yolox_head import YOLOXHead
 
 __all__ = [
     'ATSSHead',
@@ -27,9 +30,12 @@ __all__ = [
     'FreeAnchorRetinaHead',
     'GFLHead',
     'PAAHead',
+    'RTMDetHead',
+    'RTMDetSepBNHead',
     'RetinaHead',
     'SSDHead',
     'TOODHead',
     'VFNetHead',
     'YOLOFHead',
+    'YOLOXHead',
 ]

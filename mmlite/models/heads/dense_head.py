@@ -317,13 +317,7 @@ class DenseHead(BaseModule):
     ) -> dict[str, Tensor]:
         """The detections of one image from its scores (R, C) and deltas (R, 4)."""
         cfg = self.test_cfg
-        # scores (R, C) -> inds (m,) of priors and labels (m,) in 1..C, a pair for each candidate
-        if cfg['max_per_class'] > 0:
-            inds, labels = best_of_each_class(scores, cfg['score_thr'], cfg['max_per_class'])
-        else:
-            inds, labels = select_candidates(
-                scores, num_per_level, cfg['score_thr'], cfg['nms_pre']
-            )
+        inds, labels = self.candidates(scores, num_per_level)
         # (R, 4) -> (m, 4) of the candidates
         bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
         kept = scores[inds, labels - 1]  # (R, C) -> (m,)
@@ -336,6 +330,13 @@ class DenseHead(BaseModule):
         bboxes, kept, labels = bboxes[large], kept[large], labels[large]
         keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
         return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+
+    def candidates(self, scores: Tensor, num_per_level: list[int]) -> tuple[Tensor, Tensor]:
+        """Scores (R, C) -> the pairs worth decoding: indices (m,) of priors, labels (m,) 1..C."""
+        cfg = self.test_cfg
+        if cfg['max_per_class'] > 0:
+            return best_of_each_class(scores, cfg['score_thr'], cfg['max_per_class'])
+        return select_candidates(scores, num_per_level, cfg['score_thr'], cfg['nms_pre'])
 
 
 def head_with_priors(detector: nn.Module, purpose: str) -> DenseHead:

@@ -143,6 +143,9 @@ class FCOSHead(DenseHead):
             loss_centerness=self.loss_centerness(outs['centerness'], target, num_pos),
         )
 
+    def priors_inside(self, feats: Sequence[Tensor], img_meta: dict) -> None:
+        """Returns None, all: points in the padding are background, as in mmdet's FCOS."""
+
     def score_factor(self, outs: dict[str, Tensor]) -> Tensor:
         """The centerness (N, R) in [0, 1]."""
         return outs['centerness'].sigmoid()

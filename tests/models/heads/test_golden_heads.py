@@ -24,6 +24,8 @@ CASES = (
     'autoassign_r18',
     'fovea_align_r18',
     'fovea_r18',
+    'rtmdet_tiny',
+    'yolox_tiny',
 )
 
 
