@@ -95,7 +95,7 @@ def _target_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]
     if call is None:
         return []
     priors, num_per_level, _, metas, gt_bboxes, gt_labels, *_ = call.args
-    labels, matched = call.result
+    labels, matched, *_ = call.result
     who = [
         f'DenseHead.get_targets  {place(type(head).get_targets)}',
         *([called(head.assigner)] if head.assigner is not None else []),
