@@ -15,6 +15,7 @@ from mmlite.cli.common import (
     run,
     train_from_scratch,
 )
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, did_you_mean
 from mmlite.support.files import write_text
 
@@ -44,7 +45,7 @@ class _InPlaceOf(argparse.Action):
         self.argument.required = False
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser(
         'test',
         __doc__,
@@ -53,7 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_checkpoint_arguments(parser)
     add = parser.add_argument
-    checkpoint = add('checkpoint', help='a checkpoint file; left out with --results')
+    checkpoint = add(
+        'checkpoint', metavar='CHECKPOINT', help='a checkpoint file; left out with --results'
+    )
+    add = parser.group('model and weights')
     add(
         '--results',
         action=_InPlaceOf,
@@ -61,7 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='X.pkl',
         help='evaluate the detections that --out wrote; no model is built',
     )
+    add = parser.group('output')
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
+    add = parser.group('running')
     add(
         '--eval',
         nargs='+',
@@ -77,13 +83,19 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+def add_output_arguments(parser: VerbParser) -> None:
     """Adds the flags of what is made from detections, whether a model or a file gives them."""
-    add = parser.add_argument
+    add = parser.group('output')
     add('--out-json', metavar='FILE', help='write all metrics')
     add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
     add('--show', action='store_true', help='show these pictures in a window, a key for the next')
-    add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
+    add(
+        '--show-score-thr',
+        type=float,
+        default=0.3,
+        metavar='SCORE',
+        help='lowest score in the pictures (0.3)',
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmlite.cli.common import without_worker_traceback
+from mmlite.cli.ending import without_worker_traceback
 from tests.cli.conftest import first_image
 from tests.runs import CHECKOUT, TINY, Ended, cli, scalars, shell
 
