@@ -50,6 +50,7 @@ def browse(args: argparse.Namespace) -> None:
 
     from mmlite.datasets import build_dataset
     from mmlite.support.arrays import evenly_spread
+    from mmlite.support.progress import progress
     from mmlite.tools.dataset_analysis.browse import model_views, preprocessor_of, stage_views
     from mmlite.visualization import contact_sheet, write_jpeg
 
@@ -64,7 +65,8 @@ def browse(args: argparse.Namespace) -> None:
             view for i in inds.tolist() for view in model_views(dataset, i, preprocessor, args.seed)
         )
         sheets = enumerate_sheets(args.split, views, args.on_sheet)
-    for name, pictures in sheets:
+    count = len(inds) if args.stages else -(-len(inds) // args.on_sheet)
+    for name, pictures in progress(sheets, 'drawing sheets', count):
         path = folder / f'{name}.jpg'
         write_jpeg(contact_sheet(pictures, columns=4, cell=_CELL), path)
         print(f'written: {path} ({len(pictures)} pictures)')

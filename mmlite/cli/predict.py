@@ -96,23 +96,28 @@ def predict(args: argparse.Namespace) -> None:
         raise ConfigError(f'--batch-size: at least 1 is expected, found {args.batch_size}')
     import_plugins(args.plugin)
 
-    from mmlite.inference import read_frames, write_detections
+    from mmlite.inference import count_frames, read_frames, write_detections
+    from mmlite.support.progress import progress
 
     bad: list[str] | None = [] if args.skip_bad_images else None
     frames = read_frames(args.inputs, args.max_frames, bad)
     detect, classes = _detector(args)
     count = found = 0
+    stopped: KeyboardInterrupt | None = None
+    detected = _detected(frames, detect, args.batch_size)
     with write_detections(args.out, args.save or _SAVED, classes, args.coordinates) as write:
         try:
-            for frame, det in _detected(frames, detect, args.batch_size):
+            for frame, det in progress(detected, 'detecting, images', count_frames(args.inputs)):
                 kept = det.above(args.score_thr)
                 write(frame, kept)
                 count, found = count + 1, found + len(kept)
-        except KeyboardInterrupt:
-            print('stopped', file=sys.stderr)
+        except KeyboardInterrupt as error:
+            stopped = error
     for reason in bad or ():
         print(f'left out: {reason}', file=sys.stderr)
     print(f'{found} detections in {count} images: {args.out}')
+    if stopped is not None and not any(text.isdecimal() for text in args.inputs):
+        raise stopped  # a camera has no other end
 
 
 def _detected(

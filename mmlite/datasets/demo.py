@@ -22,6 +22,7 @@ from mmlite.datasets.demo_shapes import MAX_CLASSES, shape_of_each
 from mmlite.datasets.voc_corners import edges
 from mmlite.datasets.voc_xml import parse_xml
 from mmlite.errors import DataError
+from mmlite.support.progress import progress
 
 DRAWING_VERSION = 3  # raise it when the drawing changes: older sets are then drawn again
 DEFAULT_CLASSES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
@@ -192,7 +193,7 @@ def _draw_part(root: Path, part: int, first: int, count: int, parameters: dict) 
     shapes = shape_of_each(classes)
     labels = _labels_in_turn(rng, len(classes))
     stems = [f'{first + i:06d}' for i in range(count)]
-    for stem in stems:
+    for stem in progress(stems, 'drawing images'):
         scene = Scene(rng, _outline(rng, parameters['width'], parameters['height']))
         for _ in range(rng.integers(2, 9)):
             label = next(labels)

@@ -16,6 +16,7 @@ from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.errors import ConfigError
 from mmlite.evaluation.results import result2bbox
 from mmlite.support.arrays import evenly_spread
+from mmlite.support.progress import progress
 from mmlite.visualization.drawing import contact_sheet, draw_detections, draw_ground_truth
 
 
@@ -39,7 +40,8 @@ def write_pictures(
     out_dir.mkdir(parents=True, exist_ok=True)
     chosen = set(evenly_spread(len(results), on_sheet))
     sheet = []
-    for i, img in enumerate(drawn(results, dataset, score_thr)):
+    images = progress(drawn(results, dataset, score_thr), 'drawing images', len(results))
+    for i, img in enumerate(images):
         write_jpeg(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.jpg')
         if i in chosen:
             sheet.append(img)
