@@ -36,7 +36,7 @@ def verb_parser(verb: str, summary: str, *examples: str) -> VerbParser:
         summary: the docstring of its module.
         examples: what comes after the verb on a command line, one for each.
     """
-    lines = [f'example: {shlex.join(_command(verb))} {text}' for text in examples]
+    lines = [f'example: {shlex.join(_command(verb))} {text}'.rstrip() for text in examples]
     return grouped_parser(prog=verb, description=summary, epilog='\n'.join(lines))
 
 

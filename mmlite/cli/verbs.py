@@ -25,6 +25,7 @@ GROUPS = {
         'convert_checkpoint',
         'export_onnx',
     ),
+    'Housekeeping': ('cache',),
     'Second names': ('eval_results', 'get_flops'),
 }
 VERBS = tuple(verb for verbs in GROUPS.values() for verb in verbs)

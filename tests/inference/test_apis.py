@@ -118,9 +118,7 @@ def test_a_checkpoint_without_a_config_says_what_to_give(model, tmp_path: Path) 
 
 
 def test_config_and_checkpoint_in_the_places_of_each_other(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"config comes first: init_detector\('a\.py', 'a\.pt"
-    ):
+    with pytest.raises(ConfigError, match=r"config comes first: init_detector\('a\.py', 'a\.pt"):
         init_detector('a.pth', 'a.py')
 
 
