@@ -17,7 +17,7 @@ from mmlite.cli.common import (
 )
 from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.support.files import write_text
+from mmlite.support.files import make_folder, write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,7 @@ def _test_checkpoint(args: argparse.Namespace) -> None:
     from mmlite.evaluation.results import check_results_path
 
     if args.out:
-        check_results_path(args.out)
+        make_folder(check_results_path(args.out).parent)
     _check_output(args)
     kept = KeptResults()
     runner = build_runner(
@@ -174,10 +174,15 @@ def _refuse_flags_of_models(args: argparse.Namespace) -> None:
 
 
 def _check_output(args: argparse.Namespace) -> None:
+    """Before the test, which may take an hour."""
     from mmlite.visualization import check_display
 
     if args.show:
         check_display()
+    if args.out_json:
+        make_folder(Path(args.out_json).parent)
+    if args.show_dir:
+        make_folder(args.show_dir)
 
 
 def _output(
@@ -210,9 +215,7 @@ def check_eval_names(names: Sequence[str]) -> None:
 def report(metrics: dict[str, float], out_json: str | None) -> None:
     """Writes all metrics where asked, and prints the headline last."""
     if out_json:
-        path = Path(out_json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(metrics, indent=2) + '\n')
+        write_text(out_json, json.dumps(metrics, indent=2) + '\n')
     headlines = [key for key in metrics if key.rsplit('/', 1)[-1] in HEADLINES]
     for key in [key for key in metrics if key not in headlines] + headlines:
         print(f'{key}: {metrics[key]:.4f}', flush=True)

@@ -36,7 +36,7 @@ def find_device(name: str | torch.device, asked_by: str = '--device') -> torch.d
 
 
 def _nearest(kind: str) -> str:
-    return " Did you mean 'cuda'?" if kind in ('gpu', 'nvidia') else did_you_mean(kind, _KINDS)
+    return " Did you mean 'cuda'?" if kind in ('gpu', 'nvidia') else did_you_mean(kind, _KINDS[:2])
 
 
 def _check_cuda(device: torch.device, asked_by: str) -> None:

@@ -93,6 +93,8 @@ def make_folder(path: str | Path) -> Path:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f'{path}: no folder can be made there: {error.strerror}') from error
+    if not os.access(path, os.W_OK):
+        raise ConfigError(f'{path}: nothing can be written there')
     return Path(path)
 
 

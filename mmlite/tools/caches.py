@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from mmlite.support.cache import cache_dir, fetched, forget_fetched
+from mmlite.support.cache import NOTE, cache_dir, fetched, forget_fetched
 
 _ANNOTATIONS = re.compile(r'\.?annotations-[0-9a-f]{24}\.npz(\.unfinished\.\d+)?')
 _DEMO = re.compile(r'demo-[0-9a-f]{12}(\.[0-9a-f]{8}\.(draft|old))?')
@@ -98,9 +98,7 @@ def clear(cache: Cache, older_than: float = 0) -> Cache:
 def others_in(folder: Path) -> Entry | None:
     """What lies in the folder of a cache and is not mmlite's; None if there is nothing."""
     own = {entry.path for cache in find_caches() for entry in cache.entries}
-    others = [
-        entry for entry in _listed(folder) if entry not in own and entry.name != 'weights.txt'
-    ]
+    others = [path for path in _listed(folder) if path not in own and path.name != NOTE]
     parts = [_entry(path) for path in others]
     if not parts:
         return None
