@@ -1,4 +1,4 @@
-"""Shows where caches lie, how large they are and what a work dir holds; empties caches."""
+"""Shows caches and what a work dir holds, with their sizes; empties caches."""
 
 from __future__ import annotations
 
