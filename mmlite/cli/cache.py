@@ -79,7 +79,7 @@ def _print_caches() -> None:
         if others is not None:
             print(
                 f'{folder}: {others.files} other files ({as_text(others.size)}), which mmlite did '
-                'not make and leaves alone'
+                'not make, and which stay'
             )
     print('mmlite cache --clear [NAME ...] empties them; MMLITE_CACHE and TORCH_HOME move them')
 

@@ -165,7 +165,7 @@ def inference_detector(
     return [as_detections(det, model.classes) for det in found]
 
 
-def draw_detections(
+def draw_result(
     img: Image,
     detections: Detections,
     score_thr: float = 0.3,
@@ -191,12 +191,12 @@ def draw_detections(
     """
     if not isinstance(detections, Detections):
         raise ConfigError(
-            'draw_detections: the detections of one image are expected, as inference_detector '
+            'draw_result: the detections of one image are expected, as inference_detector '
             f'returns them; found {type(detections).__name__}'
         )
     names = detections.classes if classes is None else classes
     if isinstance(img, np.ndarray):
-        _check_array(img, 'draw_detections: img')
+        _check_array(img, 'draw_result: img')
     else:
         img = read_image(os.fspath(img))
     drawn = drawing.draw_detections(

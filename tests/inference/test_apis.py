@@ -9,7 +9,7 @@ import torch
 
 from mmlite.config import load_config
 from mmlite.errors import ConfigError, DataError
-from mmlite.inference.apis import draw_detections, inference_detector, init_detector
+from mmlite.inference.apis import draw_result, inference_detector, init_detector
 from mmlite.inference.detections import Detections
 from mmlite.models import build_detector
 from tests.runs import CONFIGS
@@ -139,32 +139,32 @@ TWO = Detections(
 
 def test_detections_are_drawn_from_the_threshold_on(tmp_path: Path) -> None:
     img = np.zeros((100, 120, 3), np.uint8)
-    drawn = draw_detections(img, TWO)
+    drawn = draw_result(img, TWO)
     assert drawn.shape == img.shape and drawn.dtype == np.uint8
     assert not img.any()  # a copy
     assert drawn[:, :65].any() and not drawn[:, 66:].any()  # 0.2 is below 0.3
-    both = draw_detections(img, TWO, score_thr=0.2)
+    both = draw_result(img, TWO, score_thr=0.2)
     assert both[:, 66:].any()
     path = tmp_path / 'a.png'
     cv2.imwrite(str(path), img)
-    np.testing.assert_array_equal(draw_detections(path, TWO), drawn)
-    other = draw_detections(img, TWO, classes=('a much longer name', 'dog'))
+    np.testing.assert_array_equal(draw_result(path, TWO), drawn)
+    other = draw_result(img, TWO, classes=('a much longer name', 'dog'))
     assert (other != drawn).any()
 
 
 def test_the_picture_is_written_in_the_format_of_its_ending(tmp_path: Path) -> None:
     img = np.zeros((100, 120, 3), np.uint8)
-    drawn = draw_detections(img, TWO, out_file=tmp_path / 'new' / 'a.png')
+    drawn = draw_result(img, TWO, out_file=tmp_path / 'new' / 'a.png')
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'new' / 'a.png')), drawn)
-    draw_detections(img, TWO, out_file=str(tmp_path / 'a.jpg'))
+    draw_result(img, TWO, out_file=str(tmp_path / 'a.jpg'))
     assert (tmp_path / 'a.jpg').read_bytes().startswith(b'\xff\xd8')
     with pytest.raises(ConfigError, match=r"a\.doc: OpenCV writes no images of the ending '\.doc'"):
-        draw_detections(img, TWO, out_file=tmp_path / 'a.doc')
+        draw_result(img, TWO, out_file=tmp_path / 'a.doc')
 
 
 def test_what_cannot_be_drawn() -> None:
     img = np.zeros((100, 120, 3), np.uint8)
     with pytest.raises(ConfigError, match=r'detections of one image are expected.* found list'):
-        draw_detections(img, [TWO])
+        draw_result(img, [TWO])
     with pytest.raises(ConfigError, match=r'img: an array \(h, w, 3\).*\(100, 120\)'):
-        draw_detections(img[..., 0], TWO)
+        draw_result(img[..., 0], TWO)

@@ -121,7 +121,7 @@ def test_the_command_shows_and_clears(place: Path) -> None:
     shown = cli('cache')
     assert shown.status == 0
     assert f'annotations  1      0 kB  {time.strftime("%Y-%m-%d")}' in shown.out
-    assert f'{place}: 1 other files (0 kB), which mmlite did not make and leaves alone' in shown.out
+    assert f'{place}: 1 other files (0 kB), which mmlite did not make, and which stay' in shown.out
     cleared = cli('cache', '--clear', 'demo')
     assert cleared.out == f'demo: 2 files removed, 0 kB: {place}\n'
     assert (place / NPZ).is_file()

@@ -15,7 +15,7 @@ _NUMBERED = re.compile(r'(epoch|iter)_\d+\.pth')
 _MAX_KEEP = 'default_hooks.checkpoint.max_keep_ckpts'
 
 
-class Part(NamedTuple):
+class WorkDirPart(NamedTuple):
     """A part of a work dir.
 
     Args:
@@ -31,7 +31,7 @@ class Part(NamedTuple):
     is_needed: bool
 
 
-def parts_of(work_dir: str | Path) -> list[Part]:
+def parts_of(work_dir: str | Path) -> list[WorkDirPart]:
     """Returns the parts of a work dir, those that may be deleted last.
 
     Raises:
@@ -51,12 +51,14 @@ def parts_of(work_dir: str | Path) -> list[Part]:
     named = {*best, *newest, *older, *runs, *boxes}
     others = [path for path in sorted(folder.iterdir()) if path not in named]
     found = [
-        Part('the last checkpoint: --resume and predict use it', newest, 0, True),
-        Part('the weights of the best validation', best, 0, True),
-        Part('logs, curves, results: report, compare and analyze_logs read them', runs, 0, True),
-        Part('other files', others, 0, True),
-        Part('older checkpoints: only to go back to them', older, 0, False),
-        Part('steps with a NaN: replay reads them', boxes, 0, False),
+        WorkDirPart('the last checkpoint: --resume and predict use it', newest, 0, True),
+        WorkDirPart('the weights of the best validation', best, 0, True),
+        WorkDirPart(
+            'logs, curves, results: report, compare and analyze_logs read them', runs, 0, True
+        ),
+        WorkDirPart('other files', others, 0, True),
+        WorkDirPart('older checkpoints: only to go back to them', older, 0, False),
+        WorkDirPart('steps with a NaN: replay reads them', boxes, 0, False),
     ]
     sized = [part._replace(size=sum(map(size_of, part.paths))) for part in found]
     return [part for part in sized if part.paths]
