@@ -53,9 +53,7 @@ def parts_of(work_dir: str | Path) -> list[WorkDirPart]:
     found = [
         WorkDirPart('the last checkpoint: --resume and predict use it', newest, 0, True),
         WorkDirPart('the weights of the best validation', best, 0, True),
-        WorkDirPart(
-            'logs, curves, results: report, compare and analyze_logs read them', runs, 0, True
-        ),
+        WorkDirPart('logs, curves, results: report and compare read them', runs, 0, True),
         WorkDirPart('other files', others, 0, True),
         WorkDirPart('older checkpoints: only to go back to them', older, 0, False),
         WorkDirPart('steps with a NaN: replay reads them', boxes, 0, False),
