@@ -40,12 +40,19 @@ def parts_of(work_dir: str | Path) -> list[WorkDirPart]:
     folder = Path(work_dir)
     if not folder.is_dir():
         raise DataError(f'{folder}: there is no such folder')
-    last = last_checkpoint(folder)
-    runs = sorted(path.parent for path in folder.glob('*/vis_data') if path.is_dir())
-    if last is None and not runs:
+    if last_checkpoint(folder) is None and not _runs(folder):
         raise DataError(
             f'{folder}: no run has written it: it has neither last_checkpoint nor RUN/vis_data'
         )
+    return _parts(folder)
+
+
+def _runs(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob('*/vis_data') if path.is_dir())
+
+
+def _parts(folder: Path) -> list[WorkDirPart]:
+    last, runs = last_checkpoint(folder), _runs(folder)
     best, newest, older = _checkpoints(folder, last)
     boxes = [path for path in [folder / 'black_box'] if path.is_dir()]
     named = {*best, *newest, *older, *runs, *boxes}
@@ -64,7 +71,10 @@ def parts_of(work_dir: str | Path) -> list[WorkDirPart]:
 
 def summary(work_dir: str | Path) -> str:
     """Says in a line how large a work dir is, and what of it nothing needs."""
-    parts = parts_of(work_dir)
+    try:
+        parts = _parts(Path(work_dir))
+    except OSError as error:  # a file that vanished meanwhile: no reason for a training to fail
+        return f'{work_dir}: its size is not known: {error.strerror}'
     text = f'{work_dir}: {as_text(sum(part.size for part in parts))}'
     needless = [part for part in parts if not part.is_needed]
     for part in needless:
