@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import run, verb_parser
+from mmlite.cli.parser import VerbParser
 from mmlite.cli.results_source import add_source_flags, find_source, read_source
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder, write_text
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('compare', __doc__, 'work_dirs/ssd_demo work_dirs/fcos_demo')
     add = parser.add_argument
     add('first', metavar='A', help='a .pkl of test.py --out, or a work dir')
     add('second', metavar='B', help='what is compared with it')
+    add = parser.group('output')
     add('--out', default='compare.html', metavar='FILE', help='the page (compare.html)')
-    add('--rounds', type=int, default=1000, help='of the bootstrap (1000)')
+    add = parser.group('running')
+    add('--rounds', type=int, default=1000, metavar='N', help='of the bootstrap (1000)')
     add_source_flags(parser)
     return parser
 

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import run, verb_parser
+from mmlite.cli.parser import VerbParser
 from mmlite.cli.results_source import add_source_flags, figures_of, find_source, read_source
 from mmlite.support.files import make_folder, write_text
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('report', __doc__, 'work_dirs/ssd_demo')
     add = parser.add_argument
     add('source', metavar='RESULTS|WORK_DIR', help='a .pkl of test.py --out, or a work dir')
-    add('--out', metavar='FILE', help='the page (report.html beside the results)')
+    parser.group('output')(
+        '--out', metavar='FILE', help='the page (report.html beside the results)'
+    )
     add_source_flags(parser)
     return parser
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mmengine.config import Config
 
 from mmlite.cli.common import add_config_flags, config_from
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import near_files
 
@@ -27,9 +28,9 @@ class ResultsSource(NamedTuple):
     work_dir: Path | None
 
 
-def add_source_flags(parser: argparse.ArgumentParser) -> None:
+def add_source_flags(parser: VerbParser) -> None:
     """Adds what `read_source` needs besides the source itself."""
-    parser.add_argument(
+    parser.group('config and plugins')(
         '--config', metavar='FILE', help='of a file of results; a work dir holds its own'
     )
     add_config_flags(parser)

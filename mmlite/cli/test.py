@@ -15,8 +15,9 @@ from mmlite.cli.common import (
     run,
     train_from_scratch,
 )
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.support.files import write_text
+from mmlite.support.files import make_folder, write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ class _InPlaceOf(argparse.Action):
         self.argument.required = False
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser(
         'test',
         __doc__,
@@ -53,7 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_checkpoint_arguments(parser)
     add = parser.add_argument
-    checkpoint = add('checkpoint', help='a checkpoint file; left out with --results')
+    checkpoint = add(
+        'checkpoint', metavar='CHECKPOINT', help='a checkpoint file; left out with --results'
+    )
+    add = parser.group('model and weights')
     add(
         '--results',
         action=_InPlaceOf,
@@ -61,7 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='X.pkl',
         help='evaluate the detections that --out wrote; no model is built',
     )
+    add = parser.group('output')
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
+    add = parser.group('running')
     add(
         '--eval',
         nargs='+',
@@ -77,13 +83,19 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+def add_output_arguments(parser: VerbParser) -> None:
     """Adds the flags of what is made from detections, whether a model or a file gives them."""
-    add = parser.add_argument
+    add = parser.group('output')
     add('--out-json', metavar='FILE', help='write all metrics')
     add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
     add('--show', action='store_true', help='show these pictures in a window, a key for the next')
-    add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
+    add(
+        '--show-score-thr',
+        type=float,
+        default=0.3,
+        metavar='SCORE',
+        help='lowest score in the pictures (0.3)',
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,7 +124,7 @@ def _test_checkpoint(args: argparse.Namespace) -> None:
     from mmlite.evaluation.results import check_results_path
 
     if args.out:
-        check_results_path(args.out)
+        make_folder(check_results_path(args.out).parent)
     _check_output(args)
     kept = KeptResults()
     runner = build_runner(
@@ -162,10 +174,15 @@ def _refuse_flags_of_models(args: argparse.Namespace) -> None:
 
 
 def _check_output(args: argparse.Namespace) -> None:
+    """Before the test, which may take an hour."""
     from mmlite.visualization import check_display
 
     if args.show:
         check_display()
+    if args.out_json:
+        make_folder(Path(args.out_json).parent)
+    if args.show_dir:
+        make_folder(args.show_dir)
 
 
 def _output(
@@ -198,9 +215,7 @@ def check_eval_names(names: Sequence[str]) -> None:
 def report(metrics: dict[str, float], out_json: str | None) -> None:
     """Writes all metrics where asked, and prints the headline last."""
     if out_json:
-        path = Path(out_json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(metrics, indent=2) + '\n')
+        write_text(out_json, json.dumps(metrics, indent=2) + '\n')
     headlines = [key for key in metrics if key.rsplit('/', 1)[-1] in HEADLINES]
     for key in [key for key in metrics if key not in headlines] + headlines:
         print(f'{key}: {metrics[key]:.4f}', flush=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmlite.evaluation.error_types import Judged, Kind
+from mmlite.support.progress import progress
 
 _AT_ONCE = 4_000_000  # weights of detections held together: 32 MB
 
@@ -80,7 +81,7 @@ def weighted_ap(judged: Judged, times: np.ndarray) -> np.ndarray:
     aps = np.full((len(times), judged.num_classes), np.nan)
     by_image = np.ascontiguousarray(times.T, np.int32)  # (n_imgs, B): a row is copied at once
     counted = judged.kind != Kind.IGNORED
-    for c in range(judged.num_classes):
+    for c in progress(range(judged.num_classes), 'drawing again, classes'):
         own = np.flatnonzero(counted & (judged.label == c + 1))
         own = own[np.argsort(-judged.scores[own], kind='stable')]
         right = np.flatnonzero(judged.kind[own] == Kind.RIGHT)

@@ -17,6 +17,7 @@ from mmlite.evaluation.confusion import ImageCounts, confusion_matrix, image_cou
 from mmlite.evaluation.error_types import ERRORS, Judged, judge
 from mmlite.evaluation.results import result2bbox
 from mmlite.evaluation.suspicious import Suspicion, suspicions_csv, suspicious_labels
+from mmlite.support.progress import progress
 from mmlite.visualization import page, result_plots
 from mmlite.visualization.curves import curves_figure
 from mmlite.visualization.sheets import beside_truth
@@ -72,7 +73,7 @@ def findings(results: Sequence[Sequence[np.ndarray]], dataset: Any) -> Findings:
     bad = bad_items(dataset)
     truths = [
         _NO_BOXES if bad and dataset.filename(i) in bad else dataset.get_ann_info(i)
-        for i in range(len(dataset))
+        for i in progress(range(len(dataset)), 'reading the ground truth')
     ]
     judged = judge(results, truths)
     curves = class_curves(judged)
@@ -194,8 +195,8 @@ def _images(found: Findings) -> list[str]:
     return [
         page.section(f'{title} images: annotated on the left, detected on the right', *shown)
         for title, shown in (
-            ('Worst', [image_figure(found, i) for i in worst]),
-            ('Best', [image_figure(found, i) for i in best]),
+            ('Worst', [image_figure(found, i) for i in progress(worst, 'drawing images')]),
+            ('Best', [image_figure(found, i) for i in progress(best, 'drawing images')]),
         )
         if shown
     ]

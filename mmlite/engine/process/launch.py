@@ -127,7 +127,7 @@ def check_gpu_ids(gpu_ids: Sequence[int] | None, launcher: str) -> None:
         return
     if launcher != 'none':
         raise ConfigError('--gpu-ids is for one process; of several each takes a GPU by itself')
-    missing = [i for i in gpu_ids if i >= torch.cuda.device_count()]
+    missing = [i for i in gpu_ids if not 0 <= i < torch.cuda.device_count()]
     if missing:
         raise ConfigError(
             f'--gpu-ids: there is no GPU {missing[0]}: {torch.cuda.device_count()} are seen'

@@ -11,6 +11,7 @@ import numpy as np
 
 from mmlite.datasets.encoded_image import ImageError, open_image, read_image
 from mmlite.support.arrays import evenly_spread
+from mmlite.support.progress import progress
 from mmlite.tools.dataset_analysis.splits import Split
 
 _THUMBNAIL = 16  # side in pixels
@@ -30,7 +31,9 @@ def pixel_statistics(files: Sequence[str], most: int) -> dict[str, Any]:
     """
     inds = evenly_spread(len(files), most)
     with ThreadPoolExecutor() as pool:
-        sums = [one for one in pool.map(_sums, [files[i] for i in inds]) if one is not None]
+        found = pool.map(_sums, [files[i] for i in inds])
+        found = progress(found, 'reading pixels', len(inds))
+        sums = [one for one in found if one is not None]
     if not sums:
         return dict(images=0)
     count, total, squares = (sum(part) for part in zip(*sums, strict=True))
@@ -67,7 +70,8 @@ def duplicates(splits: Sequence[Split]) -> dict[str, Any]:
     """
     owners = [(split.name, file) for split in splits for file in split.usable_files]
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(_thumbnail, [file for _, file in owners]))
+        found = pool.map(_thumbnail, [file for _, file in owners])
+        found = list(progress(found, 'looking for copies', len(owners)))
     owners = [owner for owner, one in zip(owners, found, strict=True) if one is not None]
     thumbnails = np.array([one for one in found if one is not None], np.float32)
     if not len(thumbnails):
