@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,20 @@ class Split:
     def usable_files(self) -> list[str]:
         """The images that are not known to be bad."""
         return [file for file in self.files if file not in self.bad]
+
+    def take(self, wanted: Sequence[bool] | np.ndarray) -> Split:
+        """Returns a split of the images that `wanted` (n,) is true for."""
+        wanted = np.asarray(wanted, bool)
+        rows = wanted[self.image]
+        return replace(
+            self,
+            files=[file for file, use in zip(self.files, wanted, strict=True) if use],
+            sizes=self.sizes[wanted],
+            image=(np.cumsum(wanted) - 1)[self.image[rows]],
+            bboxes=self.bboxes[rows],
+            labels=self.labels[rows],
+            ignored=self.ignored[rows],
+        )
 
 
 @dataclass(frozen=True)

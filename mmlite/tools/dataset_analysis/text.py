@@ -100,11 +100,10 @@ def _priors(found: Analysis) -> Iterator[str]:
             if part is not None and part.levels is not None:
                 shares = ', '.join(map(_percent, part.levels))
                 yield f'Boxes by level{said}: {shares}'
-    if not found.suggestion:
-        yield "\nNothing better than the config's own priors was found."
-        return
-    yield '\nTo paste into the config:\n'
-    yield found.snippet
+    yield f'\n{found.trial}'
+    if found.suggestion:
+        yield '\nTo paste into the config:\n'
+        yield found.trial.snippet
 
 
 def _meaning(coverage: Coverage) -> str:
