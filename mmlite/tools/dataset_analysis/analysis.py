@@ -13,9 +13,10 @@ from mmengine.config import Config
 from mmlite.config.text import config_text
 from mmlite.errors import DataError
 from mmlite.tools.dataset_analysis.confirm import Trial, try_suggestion, with_suggestion
+from mmlite.tools.dataset_analysis.copies import Copies, find_copies
 from mmlite.tools.dataset_analysis.coverage import Coverage, measure_coverage
 from mmlite.tools.dataset_analysis.head import HeadOnGrid
-from mmlite.tools.dataset_analysis.pixels import duplicates, pixel_statistics
+from mmlite.tools.dataset_analysis.pixels import pixel_statistics
 from mmlite.tools.dataset_analysis.priors import prior_sides
 from mmlite.tools.dataset_analysis.splits import NetworkBoxes, Split, network_boxes, read_splits
 from mmlite.tools.dataset_analysis.statistics import split_figures
@@ -32,7 +33,7 @@ class Analysis:
         splits, boxes: the parts of the data, and their boxes in the network's input.
         figures: of each part, see `split_figures`.
         pixels: see `pixel_statistics`; of the training set.
-        copies: see `duplicates`.
+        copies: pictures that are there more than once.
         normalisation: what the config's preprocessor has: mean, std, bgr_to_rgb.
         before, after: coverage of each part with the config's priors and with the suggested ones.
         trial: the fitted priors, and how they do on boxes of other images.
@@ -45,7 +46,7 @@ class Analysis:
     boxes: dict[str, NetworkBoxes]
     figures: dict[str, dict[str, Any]]
     pixels: dict[str, Any]
-    copies: dict[str, Any]
+    copies: Copies
     normalisation: dict[str, Any]
     before: dict[str, Coverage]
     after: dict[str, Coverage]
@@ -74,7 +75,7 @@ class Analysis:
             splits=self.figures,
             pixels=self.pixels,
             normalisation=self.normalisation,
-            duplicates=self.copies,
+            duplicates=self.copies.to_json(),
             coverage=dict(before=_summaries(self.before), after=_summaries(self.after)),
             suggestion=self.suggestion,
             trial=self.trial.to_json(),
@@ -115,7 +116,7 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
         boxes=boxes,
         figures={name: split_figures(split, boxes[name]) for name, split in named.items()},
         pixels=pixel_statistics(named['train'].usable_files, images),
-        copies=duplicates(splits),
+        copies=find_copies({split.name: split.usable_files for split in splits}),
         normalisation=_normalisation(cfg),
         before=before,
         after=after,

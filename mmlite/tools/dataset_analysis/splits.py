@@ -15,6 +15,7 @@ from mmlite.datasets.bad_items import leaves
 from mmlite.datasets.encoded_image import open_image
 from mmlite.datasets.transforms import Compose, Pad, Resize, TestTimeAug
 from mmlite.errors import ConfigError
+from mmlite.tools.dataset_analysis.lists import lists_of
 
 SPLITS = ('train', 'val', 'test')
 
@@ -34,6 +35,7 @@ class Split:
         labels: (G,) 1..C.
         ignored: (G,) bool: difficult ones and crowds.
         remarks: how the data sets understood their files, and what they warn of.
+        lists: their annotation files, see `lists_of`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Split:
     labels: np.ndarray
     ignored: np.ndarray
     remarks: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
     @property
     def usable_files(self) -> list[str]:
@@ -150,6 +153,7 @@ def read_split(dataset: Any, name: str) -> Split:
             for part in parts
             for text in dict.fromkeys([*part.read_as, *part.warnings])
         ),
+        lists=lists_of(dataset),
     )
 
 

@@ -104,7 +104,7 @@ def test_priors_that_cover_bccd_are_kept() -> None:
     assert found.trial.suggestion is not None
     assert found.trial.own > 0.99
     assert found.after == found.before
-    assert found.copies['groups'] == []
+    assert found.copies.groups == []
 
 
 @needs_bccd
