@@ -19,7 +19,7 @@ from mmlite.evaluation import build_metrics, evaluate_results
 from mmlite.evaluation.results import bbox2result
 from mmlite.parallel import MMDataParallel, collate, unwrapped
 from mmlite.parallel.model_wrapper import parse_losses
-from mmlite.tools.doctor.context import FEW, Context
+from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
 from mmlite.tools.doctor.heads import levels_without_objects
 from mmlite.tools.doctor.training import Length
@@ -74,8 +74,8 @@ def step(context: Context) -> list[Finding]:
         if number == 1:
             context.step_seconds = seconds
             shown = ', '.join(f'{name} {value.item():.4g}' for name, value in values.items())
-            evidence = f'{shown}; {seconds:.2g} s for {FEW} images, '
-            evidence += _epoch_time(context, seconds)
+            evidence = f'{shown}; {seconds:.2g} s for {len(batch)} images, '
+            evidence += _epoch_time(context, seconds / len(batch))
         if not math.isfinite(total.item()):
             change = 'the boxes (no area?), the coder, or mean and std; tools/replay.py says where'
             return [error(f'the loss of batch {number} is not finite: {evidence}', change)]
@@ -85,13 +85,15 @@ def step(context: Context) -> list[Finding]:
         reached.add(model.module)
         if not reached.still_zero or context.seconds_left() < seconds:
             break
-    return _gradients(reached, number, evidence, context)
+    looked_at = f'in {number} {"batch" if number == 1 else "batches"} of {len(batch)} images'
+    return _gradients(reached, looked_at, evidence, context)
 
 
 def _epoch_time(context: Context, seconds: float) -> str:
+    """Says how long the training takes from the seconds that one image takes."""
     length = Length.of(context)
     size = context.cfg.train_dataloader.get('batch_size', 1)
-    hours = seconds * length.iterations * size / FEW / 3600
+    hours = seconds * length.iterations * size / 3600
     return f'{length} take {hours:.2g} hours here, loading not counted'
 
 
@@ -126,8 +128,7 @@ class Reached:
         return sorted(self.parts - self.learning - set(self.cut_off))
 
 
-def _gradients(reached: Reached, batches: int, evidence: str, context: Context) -> list[Finding]:
-    looked_at = f'in {batches} {"batch" if batches == 1 else "batches"} of {FEW} images'
+def _gradients(reached: Reached, looked_at: str, evidence: str, context: Context) -> list[Finding]:
     if reached.infinite:
         found = f'{len(reached.infinite)} gradients are not finite, such as that of '
         change = 'the loss; tools/replay.py shows the layers of such a step'
@@ -142,8 +143,8 @@ def _gradients(reached: Reached, batches: int, evidence: str, context: Context) 
             found = f'the gradients of {names} are 0 {looked_at}: it learns nothing'
             return [error(found, 'weights of the losses (loss_weight), or a dead activation')]
         numbers = ', '.join(map(str, empty))
-        evidence += f'\n{names} got no gradient {looked_at}: no object has a prior in level '
-        return [ok(f'{evidence}{numbers}, and the hardest background is elsewhere')]
+        evidence += f'\nthe gradients of {names} are 0 {looked_at}: no object has a prior in '
+        return [ok(f'{evidence}level {numbers}, and the hardest background is in the others')]
     if reached.unconnected:
         found = f'{len(reached.unconnected)} parameters take no part in the loss {looked_at}, '
         change = 'leave the layer out; in several processes find_unused_parameters=True'
@@ -188,8 +189,8 @@ def overfit(context: Context) -> list[Finding]:
         reason = f'{_WARM_UP} steps take {estimate:.0f} s, {context.seconds_left():.0f} s are left'
         return [skipped(reason, '--full takes the time')]
     losses = _losses(context)
-    evidence = f'the loss on {FEW} images went from {losses[0]:.3g} to {losses[-1]:.3g} '
-    evidence += f'in {len(losses)} steps'
+    evidence = f'the loss on {len(context.train_samples)} images went from {losses[0]:.3g} '
+    evidence += f'to {losses[-1]:.3g} in {len(losses)} steps'
     if not losses[-1] < losses[0]:
         return [error(evidence, 'a lower learning rate; else labels, boxes, normalisation, loss')]
     if losses[-1] <= _FELL * losses[0]:
