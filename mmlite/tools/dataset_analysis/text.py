@@ -9,6 +9,7 @@ from mmlite.evaluation.report import text_table
 from mmlite.tools.dataset_analysis.analysis import Analysis
 from mmlite.tools.dataset_analysis.coverage import Coverage
 from mmlite.tools.dataset_analysis.lists import copies_text, what_to_remove
+from mmlite.tools.dataset_analysis.positives import SEVERAL
 from mmlite.tools.dataset_analysis.statistics import SIZE_NAMES
 
 _PER_IMAGE = 'an image: mean, median, most'
@@ -103,6 +104,7 @@ def _meaning(coverage: Coverage) -> str:
 def _coverage_table(before: Coverage, after: Coverage | None) -> str:
     points = before.levels is not None
     names = ['in range'] if points else [f'{thr:g}' for thr in before.thresholds] + ['mean IoU']
+    names.append(f'{SEVERAL} or more {"points" if points else "priors"}')
     rows = [['', 'boxes', *names]]
     for number, row in enumerate(before.rows):
         cells = _cells(row, points)
@@ -115,7 +117,8 @@ def _coverage_table(before: Coverage, after: Coverage | None) -> str:
 
 def _cells(row: dict[str, Any], points: bool) -> list[str]:
     shares = [f'{100 * share:.2f}%' for share in row['shares']]
-    return shares if points else [*shares, f'{row["mean"]:.3f}']
+    several = '-' if row['several'] is None else f'{100 * row["several"]:.2f}%'
+    return [*shares, *([] if points else [f'{row["mean"]:.3f}']), several]
 
 
 def _percent(share: float) -> str:

@@ -32,6 +32,7 @@ _HOPELESS = 0.2  # IoU: a square prior of more than twice the side of its object
 _ENOUGH = 10  # objects of a class that say something about it
 _EXACT = 1.0  # px; the legacy coder is half a pixel off to each side by design
 _KEPT, _SURELY_KEPT = 0.7, 0.9  # of the objects, by NMS: some that overlap are lost by design
+_SCORE_THR = 0.3  # that drawn boxes may have, and a test may not
 _IOU = 0.9  # from which a detection is the object itself
 
 
@@ -198,7 +199,24 @@ def coder(context: Context) -> list[Finding]:
     if found < _SURELY_KEPT * wanted:
         verdict = error if found < _KEPT * wanted else warning
         return [ok(exact), verdict(evidence, f'model.test_cfg: {_limits(head)}')]
-    return [ok(f'{exact}; {evidence}')]
+    return _thresholds(context, head) or [ok(f'{exact}; {evidence}')]
+
+
+def _thresholds(context: Context, head: nn.Module) -> list[Finding]:
+    """Limits of post-processing that cost average precision whatever is predicted."""
+    findings, cfg = [], head.test_cfg
+    if cfg['score_thr'] > _SCORE_THR:
+        evidence = f'score_thr={cfg["score_thr"]}: detections below it are left out, and average '
+        evidence += 'precision counts what is found at low scores too'
+        findings.append(warning(evidence, 'model.test_cfg.score_thr=0.05'))
+    if context.val is not None and cfg['max_per_img'] > 0:
+        counts = [len(context.val.get_ann_info(i)['labels']) for i in range(len(context.val))]
+        more = sum(count > cfg['max_per_img'] for count in counts)
+        if more:
+            evidence = f'max_per_img={cfg["max_per_img"]}: {percent(more, len(counts))} images of '
+            evidence += f'the validation have more objects, up to {max(counts)}'
+            findings.append(warning(evidence, f'model.test_cfg.max_per_img={2 * max(counts)}'))
+    return findings
 
 
 def _limits(head: nn.Module) -> str:

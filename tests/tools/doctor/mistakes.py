@@ -398,7 +398,7 @@ def objects_vanish(cfg: Config, voc: Path, folder: Path) -> None:
         for step in loader.dataset.pipeline:
             if step.type == 'Resize':
                 step.scale = (12, 12)
-    cfg.model.bbox_head.anchor_generator.input_size = 12
+    cfg.model.bbox_head.anchor_generator.input_size = None
 
 
 def normalised_twice(cfg: Config, voc: Path, folder: Path) -> None:
@@ -436,9 +436,8 @@ def few_candidates(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.model.test_cfg.nms_pre = 2
 
 
-def nms_of_everything(cfg: Config, voc: Path, folder: Path) -> None:
-    cfg.model.test_cfg.nms.iou_threshold = 0.01
-    on_voc(cfg, voc)
+def more_objects_than_detections(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.test_cfg.max_per_img = 5
 
 
 def anchors_too_small(cfg: Config, voc: Path, folder: Path) -> None:
@@ -504,7 +503,7 @@ MISTAKES = (
     Mistake('test image in train, saved again', 'splits', reencoded_twin),
     Mistake('image listed twice', 'splits', listed_twice, 'warning'),
     Mistake("classes='auto' of each part", 'classes', classes_found_in_each_part),
-    Mistake('labels from 2', 'classes', labels_one_too_high),
+    Mistake('labels from 2', 'parts', labels_one_too_high),
     Mistake('boxes from 0 to 1', 'annotations', boxes_as_shares),
     Mistake('x and y swapped', 'annotations', x_and_y_swapped),
     Mistake('width and height swapped', 'annotations', sizes_swapped, 'warning'),
@@ -524,7 +523,7 @@ MISTAKES = (
     Mistake('huge weight decay', 'learning_rate', huge_weight_decay),
     Mistake('score_thr of 0.9', 'coder', nothing_above_the_threshold, 'warning'),
     Mistake('nms_pre of 2', 'coder', few_candidates),
-    Mistake('NMS of all that touch', 'coder', nms_of_everything),
+    Mistake('fewer detections than objects', 'coder', more_objects_than_detections, 'warning'),
     Mistake('anchors far too small', 'priors', anchors_too_small),
     Mistake('losses switched off', 'step', losses_switched_off),
     Mistake('num_classes one too many', 'parts', one_class_too_many),
