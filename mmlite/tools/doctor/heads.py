@@ -198,7 +198,8 @@ def coder(context: Context) -> list[Finding]:
     evidence = f'a perfect prediction leaves {percent(found, wanted)} objects after NMS'
     if found < _SURELY_KEPT * wanted:
         verdict = error if found < _KEPT * wanted else warning
-        return [ok(exact), verdict(evidence, f'model.test_cfg: {_limits(head)}')]
+        lost = verdict(evidence, f'model.test_cfg: {_limits(head)}')
+        return [ok(exact), *_thresholds(context, head), lost]
     return _thresholds(context, head) or [ok(f'{exact}; {evidence}')]
 
 

@@ -24,7 +24,7 @@ _MEAN, _STD = 3.5, (0.1, 4.0)  # what normalised pictures have at most, and betw
 _RAW_MEAN, _RAW_STD = 160.0, (10.0, 130.0)  # where std is 1: pictures are only shifted
 _STD_OF_PICTURES = 400.0  # that pictures are divided by at most; ImageNet's is 58
 _ALMOST_BLACK = 31  # of 255: the highest value that pictures of 12 bits in 16 have is 15
-_VANISHED, _MANY_VANISHED = 3, 0.5  # px of the shorter side, and the share of such objects
+_VANISHED, _MANY_VANISHED = 4, 0.5  # px of the shorter side, and the share of such objects
 _RATIO = 1.6  # of the sizes in training and testing; multi-scale training stays below
 
 
