@@ -118,15 +118,18 @@ def read_splits(cfg: Config) -> tuple[list[Split], list[Resize | Pad]]:
     }
     last = leaves(list(datasets.values())[-1])[0]
     splits = [read_split(dataset, name) for name, dataset in datasets.items()]
-    return splits, list(_resizing(last.pipeline))
+    return splits, resizing(last.pipeline)
 
 
-def _resizing(pipeline: Compose) -> Iterator[Resize | Pad]:
+def resizing(pipeline: Compose) -> list[Resize | Pad]:
+    """Returns the transforms that set the size of the network's input."""
+    found = []
     for transform in pipeline.transforms:
         if isinstance(transform, TestTimeAug):
-            yield from _resizing(transform.pipelines[0])
+            found += resizing(transform.pipelines[0])
         elif isinstance(transform, (Resize, Pad)):
-            yield transform
+            found.append(transform)
+    return found
 
 
 def read_split(dataset: Any, name: str) -> Split:

@@ -14,6 +14,7 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
+from mmlite.datasets.bad_items import leaves
 from mmlite.engine.parts import MissingPartError
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, head_with_priors
@@ -32,6 +33,7 @@ _HOPELESS = 0.2  # IoU: a square prior of more than twice the side of its object
 _ENOUGH = 10  # objects of a class that say something about it
 _EXACT = 1.0  # px; the legacy coder is half a pixel off to each side by design
 _KEPT, _SURELY_KEPT = 0.7, 0.9  # of the objects, by NMS: some that overlap are lost by design
+_OTHER_INPUT = 'another input size (Resize in both pipelines), or a finer level'
 _SCORE_THR = 0.3  # that drawn boxes may have, and a test may not
 _IOU = 0.9  # from which a detection is the object itself
 
@@ -139,11 +141,13 @@ def levels_without_objects(context: Context) -> list[int]:
 
 def _other_priors(context: Context) -> str:
     """Priors that validation confirms, as lines to copy; else what could be changed."""
+    if not leaves(context.train) or (context.val is not None and not leaves(context.val)):
+        return _OTHER_INPUT  # a data set of a plugin, whose records are not read
     splits, transforms = read_splits(context.cfg)
     trial = try_suggestion(context.cfg, {split.name: split for split in splits}, transforms)
     if trial.confirmed:
         return f'{trial}:\n{trial.snippet.strip()}'
-    return f'another input size (Resize in both pipelines), or a finer level. {trial}'
+    return f'{_OTHER_INPUT}. {trial}'
 
 
 def _best_iou(example: Example) -> Tensor:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from mmlite.config import is_pretrained
+from mmlite.datasets.bad_items import leaves
 from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.datasets.transforms import Resize
 from mmlite.parallel import collate, scatter, unwrapped
-from mmlite.tools.dataset_analysis.splits import network_boxes, read_splits
-from mmlite.tools.doctor.context import Context
+from mmlite.tools.dataset_analysis.splits import network_boxes, read_split, resizing
+from mmlite.tools.doctor.context import MANY, Context
 from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
 
 _IMAGENET = (123.675, 116.28, 103.53)  # RGB, of 0-255; Caffe's differ by less than _NEAR
@@ -169,8 +170,10 @@ def _contrast(few: list[dict]) -> Contrast | None:
 
 def _shrunk(context: Context) -> list[Finding]:
     """Objects that the pipeline makes smaller than a few pixels."""
-    splits, transforms = read_splits(context.cfg)
-    train = splits[0]
+    tested = leaves(context.val or context.train)
+    if not tested or not leaves(context.train) or (len(context.train) > MANY and not context.full):
+        return []  # a plugin's data set, or too many to read each of their records
+    train, transforms = read_split(context.train, 'train'), resizing(tested[0].pipeline)
     own = (train.bboxes[:, 2:] - train.bboxes[:, :2])[~train.ignored].min(axis=1)
     network = network_boxes(train, transforms).sides.min(axis=1)
     vanished, small = int((network < _VANISHED).sum()), int((own < _VANISHED).sum())

@@ -397,7 +397,7 @@ def objects_vanish(cfg: Config, voc: Path, folder: Path) -> None:
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         for step in loader.dataset.pipeline:
             if step.type == 'Resize':
-                step.scale = (12, 12)
+                step.scale = (8, 8)
     cfg.model.bbox_head.anchor_generator.input_size = None
 
 
