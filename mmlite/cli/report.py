@@ -33,6 +33,7 @@ def report(args: argparse.Namespace) -> None:
     cfg, found = read_source(source, args)
 
     from mmlite.errors import DataError
+    from mmlite.evaluation.suspect_gate import gate_text
     from mmlite.evaluation.suspicious import suspicions_csv
     from mmlite.visualization.result_report import CSV_NAME, report_page
     from mmlite.visualization.run_log import read_training
@@ -46,5 +47,6 @@ def report(args: argparse.Namespace) -> None:
     title = f'{Path(args.source).name}: {source.results.name}'
     write_text(out, report_page(title, found, log, figures_of(source, cfg, found)))
     write_text(out.with_name(CSV_NAME), suspicions_csv(found.suspicions))
-    print(f'annotations to look at again: {out.with_name(CSV_NAME)}')
+    print(f'annotations to look at again: {len(found.suspicions)}, {out.with_name(CSV_NAME)}')
+    print(gate_text(found.strengths))
     print(f'report: {out}')

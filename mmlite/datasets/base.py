@@ -109,6 +109,7 @@ class DetDataset(SampleSource):
         records = self.load_records()
         if not isinstance(records, FlatRecords):
             records = pack_records(records)
+        self._check_labels(records)
         heads = self._read_heads(records)
         records = self._with_picture_sizes(records, heads)
         # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
@@ -130,6 +131,16 @@ class DetDataset(SampleSource):
         boxes of all images are in arrays, `flat_records` makes the records without the dicts.
         """
         raise NotImplementedError(f'{type(self).__name__} must define load_records()')
+
+    def _check_labels(self, records: FlatRecords) -> None:
+        """Refuses labels that are those of no class: a training would fail with an index."""
+        if len(records.labels) and records.labels.max() > len(self.classes):
+            low, high = records.labels.min(), records.labels.max()
+            raise DataError(
+                f'{self.title}: labels are {low} to {high}; 1 to {len(self.classes)} are expected, '
+                'and 0 is the background. load_records() has to give an object the label '
+                'index of the class + 1'
+            )
 
     def settle_classes(self, found: dict[str, int]) -> dict[str, int]:
         """Takes the classes from the data where the config says so, else compares the two.

@@ -16,6 +16,7 @@ from mmlite.evaluation.class_curves import ClassCurve, ap_gains, best_thresholds
 from mmlite.evaluation.confusion import ImageCounts, confusion_matrix, image_counts
 from mmlite.evaluation.error_types import ERRORS, Judged, judge
 from mmlite.evaluation.results import result2bbox
+from mmlite.evaluation.suspect_gate import Strength, gate_text, strengths, trusted
 from mmlite.evaluation.suspicious import Suspicion, suspicions_csv, suspicious_labels
 from mmlite.support.progress import progress
 from mmlite.visualization import page, result_plots
@@ -59,10 +60,17 @@ class Findings:
         return image_counts(self.judged, self.thresholds)
 
     @cached_property
+    def strengths(self) -> list[Strength]:
+        """What the results are worth for each class, with a look at tighter boxes."""
+        at75 = judge(self.results, _truths(self.dataset), 0.75)
+        return strengths(self.judged, at75, self.dataset.classes)
+
+    @cached_property
     def suspicions(self) -> list[Suspicion]:
-        """The annotations that the results contradict."""
+        """The annotations that classes of enough strength contradict."""
         names = [self.dataset.filename(i) for i in range(len(self.dataset))]
-        return suspicious_labels(self.judged, self.thresholds, names, self.dataset.classes)
+        found = suspicious_labels(self.judged, self.thresholds, names, self.dataset.classes)
+        return trusted(found, self.strengths)
 
 
 def findings(results: Sequence[Sequence[np.ndarray]], dataset: Any) -> Findings:
@@ -70,14 +78,17 @@ def findings(results: Sequence[Sequence[np.ndarray]], dataset: Any) -> Findings:
 
     The boxes of images that are known to be bad, and so were skipped, count as none.
     """
+    judged = judge(results, _truths(dataset))
+    curves = class_curves(judged)
+    return Findings(results, dataset, judged, curves, best_thresholds(curves))
+
+
+def _truths(dataset: Any) -> list[Mapping[str, np.ndarray]]:
     bad = bad_items(dataset)
-    truths = [
+    return [
         _NO_BOXES if bad and dataset.filename(i) in bad else dataset.get_ann_info(i)
         for i in progress(range(len(dataset)), 'reading the ground truth')
     ]
-    judged = judge(results, truths)
-    curves = class_curves(judged)
-    return Findings(results, dataset, judged, curves, best_thresholds(curves))
 
 
 def report_page(
@@ -101,7 +112,7 @@ def report_page(
         _errors(found.judged),
         _calibration(found.judged),
         *_images(found),
-        _suspicions(found.suspicions),
+        _suspicions(found.suspicions, found.strengths),
     ]
     return page.page(title, sections)
 
@@ -213,18 +224,20 @@ def image_figure(found: Findings, i: int, note: str = '') -> str:
     return page.picture(beside_truth(found.dataset, i, det, found.thresholds), caption)
 
 
-def _suspicions(suspicions: Sequence[Suspicion]) -> str:
-    head = ('image', 'question', 'annotated', 'detected', 'score', 'IoU')
-    rows = [
-        (Path(s.file).name, s.reason, s.annotated, s.detected, s.score, s.iou)
-        for s in suspicions[:SUSPICIONS_SHOWN]
-    ]
-    return page.section(
-        'Annotations to look at again',
-        page.paragraph(
-            f'{len(suspicions)} places where the surest detections and the annotations disagree; '
-            'the first of them are:'
-        ),
-        page.table([head, *rows]),
-        f'<p>All of them: {page.download(CSV_NAME, suspicions_csv(suspicions))}</p>',
-    )
+def _suspicions(suspicions: Sequence[Suspicion], found: Sequence[Strength]) -> str:
+    parts = [page.paragraph(gate_text(found))]
+    if suspicions:
+        head = ('image', 'question', 'annotated', 'detected', 'score', 'IoU')
+        rows = [
+            (Path(s.file).name, s.reason, s.annotated, s.detected, s.score, s.iou)
+            for s in suspicions[:SUSPICIONS_SHOWN]
+        ]
+        text = f'{len(suspicions)} places where the surest detections and the annotations disagree'
+        parts += [
+            page.paragraph(f'{text}; the first of them are:'),
+            page.table([head, *rows]),
+            f'<p>All of them: {page.download(CSV_NAME, suspicions_csv(suspicions))}</p>',
+        ]
+    elif not all(strength.why_not for strength in found):
+        parts.append(page.paragraph('Annotations and sure detections disagree nowhere.'))
+    return page.section('Annotations to look at again', *parts)

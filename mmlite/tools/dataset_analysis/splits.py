@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from mmlite.datasets.bad_items import leaves
 from mmlite.datasets.encoded_image import open_image
 from mmlite.datasets.transforms import Compose, Pad, Resize, TestTimeAug
 from mmlite.errors import ConfigError
+from mmlite.tools.dataset_analysis.lists import lists_of
 
 SPLITS = ('train', 'val', 'test')
 
@@ -34,6 +35,7 @@ class Split:
         labels: (G,) 1..C.
         ignored: (G,) bool: difficult ones and crowds.
         remarks: how the data sets understood their files, and what they warn of.
+        lists: their annotation files, see `lists_of`.
     """
 
     name: str
@@ -46,11 +48,26 @@ class Split:
     labels: np.ndarray
     ignored: np.ndarray
     remarks: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
     @property
     def usable_files(self) -> list[str]:
         """The images that are not known to be bad."""
         return [file for file in self.files if file not in self.bad]
+
+    def take(self, wanted: Sequence[bool] | np.ndarray) -> Split:
+        """Returns a split of the images that `wanted` (n,) is true for."""
+        wanted = np.asarray(wanted, bool)
+        rows = wanted[self.image]
+        return replace(
+            self,
+            files=[file for file, use in zip(self.files, wanted, strict=True) if use],
+            sizes=self.sizes[wanted],
+            image=(np.cumsum(wanted) - 1)[self.image[rows]],
+            bboxes=self.bboxes[rows],
+            labels=self.labels[rows],
+            ignored=self.ignored[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -101,15 +118,18 @@ def read_splits(cfg: Config) -> tuple[list[Split], list[Resize | Pad]]:
     }
     last = leaves(list(datasets.values())[-1])[0]
     splits = [read_split(dataset, name) for name, dataset in datasets.items()]
-    return splits, list(_resizing(last.pipeline))
+    return splits, resizing(last.pipeline)
 
 
-def _resizing(pipeline: Compose) -> Iterator[Resize | Pad]:
+def resizing(pipeline: Compose) -> list[Resize | Pad]:
+    """Returns the transforms that set the size of the network's input."""
+    found = []
     for transform in pipeline.transforms:
         if isinstance(transform, TestTimeAug):
-            yield from _resizing(transform.pipelines[0])
+            found += resizing(transform.pipelines[0])
         elif isinstance(transform, (Resize, Pad)):
-            yield transform
+            found.append(transform)
+    return found
 
 
 def read_split(dataset: Any, name: str) -> Split:
@@ -136,6 +156,7 @@ def read_split(dataset: Any, name: str) -> Split:
             for part in parts
             for text in dict.fromkeys([*part.read_as, *part.warnings])
         ),
+        lists=lists_of(dataset),
     )
 
 

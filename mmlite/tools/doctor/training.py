@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from mmlite.config import is_pretrained
+from mmlite.engine.prepare_model import prepared_optim_wrapper
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
 
@@ -16,12 +18,22 @@ _BATCH_NORM = nn.modules.batchnorm._BatchNorm
 # The highest rate per image of a step that published recipes come near: SGD with 0.02 for 16
 # images, or for a network without any norm (SSD's VGG) with 0.001 for 32; Adam's does not scale.
 _MOST_SGD, _MOST_SGD_WITHOUT_NORM, _MOST_ADAM = 5e-3, 1e-4, 1e-2
+# published recipes have 1e-4 to 5e-4 in the gradient, AdamW 0.05 beside it
+_MOST_DECAY, _MOST_DECOUPLED_DECAY = 0.02, 0.5
 _LEAST_SGD, _LEAST_ADAM = 1e-7, 1e-6
 _MISFIT = 2  # times the batch that a rate is meant for
 
 
 def frozen(context: Context) -> list[Finding]:
     """Layers that are never trained need weights from somewhere."""
+    still = _parts_that_stay(context)
+    if still:
+        return [
+            error(
+                f'{still} is not trained: its tensors are frozen or have a learning rate of 0',
+                'lr_mult in optim_wrapper.paramwise_cfg, or requires_grad',
+            )
+        ]
     backbone = context.checked_detector.backbone
     tensors = list(backbone.parameters())
     still = sum(not tensor.requires_grad for tensor in tensors)
@@ -47,6 +59,22 @@ def frozen(context: Context) -> list[Finding]:
     return [ok('nothing of the backbone is frozen')]
 
 
+def _parts_that_stay(context: Context) -> str:
+    """Names the parts that the optimiser leaves as they are, where nothing has trained them."""
+    detector = context.checked_detector
+    cfg = prepared_optim_wrapper(context.checked_cfg.optim_wrapper)
+    groups = build_optim_wrapper(detector, cfg).param_groups
+    moved = {id(p) for group in groups if group['lr'] for p in group['params'] if p.requires_grad}
+    parts: dict[str, bool] = {}
+    for name, parameter in detector.named_parameters():
+        part = name.split('.')[0]
+        parts[part] = parts.get(part, False) or id(parameter) in moved
+    if not any(parts.values()):
+        return 'the whole detector'
+    loaded = {'backbone'} if not context.cfg.get('load_from') else set(parts)
+    return ', '.join(part for part, learns in parts.items() if not learns and part not in loaded)
+
+
 def _has_weights(context: Context) -> bool:
     parts = (context.checked_detector, context.checked_detector.backbone)
     named = any(is_pretrained(getattr(part, 'init_cfg', None)) for part in parts)
@@ -65,9 +93,16 @@ def learning_rate(context: Context) -> list[Finding]:
     settings = cfg.get('auto_scale_lr') or {}
     base = settings.get('base_batch_size') or size
     low, high = _bounds(context, kind, base)
+    decay = optimizer.get('weight_decay') or 0
+    most = _MOST_DECOUPLED_DECAY if kind == 'AdamW' else _MOST_DECAY
+    if decay > most:
+        evidence = f'{kind} with weight_decay={decay:g}: more than {most:g} pulls weights to 0'
+        usual = 0.05 if kind == 'AdamW' else 1e-4
+        return [error(evidence, f'optim_wrapper.optimizer.weight_decay={usual:g}')]
     evidence = f'{kind} with {rate:g} for {base} images a step'
     if not low <= rate <= high:
-        return [error(f'{evidence}; {low:g} to {high:g} are usual', f'lr={high / 4:.1g} or so')]
+        change = f'optim_wrapper.optimizer.lr={high / 4:.1g}, or so'
+        return [error(f'{evidence}; {low:g} to {high:g} are usual', change)]
     if settings.get('enable'):
         return [ok(f'{evidence}, scaled to {rate * size / base:g} for {size}')]
     if not 1 / _MISFIT < size / base < _MISFIT:
