@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from mmlite.datasets.bad_items import bad_items
+from mmlite.evaluation.ap_rule import ApRule
 from mmlite.evaluation.calibration import calibration
 from mmlite.evaluation.class_curves import ClassCurve, ap_gains, best_thresholds, class_curves
 from mmlite.evaluation.confusion import ImageCounts, confusion_matrix, image_counts
 from mmlite.evaluation.error_types import ERRORS, Judged, judge
 from mmlite.evaluation.results import result2bbox
 from mmlite.evaluation.suspicious import Suspicion, suspicions_csv, suspicious_labels
+from mmlite.evaluation.verdict import verdict
 from mmlite.visualization import page, result_plots
 from mmlite.visualization.curves import curves_figure
 from mmlite.visualization.sheets import beside_truth
@@ -43,14 +45,20 @@ class Findings:
     Attributes:
         results: in the (n_imgs)(n_class)(k, 5) form.
         dataset: the data set they are of.
+        truths: the annotations that count, for each image.
         judged, curves, thresholds: see `error_types` and `class_curves`.
     """
 
     results: Sequence[Sequence[np.ndarray]]
     dataset: Any
+    truths: Sequence[Mapping[str, np.ndarray]]
     judged: Judged
     curves: list[ClassCurve]
     thresholds: np.ndarray
+
+    def judged_by(self, rule: ApRule) -> list[Judged]:
+        """Returns the results judged at each IoU threshold of a metric."""
+        return [judge(self.results, self.truths, iou_thr) for iou_thr in rule.iou_thrs]
 
     @cached_property
     def counts(self) -> ImageCounts:
@@ -76,20 +84,29 @@ def findings(results: Sequence[Sequence[np.ndarray]], dataset: Any) -> Findings:
     ]
     judged = judge(results, truths)
     curves = class_curves(judged)
-    return Findings(results, dataset, judged, curves, best_thresholds(curves))
+    return Findings(results, dataset, truths, judged, curves, best_thresholds(curves))
 
 
 def report_page(
-    title: str, found: Findings, log: Sequence[dict], figures: Mapping[str, float]
+    title: str,
+    subject: Sequence[tuple[str, str]],
+    found: Findings,
+    log: Sequence[dict],
+    figures: Mapping[str, float],
 ) -> str:
     """Returns the report as the text of one HTML file.
 
     Args:
         title: of the page.
-        found: what it is of.
+        subject: names and values of what it is of: config, checkpoint, date, data set.
+        found: the results, judged.
         log: lines of the training, see `run_log`; none leaves the curves out.
         figures: of the config's own metric, by name.
     """
+    top = [
+        page.lead(verdict(found.judged, found.curves, found.dataset.classes)),
+        page.facts(subject),
+    ]
     sections = [_summary(found, figures)]
     training = curves_figure(log)
     if training is not None:
@@ -102,10 +119,10 @@ def report_page(
         *_images(found),
         _suspicions(found.suspicions),
     ]
-    return page.page(title, sections)
+    return page.page(title, top, sections)
 
 
-def _summary(found: Findings, figures: Mapping[str, float]) -> str:
+def _summary(found: Findings, figures: Mapping[str, float]) -> page.Section:
     judged = found.judged
     rows = [
         ('', 'value'),
@@ -125,7 +142,7 @@ def _summary(found: Findings, figures: Mapping[str, float]) -> str:
     )
 
 
-def _classes(found: Findings) -> str:
+def _classes(found: Findings) -> page.Section:
     classes = found.dataset.classes
     head = ('class', 'boxes', 'AP', 'best threshold', 'F1', 'precision', 'recall')
     rows = [
@@ -141,7 +158,7 @@ def _classes(found: Findings) -> str:
     )
 
 
-def _confusion(found: Findings) -> str:
+def _confusion(found: Findings) -> page.Section:
     matrix = confusion_matrix(found.judged, found.thresholds)
     return page.section(
         'Which class is taken for which',
@@ -159,7 +176,7 @@ def error_counts(judged: Judged) -> dict[str, int]:
     return {**counts, 'missed': int(judged.gt_missed.sum())}
 
 
-def _errors(judged: Judged) -> str:
+def _errors(judged: Judged) -> page.Section:
     counts, gains = error_counts(judged), ap_gains(judged)
     rows = [(name, _MEANINGS[name], counts[name], f'{gains[name]:+.4f}') for name in counts]
     return page.section(
@@ -173,7 +190,7 @@ def _errors(judged: Judged) -> str:
     )
 
 
-def _calibration(judged: Judged) -> str:
+def _calibration(judged: Judged) -> page.Section:
     return page.section(
         'Calibration',
         page.paragraph(
@@ -184,7 +201,7 @@ def _calibration(judged: Judged) -> str:
     )
 
 
-def _images(found: Findings) -> list[str]:
+def _images(found: Findings) -> list[page.Section]:
     counts = found.counts
     worst = np.argsort(-counts.errors, kind='stable')[:IMAGES_SHOWN]
     worst = [i for i in worst.tolist() if counts.errors[i]]
@@ -212,7 +229,7 @@ def image_figure(found: Findings, i: int, note: str = '') -> str:
     return page.picture(beside_truth(found.dataset, i, det, found.thresholds), caption)
 
 
-def _suspicions(suspicions: Sequence[Suspicion]) -> str:
+def _suspicions(suspicions: Sequence[Suspicion]) -> page.Section:
     head = ('image', 'question', 'annotated', 'detected', 'score', 'IoU')
     rows = [
         (Path(s.file).name, s.reason, s.annotated, s.detected, s.score, s.iou)
