@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-_WIDEST = 1600  # pixels of a figure that can still be read when the page is 1200 px wide
+_LEAST = 0.6  # a figure shrinks to this share of its size; narrower, its letters cannot be read
+_SHORT = 24  # letters of a cell that are not broken into lines
+_NUMBER = ' class="number"'
 
 # The style of every page that mmlite writes: light or dark as the reader's system is, no width of a
 # window is too small, and what is wider than the window scrolls within itself.
@@ -37,11 +39,12 @@ nav li { break-inside: avoid }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
          vertical-align: top }
-td { max-width: 34rem; overflow-wrap: break-word } .number { text-align: right }
+td { max-width: 34rem; overflow-wrap: break-word } .facts td { overflow-wrap: anywhere }
+.number { text-align: right } .short { white-space: nowrap }
 th { background: var(--head) } tr:hover td { background: var(--hover) }
 img { max-width: 100%; height: auto; vertical-align: top; background: #fff; border-radius: 3px }
 figure { display: inline-block; margin: .4rem .8rem .8rem 0; max-width: 100% }
-.scroll figure, .scroll img { max-width: none }
+.scroll figure { display: block; margin: 0 }
 figcaption { font-size: .85rem; color: var(--soft) }
 """
 
@@ -97,32 +100,37 @@ def paragraph(text: str) -> str:
 def table(rows: Sequence[Sequence[Any]]) -> str:
     """Returns rows of plain values as a table; the first row is its head. Numbers are right."""
     head, *body = rows
-    lines = [''.join(f'<th>{escape(value)}</th>' for value in head)]
-    return _table(lines + [''.join(map(_cell, row)) for row in body])
+    columns = list(zip(*body, strict=True)) or [()] * len(head)
+    heads = [
+        f'<th{_NUMBER * (bool(column) and all(map(_is_number, column)))}>{escape(value)}</th>'
+        for value, column in zip(head, columns, strict=True)
+    ]
+    return _table([''.join(heads), *(''.join(map(_cell, row)) for row in body)])
 
 
 def facts(rows: Sequence[tuple[str, Any]]) -> str:
     """Returns names and their values as a table without a head; the names are bold."""
     lines = [f'<th scope="row">{escape(name)}</th><td>{escape(value)}</td>' for name, value in rows]
-    return _table(lines)
+    return _table(lines, ' class="facts"')
 
 
 def picture(img: np.ndarray, caption: str = '') -> str:
     """Returns an image (h, w, 3) BGR uint8 as a JPEG inside the page."""
     data = cv2.imencode('.jpg', img, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
-    return _image('image/jpeg', data, caption)
+    return _image('image/jpeg', data, caption, caption or 'picture')
 
 
 def figure(fig: Any, caption: str = '') -> str:
     """Returns a figure of matplotlib's, made without pyplot, as a PNG inside the page.
 
-    One that is wider than the page, as that of 80 classes, scrolls: shrunk, nobody could read it.
+    In a window that is much narrower it scrolls: its letters would become too small.
     """
     file = io.BytesIO()
     fig.savefig(file, format='png')
-    shown = _image('image/png', file.getvalue(), caption or fig.axes[0].get_title())
-    wide = fig.get_figwidth() * fig.dpi > _WIDEST
-    return f'<div class="scroll">{shown}</div>' if wide else shown
+    least = f' style="min-width:{_LEAST * fig.get_figwidth() * fig.dpi:.0f}px"'
+    alt = caption or fig.axes[0].get_title()
+    shown = _image('image/png', file.getvalue(), caption, alt, least)
+    return f'<div class="scroll">{shown}</div>'
 
 
 def download(name: str, text: str, mime: str = 'text/csv') -> str:
@@ -146,30 +154,33 @@ def _ids(titles: Sequence[str]) -> list[str]:
     return ids
 
 
-def _table(lines: Sequence[str]) -> str:
-    return (
-        '<div class="scroll"><table>\n'
-        + _lines([f'<tr>{line}</tr>' for line in lines])
-        + '\n</table></div>'
-    )
+def _table(lines: Sequence[str], attributes: str = '') -> str:
+    rows = _lines([f'<tr>{line}</tr>' for line in lines])
+    return f'<div class="scroll"><table{attributes}>\n{rows}\n</table></div>'
 
 
 def _cell(value: Any) -> str:
+    text = str(value)
+    kind = _NUMBER if _is_number(value) else ' class="short"' * (len(text) <= _SHORT)
+    return f'<td{kind}>{escape(text)}</td>'
+
+
+def _is_number(value: Any) -> bool:
     try:
         float(value)
     except (TypeError, ValueError):
-        return f'<td>{escape(value)}</td>'
-    return f'<td class="number">{escape(value)}</td>'
+        return False
+    return True
 
 
 def _lines(parts: Sequence[str]) -> str:
     return '\n'.join(parts)
 
 
-def _image(mime: str, data: bytes, caption: str) -> str:
+def _image(mime: str, data: bytes, caption: str, alt: str, attributes: str = '') -> str:
     below = f'<figcaption>{escape(caption)}</figcaption>' if caption else ''
-    alt = escape(caption or 'figure')
-    return f'<figure><img alt="{alt}" src="{_data_uri(mime, data)}">{below}</figure>'
+    source = f'alt="{escape(alt)}" src="{_data_uri(mime, data)}"'
+    return f'<figure><img {source}{attributes}>{below}</figure>'
 
 
 def _data_uri(mime: str, data: bytes) -> str:

@@ -25,6 +25,7 @@ from mmlite.visualization.sheets import beside_truth
 
 IMAGES_SHOWN = 8  # of the worst, and of the best
 SUSPICIONS_SHOWN = 25
+CONFUSIONS_SHOWN = 10
 CSV_NAME = 'suspicious_labels.csv'
 
 _NO_BOXES = dict(bboxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
@@ -160,14 +161,26 @@ def _classes(found: Findings) -> page.Section:
 
 def _confusion(found: Findings) -> page.Section:
     matrix = confusion_matrix(found.judged, found.thresholds)
+    classes = found.dataset.classes
     return page.section(
         'Which class is taken for which',
         page.paragraph(
             'Rows are annotated boxes, columns detections. The row background holds detections of '
             'nothing, the column background boxes that were not found.'
         ),
-        page.figure(result_plots.confusion_figure(matrix, found.dataset.classes)),
+        page.figure(result_plots.confusion_figure(matrix, classes)),
+        *_most_confused(matrix, classes),
     )
+
+
+def _most_confused(matrix: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """Returns the pairs of classes that are confused most often as a table; nothing for none."""
+    pairs = matrix[1:, 1:].copy()
+    np.fill_diagonal(pairs, 0)
+    order = np.argsort(-pairs, axis=None, kind='stable')[:CONFUSIONS_SHOWN]
+    places = zip(*np.unravel_index(order, pairs.shape), strict=True)
+    rows = [(classes[r], classes[c], pairs[r, c]) for r, c in places if pairs[r, c]]
+    return [page.table([('annotated', 'taken for', 'boxes'), *rows])] if rows else []
 
 
 def error_counts(judged: Judged) -> dict[str, int]:
@@ -209,7 +222,11 @@ def _images(found: Findings) -> list[page.Section]:
     order = np.lexsort((-counts.right, counts.errors))[:IMAGES_SHOWN].tolist()
     best = [i for i in order if i not in worst]
     return [
-        page.section(f'{title} images: annotated on the left, detected on the right', *shown)
+        page.section(
+            f'{title} images',
+            page.paragraph('Annotated on the left, detected on the right.'),
+            *shown,
+        )
         for title, shown in (
             ('Worst', [image_figure(found, i) for i in worst]),
             ('Best', [image_figure(found, i) for i in best]),
