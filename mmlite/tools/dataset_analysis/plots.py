@@ -69,7 +69,7 @@ def _class_counts(axes: Axes, found: Analysis) -> None:
     axes.set_yticks(np.arange(len(names)) - height * (len(found.figures) - 1) / 2, names)
     axes.margins(x=0.12, y=0.5 / len(names))
     axes.set(title='Boxes of each class', xlabel='boxes')
-    axes.legend(frameon=False, loc='lower right')
+    axes.legend(frameon=False, loc='upper left', bbox_to_anchor=(1, 1))
 
 
 def _boxes_per_image(axes: Axes, found: Analysis) -> None:
