@@ -6,6 +6,7 @@ from collections import Counter
 from html.parser import HTMLParser
 
 _RESOURCES = dict(script='src', img='src', link='href', iframe='src', source='src')
+_WITH_OWN_WIDTH = {'scroll', 'modal'}  # classes of elements that a wide table does not widen
 _VOID = {
     'area',
     'base',
@@ -75,7 +76,8 @@ class _Page(HTMLParser):
             self.external.append(resource)
         if tag == 'img' and not values.get('alt'):
             self.images_without_text.append(resource)
-        if tag == 'table' and not any('scroll' in classes.split() for classes in self._open):
+        around = {name for classes in self._open for name in classes.split()}
+        if tag == 'table' and not around & _WITH_OWN_WIDTH:
             self.free_tables += 1
         if tag not in _VOID:
             self._open.append(values.get('class', ''))

@@ -1,5 +1,5 @@
-// The search of the site, in English and Chinese. MkDocs' own finds no Chinese: lunr cuts texts into
-// words at blanks, which Chinese does not have, and its English trimmer leaves nothing of the rest.
+// The search of the site, in English and Chinese. MkDocs' own finds no Chinese word in a sentence:
+// lunr divides a text into words at spaces, and Chinese has none.
 
 const CHINESE = /[\u3400-\u9fff]/;
 const SHOWN = 20;
