@@ -13,7 +13,7 @@ from mmlite.evaluation.error_types import Judged
 _FEW_BOXES = 20  # of a class: one box more or less changes its AP by several points
 
 
-def verdict(judged: Judged, curves: Sequence[ClassCurve], classes: Sequence[str]) -> str:
+def results_verdict(judged: Judged, curves: Sequence[ClassCurve], classes: Sequence[str]) -> str:
     """Returns what was found, what is wrong, and the weakest class, at an IoU of 0.5.
 
     Detections count from the score threshold of the best F1 of each class. It was chosen on these

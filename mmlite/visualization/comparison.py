@@ -130,7 +130,7 @@ def comparison_page(compared: Compared, first: Findings, second: Findings) -> st
     counted += (
         'as the first figure counts it'
         if compared.is_headline
-        else ('because the first figure is none that can be counted again for drawn images')
+        else ('because the first figure cannot be counted again for drawn images')
     )
     return page.page(
         'A and B compared',
@@ -167,7 +167,7 @@ def _verdict(classes: Sequence[tuple[str, ...]]) -> str:
     return f'{verdict}, also on other images of the kind (95% interval {interval}).'
 
 
-def _changed(first: Findings, second: Findings) -> list[page.Section]:
+def _changed(first: Findings, second: Findings) -> list[page.PageSection]:
     """Sections of the images whose number of errors changed most."""
     errors = [found.counts.errors for found in (first, second)]
     change = errors[1] - errors[0]

@@ -49,14 +49,14 @@ figcaption { font-size: .85rem; color: var(--soft) }
 """
 
 
-class Section(NamedTuple):
+class PageSection(NamedTuple):
     """A part of a page under a heading."""
 
     title: str
     html: str
 
 
-def page(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
+def page(title: str, lead: Sequence[str], sections: Sequence[PageSection]) -> str:
     """Returns the text of an HTML file, with a table of contents.
 
     Args:
@@ -82,9 +82,9 @@ def page(title: str, lead: Sequence[str], sections: Sequence[Section]) -> str:
     )
 
 
-def section(title: str, *parts: str) -> Section:
+def section(title: str, *parts: str) -> PageSection:
     """Returns a section of HTML parts under a heading of plain text."""
-    return Section(title, _lines(parts))
+    return PageSection(title, _lines(parts))
 
 
 def lead(text: str) -> str:

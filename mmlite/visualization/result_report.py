@@ -18,7 +18,7 @@ from mmlite.evaluation.confusion import ImageCounts, confusion_matrix, image_cou
 from mmlite.evaluation.error_types import ERRORS, Judged, judge
 from mmlite.evaluation.results import result2bbox
 from mmlite.evaluation.suspicious import Suspicion, suspicions_csv, suspicious_labels
-from mmlite.evaluation.verdict import verdict
+from mmlite.evaluation.verdict import results_verdict
 from mmlite.visualization import page, result_plots
 from mmlite.visualization.curves import curves_figure
 from mmlite.visualization.sheets import beside_truth
@@ -105,7 +105,7 @@ def report_page(
         figures: of the config's own metric, by name.
     """
     top = [
-        page.lead(verdict(found.judged, found.curves, found.dataset.classes)),
+        page.lead(results_verdict(found.judged, found.curves, found.dataset.classes)),
         page.facts(subject),
     ]
     sections = [_summary(found, figures)]
@@ -123,7 +123,7 @@ def report_page(
     return page.page(title, top, sections)
 
 
-def _summary(found: Findings, figures: Mapping[str, float]) -> page.Section:
+def _summary(found: Findings, figures: Mapping[str, float]) -> page.PageSection:
     judged = found.judged
     rows = [
         ('', 'value'),
@@ -143,7 +143,7 @@ def _summary(found: Findings, figures: Mapping[str, float]) -> page.Section:
     )
 
 
-def _classes(found: Findings) -> page.Section:
+def _classes(found: Findings) -> page.PageSection:
     classes = found.dataset.classes
     head = ('class', 'boxes', 'AP', 'best threshold', 'F1', 'precision', 'recall')
     rows = [
@@ -159,7 +159,7 @@ def _classes(found: Findings) -> page.Section:
     )
 
 
-def _confusion(found: Findings) -> page.Section:
+def _confusion(found: Findings) -> page.PageSection:
     matrix = confusion_matrix(found.judged, found.thresholds)
     classes = found.dataset.classes
     return page.section(
@@ -189,7 +189,7 @@ def error_counts(judged: Judged) -> dict[str, int]:
     return {**counts, 'missed': int(judged.gt_missed.sum())}
 
 
-def _errors(judged: Judged) -> page.Section:
+def _errors(judged: Judged) -> page.PageSection:
     counts, gains = error_counts(judged), ap_gains(judged)
     rows = [(name, _MEANINGS[name], counts[name], f'{gains[name]:+.4f}') for name in counts]
     return page.section(
@@ -203,7 +203,7 @@ def _errors(judged: Judged) -> page.Section:
     )
 
 
-def _calibration(judged: Judged) -> page.Section:
+def _calibration(judged: Judged) -> page.PageSection:
     return page.section(
         'Calibration',
         page.paragraph(
@@ -214,7 +214,7 @@ def _calibration(judged: Judged) -> page.Section:
     )
 
 
-def _images(found: Findings) -> list[page.Section]:
+def _images(found: Findings) -> list[page.PageSection]:
     counts = found.counts
     worst = np.argsort(-counts.errors, kind='stable')[:IMAGES_SHOWN]
     worst = [i for i in worst.tolist() if counts.errors[i]]
@@ -246,7 +246,7 @@ def image_figure(found: Findings, i: int, note: str = '') -> str:
     return page.picture(beside_truth(found.dataset, i, det, found.thresholds), caption)
 
 
-def _suspicions(suspicions: Sequence[Suspicion]) -> page.Section:
+def _suspicions(suspicions: Sequence[Suspicion]) -> page.PageSection:
     head = ('image', 'question', 'annotated', 'detected', 'score', 'IoU')
     rows = [
         (Path(s.file).name, s.reason, s.annotated, s.detected, s.score, s.iou)

@@ -4,14 +4,14 @@ import numpy as np
 
 from mmlite.evaluation.class_curves import class_curves
 from mmlite.evaluation.error_types import Judged, judge
-from mmlite.evaluation.verdict import verdict
+from mmlite.evaluation.verdict import results_verdict
 from tests.evaluation.judged import EMPTY, judged, strip
 
 NONE = np.zeros((0, 5), np.float32)
 
 
 def said(found: Judged, *classes: str) -> str:
-    return verdict(found, class_curves(found), classes)
+    return results_verdict(found, class_curves(found), classes)
 
 
 def image(*found: tuple[float, float]) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from terminaltables import AsciiTable
 
 from mmlite.tools.explain.hop import HEAD, Hop
-from mmlite.visualization.page import Section, page, paragraph, picture, section, table
+from mmlite.visualization.page import PageSection, page, paragraph, picture, section, table
 
 _LARGEST = (1250, 560)  # (w, h) of a picture in the page
 
@@ -36,7 +36,7 @@ def as_page(title: str, hops: Sequence[Hop]) -> str:
     return page(title, [paragraph(INTRODUCTION)], list(map(_as_section, hops)))
 
 
-def _as_section(hop: Hop) -> Section:
+def _as_section(hop: Hop) -> PageSection:
     parts = [paragraph(who) for who in hop.who]
     tables = [_value_rows(hop)] if hop.values else []
     parts += [table(rows) for rows in tables + hop.tables]
