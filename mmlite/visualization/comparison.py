@@ -130,7 +130,7 @@ def comparison_page(compared: Compared, first: Findings, second: Findings) -> st
     counted += (
         'as the first figure counts it'
         if compared.is_headline
-        else ('because the first figure cannot be counted again for drawn images')
+        else 'because the first figure cannot be counted again for drawn images'
     )
     return page.page(
         'A and B compared',
