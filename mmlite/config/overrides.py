@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from mmlite.config.keys import known_keys, may_be_named, raise_first, value_problems
-from mmlite.config.nodes import find_value, walk
+from mmlite.config.nodes import find_value, value_at, walk
 from mmlite.config.schema import ALWAYS, SCHEMA
 from mmlite.config.values import parse_value
 from mmlite.errors import ConfigError, did_you_mean
@@ -19,6 +19,19 @@ def override(cfg: Config, overrides: Mapping[str, Any] | Sequence[str]) -> None:
     """Changes `cfg`; the overrides are as `load_config` takes them."""
     for key, value in _pairs(overrides):
         _override(cfg, key, value)
+
+
+def overridden_keys(cfg: Config, overrides: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Returns the dotted keys that overrides set, with indices of lists from 0 up."""
+    found = []
+    for key, _ in _pairs(overrides):
+        node, names = cfg, []
+        for name in key.removeprefix('+').split('.'):
+            is_item = isinstance(node, (list, tuple)) and name.lstrip('-').isdecimal()
+            names.append(str(int(name) % len(node)) if is_item else name)
+            node = value_at(node, names[-1:])
+        found.append('.'.join(names))
+    return found
 
 
 def _pairs(overrides: Mapping[str, Any] | Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -128,9 +128,34 @@ def check_checkpoint_classes(checkpoint: Mapping, classes: Sequence[str], path: 
     Raises:
         ConfigError: the class names differ; the message holds both lists.
     """
+    _check_same_classes(_trained_classes(checkpoint), classes, path)
+
+
+def check_resumed_classes(checkpoint: Mapping, dataset: Dataset, path: str) -> None:
+    """Refuses to go on with a training on other classes, or the same in another order.
+
+    Raises:
+        ConfigError: the class names differ; the message holds both lists.
+    """
+    trained, given = _trained_classes(checkpoint), getattr(dataset, 'metainfo', {}).get('classes')
+    if trained is None or given is None or list(trained) == list(given):
+        return
+    how = (
+        'the same classes in another order'
+        if sorted(trained) == sorted(given)
+        else ('other classes')
+    )
+    raise ConfigError(
+        f'{path} cannot be resumed on {how}: it was trained on {list(trained)}, and '
+        f'train_dataloader.dataset has {list(given)}. To go on, give the data sets '
+        'metainfo=dict(classes=...) with its list; to start a training of the new ones from its '
+        f'weights: --cfg-options load_from={path}, without --resume'
+    )
+
+
+def _trained_classes(checkpoint: Mapping) -> Sequence[str] | None:
     meta = checkpoint.get('meta') or {}
-    trained = (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
-    _check_same_classes(trained, classes, path)
+    return (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
 
 
 def check_validation_classes(train: Dataset, val: Dataset) -> None:

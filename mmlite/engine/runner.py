@@ -111,6 +111,7 @@ class Runner(mmengine.runner.Runner):
         self._resumed = resumed
         self._own_state: dict | None = None  # of this process, in the checkpoint that is resumed
         self.resumed_from: Path | None = None
+        self._at_end = ''  # what to say where the training that is resumed was finished
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -135,7 +136,10 @@ class Runner(mmengine.runner.Runner):
     def train(self) -> nn.Module:
         """Trains, with validation where the config has it, and returns the wrapped model."""
         try:
-            return super().train()
+            model = super().train()
+            if self._at_end:
+                self.logger.warning(self._at_end)
+            return model
         except WorkerError as error:  # between two iterations: all that is done is whole
             saved = [hook.rescue(self) for hook in self.hooks if isinstance(hook, CheckpointHook)]
             raise WorkerError(' '.join([str(error), *saved])) from error
@@ -416,7 +420,7 @@ class Runner(mmengine.runner.Runner):
         """
         checkpoint = self.load_checkpoint(filename)
         changes = changes_since(checkpoint['meta'], self.cfg, filename)
-        resume_training(self, checkpoint, filename, changes)
+        self._at_end = resume_training(self, checkpoint, filename, changes)
         states = checkpoint.get('process_states', [])
         if self.rank < len(states) and not concern(changes or [], 'randomness.seed'):
             self._own_state = states[self.rank]

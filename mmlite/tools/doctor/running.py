@@ -21,7 +21,7 @@ from mmlite.parallel import MMDataParallel, unwrapped
 from mmlite.parallel.model_wrapper import parse_losses
 from mmlite.tools.doctor.context import FEW, Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
-from mmlite.tools.doctor.training import Length
+from mmlite.tools.doctor.schedule import span_of
 
 _PERFECT, _NEARLY = 0.999, 0.95  # mAP of the truth; twice the same box costs a little
 _STEPS, _WARM_UP = 60, 10  # of the training in small
@@ -80,7 +80,7 @@ def step(context: Context) -> list[Finding]:
 
 
 def _epoch_time(context: Context, seconds: float) -> str:
-    length = Length.of(context)
+    length = span_of(context)
     size = context.cfg.train_dataloader.get('batch_size', 1)
     hours = seconds * length.iterations * size / FEW / 3600
     return f'{length} take {hours:.2g} hours here, loading not counted'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,54 +86,6 @@ def _bounds(context: Context, kind: str, base: int) -> tuple[float, float]:
     modules = context.checked_detector.backbone.modules()
     has_norm = any(isinstance(module, (_BATCH_NORM, nn.GroupNorm)) for module in modules)
     return _LEAST_SGD * base, (_MOST_SGD if has_norm else _MOST_SGD_WITHOUT_NORM) * base
-
-
-def schedule(context: Context) -> list[Finding]:
-    """Schedulers that do their work when the training is over."""
-    cfg = context.checked_cfg
-    length = Length.of(context)
-    schedulers = cfg.get('param_scheduler') or []
-    schedulers = [schedulers] if isinstance(schedulers, Mapping) else schedulers
-    findings = []
-    for i, scheduler in enumerate(schedulers):
-        at = f'param_scheduler[{i}] ({scheduler.type})'
-        by_epoch = scheduler.get('by_epoch', True)
-        end = length.epochs if by_epoch else length.iterations
-        unit = 'epochs' if by_epoch else 'iterations'
-        late = [m for m in scheduler.get('milestones', ()) if m >= end]
-        if late:
-            evidence = f'{at}: {percent(len(late), len(scheduler.milestones))} milestones, {late},'
-            evidence += f' are not before the end: {end:g} {unit}'
-            findings.append(warning(evidence, f'milestones before {end:g}'))
-        is_warm_up = scheduler.type in ('LinearLR', 'ConstantLR') and not scheduler.get('begin')
-        if is_warm_up and scheduler.get('end', math.inf) > end:
-            findings.append(
-                error(
-                    f'{at}: the warm-up lasts {scheduler.get("end")} {unit}, the training '
-                    f'{end:g}: the full learning rate is never reached',
-                    f'end={max(1, round(end / 10))}, or a longer training',
-                )
-            )
-    return findings or [ok(f'{length}, {len(schedulers)} schedulers')]
-
-
-class Length:
-    """How long a training is, in epochs and in iterations of one process."""
-
-    def __init__(self, epochs: float, iterations: int, per_epoch: int) -> None:
-        self.epochs, self.iterations, self.per_epoch = epochs, iterations, per_epoch
-
-    @classmethod
-    def of(cls, context: Context) -> Length:
-        cfg = context.checked_cfg
-        per_epoch = math.ceil(len(context.train) / cfg.train_dataloader.get('batch_size', 1))
-        if 'max_iters' in cfg.train_cfg:
-            iterations = cfg.train_cfg.max_iters
-            return cls(iterations / per_epoch, iterations, per_epoch)
-        return cls(cfg.train_cfg.max_epochs, cfg.train_cfg.max_epochs * per_epoch, per_epoch)
-
-    def __str__(self) -> str:
-        return f'{self.epochs:g} epochs of {self.per_epoch} iterations'
 
 
 def sampling(context: Context) -> list[Finding]:
