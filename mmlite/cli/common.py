@@ -241,7 +241,7 @@ def _config_of_length(args: argparse.Namespace) -> Config:
     key = f'train_cfg.max_{unit}'
     if any(option.strip(' +').startswith((f'{key}=', 'train_cfg=')) for option in args.cfg_options):
         raise ConfigError(f'--{unit} and {key} in --cfg-options exclude each other')
-    options = [*args.cfg_options, f'{key}={lengths[unit]}']
+    options = [*args.cfg_options, f'+{key}={lengths[unit]}']
     cfg = load_config_of(args.config, args.safe_config, options)
     other = {'epochs': 'iters', 'iters': 'epochs'}[unit]
     if f'max_{other}' in cfg.train_cfg:

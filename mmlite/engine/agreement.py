@@ -119,13 +119,18 @@ def _milestones(at: str, key: str, schedule: Mapping, span: Span) -> Iterator[Di
             f'of the training: {length:g} {unit}',
             f'{key}.milestones to numbers before {length:g}',
         )
-    cut = [m for m in milestones if schedule.get('end', ENDLESS) <= begin + m < length]
+    cut = _cut_milestones(schedule, length)
     if cut:
         yield Disagreement(
             f'{at}: the milestones {cut} change nothing, as its end is {schedule["end"]}, and the '
             f'training has {length:g} {unit}',
             f'{key}.end={length:g}',
         )
+
+
+def _cut_milestones(schedule: Mapping, length: float) -> list[int]:
+    begin, end = schedule.get('begin', 0), schedule.get('end', ENDLESS)
+    return [m for m in schedule.get('milestones') or () if end <= begin + m < length]
 
 
 def _half_wave(at: str, key: str, schedule: Mapping) -> Iterator[Disagreement]:
@@ -160,7 +165,7 @@ def _end(schedules: list[_Schedule], span: Span) -> Iterator[Disagreement]:
     keys = f'{key}.end={length:g}'
     if 'T_max' in schedule and schedule['T_max'] != length - schedule.get('begin', 0):
         keys += f' and {key}.T_max={length - schedule.get("begin", 0):g}'
-    if iteration < span.iterations * (1 - _NEAR):
+    if iteration < span.iterations * (1 - _NEAR) and not _cut_milestones(schedule, length):
         left = _share_left(schedule)
         gone = left is not None and left <= _NOTHING
         rate = 'nearly 0' if gone else 'what it is then'
