@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from mmengine.config import Config
 
@@ -21,13 +22,27 @@ from mmlite.config.schema import LOADERS
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
 from mmlite.engine.process.launch import explaining_lost_processes, leave_processes
-from mmlite.errors import ConfigError, ExpectedError
+from mmlite.errors import ConfigError, ExpectedError, nearest
 from mmlite.registry.plugins import import_plugins
 from mmlite.support.files import refusing_full_disk
 from mmlite.support.pipes import dropping_unread_output
 from mmlite.support.torchvision_ops import explaining_torchvision
 
 Main = Callable[[argparse.Namespace], None]
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse's, with what to write in the place of a flag that does not exist."""
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith('unrecognized arguments: '):
+            flag = message.split()[2].partition('=')[0].lstrip('-')
+            flags = [name.lstrip('-') for action in self._actions for name in action.option_strings]
+            near = [f'--{name}' for name in nearest(flag, flags, 1)]
+            keys = ' Keys of the config are set by --cfg-options KEY=VALUE'
+            hint = f' Did you mean {near[0]}?' if near else keys if 'cfg-options' in flags else ''
+            message += f'.{hint}'
+        super().error(message)
 
 
 def verb_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentParser:
@@ -38,7 +53,7 @@ def verb_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentPar
         summary: the docstring of its module.
         examples: what comes after the verb on a command line, one for each.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=verb,
         description=summary,
         epilog='\n'.join(f'example: {shlex.join(_command(verb))} {text}' for text in examples),

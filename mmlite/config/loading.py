@@ -77,11 +77,13 @@ def load_config(
     _refuse_problems(problems(cfg), lines)
     refuse_spent_variables(cfg, lines)
     length = written_for(lines, cfg, run_file)
-    override(cfg, overrides or {})
-    # mmengine's Config takes any other attribute for a section
-    object.__setattr__(
-        cfg, 'stretched', stretch(cfg, length, overridden_keys(cfg, overrides or {}))
-    )
+    overrides = overrides or {}
+    override(cfg, overrides)
+    keys = overridden_keys(cfg, overrides)
+    if any(key.startswith('custom_imports') for key in keys):
+        _import_custom_modules(cfg, found)
+    stretched = stretch(cfg, length, keys)
+    object.__setattr__(cfg, 'stretched', stretched)  # mmengine's own would make it a section
     return cfg
 
 

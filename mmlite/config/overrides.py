@@ -41,7 +41,10 @@ def _pairs(overrides: Mapping[str, Any] | Sequence[str]) -> Iterator[tuple[str, 
     for item in overrides:
         key, equals, text = item.partition('=')
         if not equals:
-            raise ConfigError(f"--cfg-options {item!r}: 'key=value' is expected")
+            raise ConfigError(
+                f"--cfg-options {item!r}: 'key=value' is expected, without spaces, or in quotes: "
+                '"key=[a, b]"'
+            )
         yield key.strip(), parse_value(text)
 
 

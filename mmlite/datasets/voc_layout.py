@@ -11,6 +11,40 @@ from mmlite.datasets.image_files import IMAGE_ENDINGS
 from mmlite.datasets.voc_xml import scan
 from mmlite.errors import DataError
 
+_INIT = 'python -m mmlite init FOLDER writes a config that fits, and lists where there are none'
+WITHOUT_LISTS = (
+    "There is no folder of lists, 'ImageSets': ann_file='' takes all XML files in place of a list; "
+    + _INIT
+)
+
+
+def how_to_find_xml(part: str, ann_subdir: str, img_subdir: str) -> str:
+    """Returns what to set where the XML files are not in the folder that the config names.
+
+    Args:
+        part: the folder that should hold the others.
+        ann_subdir, img_subdir: as the config names them, in `part`.
+    """
+    if not os.path.isdir(part):
+        return ''
+    folders = sorted(entry.name for entry in os.scandir(part) if entry.is_dir())
+    inside = next((n for n in folders if os.path.isdir(os.path.join(part, n, ann_subdir))), None)
+    if inside:
+        return f"One level lower there is '{inside}/{ann_subdir}': --data-root with /{inside} added"
+    above = os.path.dirname(part)
+    if os.path.isdir(os.path.join(above, ann_subdir)):
+        return f"One level higher there is '{ann_subdir}': --data-root without the last folder"
+    xml = next((n for n in folders if holds(os.path.join(part, n), ('.xml',))), None)
+    if xml is None:
+        return 'VOCDataset reads XML files. ' + _INIT if os.listdir(part) else ''
+    keys = f'ann_subdir={xml!r}'
+    images = next((n for n in folders if holds(os.path.join(part, n), IMAGE_ENDINGS)), None)
+    if images and not os.path.isdir(os.path.join(part, img_subdir)):
+        keys += f', img_subdir={images!r}'
+    if not os.path.isdir(os.path.join(part, 'ImageSets')):
+        keys += ", and without lists ann_file=''"
+    return f'The XML files are in {xml!r}. Put into the data set: {keys}; {_INIT}'
+
 
 def annotation_folder(part: str, ann_subdir: str, img_dir: str) -> str:
     """Returns the folder of the XML files: `ann_subdir`, or where they lie beside the images.

@@ -80,6 +80,16 @@ def disagreements(cfg: Mapping[str, Any], span: Span) -> Iterator[Disagreement]:
 _Schedule = tuple[str, str, Mapping[str, Any]]  # its place in words, its key, its dict
 
 
+def too_large_batch(size: int, num_images: int) -> Iterator[Disagreement]:
+    """Yields what is wrong with steps of `size` images, of all processes, on a set of fewer."""
+    if size > num_images:
+        yield Disagreement(
+            f'train_dataloader: a batch of all processes is {size} images, and the data set has '
+            f'{num_images}: an epoch is a single step of {num_images}',
+            f'train_dataloader.batch_size={max(1, num_images // _FEW)}, or more epochs',
+        )
+
+
 def _named_schedules(cfg: Mapping[str, Any]) -> list[_Schedule]:
     value = cfg.get('param_scheduler') or []
     if isinstance(value, Mapping):
@@ -94,6 +104,10 @@ def _named_schedules(cfg: Mapping[str, Any]) -> list[_Schedule]:
 def _unit(schedule: Mapping[str, Any]) -> tuple[bool, str]:
     by_epoch = bool(schedule.get('by_epoch', True))
     return by_epoch, 'epochs' if by_epoch else 'iterations'
+
+
+def _count(number: float, unit: str) -> str:
+    return f'{number:g} {unit[:-1] if number == 1 else unit}'
 
 
 def _warm_up(at: str, key: str, schedule: Mapping, span: Span) -> Iterator[Disagreement]:
@@ -170,16 +184,16 @@ def _end(schedules: list[_Schedule], span: Span) -> Iterator[Disagreement]:
         gone = left is not None and left <= _NOTHING
         rate = 'nearly 0' if gone else 'what it is then'
         yield Disagreement(
-            f'{at} ends after {end} {unit}, and the training after {length:g}: for the other '
-            f'{length - end:g} {unit} the learning rate is {rate}',
+            f'{at} ends after {_count(end, unit)}, and the training after {length:g}: for the '
+            f'other {_count(length - end, unit)} the learning rate is {rate}',
             keys,
             is_error=gone,
             is_refused=gone,
         )
     elif iteration > span.iterations * (1 + _NEAR) and _is_falling(schedule):
         yield Disagreement(
-            f'{at} ends after {end} {unit}, and the training after {length:g}: the learning rate '
-            'does not come down',
+            f'{at} ends after {_count(end, unit)}, and the training after {length:g}: the learning '
+            'rate does not come down',
             keys,
         )
 

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from mmlite.checkpoints.loading import check_is_there, read_checkpoint
-from mmlite.engine.agreement import Span, disagreements
+from mmlite.engine.agreement import Span, disagreements, too_large_batch
 from mmlite.engine.checks import check_resumed_classes, check_validation_classes
 from mmlite.engine.custom_keys import check_custom_keys
 from mmlite.engine.parts import Parts
@@ -89,7 +89,8 @@ def _start(parts: Parts, trust_checkpoint: bool) -> dict[str, Any]:
     elif resume:
         path, content = find_resumable(cfg.work_dir, trust_checkpoint)
         if path is None:
-            print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
+            text = f'{cfg.work_dir} has no checkpoint to resume: a new training'
+            print_log(text, 'current', logging.WARNING)
     return dict(load_from=path, resumed=content, resume=content is not None)
 
 
@@ -133,8 +134,9 @@ def _lengths(parts: Parts) -> list[tuple[int, str]]:
     """
     cfg = parts.checked_cfg
     size = cfg.train_dataloader.get('batch_size', 1) * get_world_size()
-    span = Span.of(cfg.train_cfg, math.ceil(len(parts.train_set) / size))
-    found = list(disagreements(cfg, span))
+    number = len(parts.train_set)
+    span = Span.of(cfg.train_cfg, math.ceil(number / size))
+    found = [*too_large_batch(size, number), *disagreements(cfg, span)]
     for each in found:
         if each.is_refused:
             raise ConfigError(str(each))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,11 +32,13 @@ def check_config(cfg: Mapping, task: str) -> None:
     """
     for name in NEEDED[task]:
         if not isinstance(cfg.get(name), (Mapping, list)):
-            old = ' It looks like one of mmdet 1.x or 2.x: python tools/migrate_config.py OLD NEW'
-            raise ConfigError(
-                f"the config has no '{name}', which the task '{task}' needs."
-                f'{old if isinstance(cfg.get("data"), Mapping) else ""}'
+            hint = (
+                'It looks like one of mmdet 1.x or 2.x: python tools/migrate_config.py OLD NEW'
+                if isinstance(cfg.get('data'), Mapping)
+                else "A base brings it, such as _base_ = 'configs/ssd/ssd300_bccd.py'; "
+                'python -m mmlite init FOLDER writes a whole config for your data'
             )
+            raise ConfigError(f"the config has no '{name}', which the task '{task}' needs. {hint}")
     for loop in STAGES_OF[task]:
         loader = cfg.get(f'{loop}_dataloader')
         if loader is not None and 'dataset' not in loader:
@@ -151,6 +154,21 @@ def check_resumed_classes(checkpoint: Mapping, dataset: Dataset, path: str) -> N
         'metainfo=dict(classes=...) with its list; to start a training of the new ones from its '
         f'weights: --cfg-options load_from={path}, without --resume'
     )
+
+
+def warn_of_class_order(
+    checkpoint: Mapping, dataset: Dataset, path: str, logger: logging.Logger
+) -> None:
+    """Warns where a training starts from weights of the same classes in another order."""
+    trained, given = _trained_classes(checkpoint), getattr(dataset, 'metainfo', {}).get('classes')
+    if not trained or not given or list(trained) == list(given):
+        return
+    if sorted(trained) == sorted(given):
+        logger.warning(
+            f'{path} was trained on {list(trained)}, and train_dataloader.dataset has the same '
+            f'classes in another order, {list(given)}: the head has to learn them again. Set '
+            'metainfo=dict(classes=...) to its list'
+        )
 
 
 def _trained_classes(checkpoint: Mapping) -> Sequence[str] | None:

@@ -43,10 +43,10 @@ from mmlite.datasets import build_dataloader
 from mmlite.datasets.loader import ReleasableLoader
 from mmlite.datasets.workers import WorkerError
 from mmlite.engine.amp import use_half_dtype
-from mmlite.engine.checks import check_checkpoint_classes, typed_loop
+from mmlite.engine.checks import check_checkpoint_classes, typed_loop, warn_of_class_order
 from mmlite.engine.hooks.checkpoint import CheckpointHook
 from mmlite.engine.hooks.ema import put_training_weights_back
-from mmlite.engine.learning_rate import fit_to_batch
+from mmlite.engine.learning_rate import fit_to_batch, warn_of_unusual
 from mmlite.engine.parts import build_hook
 from mmlite.engine.prepare_model import (
     compile_parts,
@@ -291,8 +291,12 @@ class Runner(mmengine.runner.Runner):
         return LOG_PROCESSORS.build(part, at='log_processor')
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
-        """Compares the batch with the one that the learning rate is meant for."""
+        """Compares the batch with the one that the learning rate is meant for, and the rate."""
         batch_size = self.train_dataloader.batch_sampler.batch_size
+        backbone = getattr(_unwrapped(self.model), 'backbone', None)
+        if backbone is not None:
+            size = self.total_batch_size * optim_wrapper._accumulative_counts
+            warn_of_unusual(optim_wrapper, auto_scale_lr or {}, size, backbone, self.logger)
         fit_to_batch(optim_wrapper, auto_scale_lr or {}, batch_size, self.world_size, self.logger)
 
     def _maybe_compile(self, target: str) -> None:
@@ -472,6 +476,8 @@ class Runner(mmengine.runner.Runner):
             check_checkpoint_classes(
                 checkpoint, self.test_dataloader.dataset.metainfo['classes'], filename
             )
+        elif not self._resume and isinstance(self._train_loop, mmengine.runner.BaseLoop):
+            warn_of_class_order(checkpoint, self.train_dataloader.dataset, filename, self.logger)
         if 'message_hub' in checkpoint:
             checkpoint['message_hub'] = message_hub_state(checkpoint['message_hub'])
         self._has_loaded = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mmlite.engine.agreement import Span, disagreements
+from mmlite.engine.agreement import Span, disagreements, too_large_batch
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, warning
 
@@ -19,9 +19,10 @@ def span_of(context: Context) -> Span:
 def schedule(context: Context) -> list[Finding]:
     """Whether schedules, validations and checkpoints agree with the length of the training."""
     cfg, span = context.checked_cfg, span_of(context)
+    size = cfg.train_dataloader.get('batch_size', 1)
     findings = [
         (error if found.is_error else warning)(found.evidence, found.change)
-        for found in disagreements(cfg, span)
+        for found in (*too_large_batch(size, len(context.train)), *disagreements(cfg, span))
     ]
     stretched = getattr(cfg, 'stretched', None)
     if stretched is not None:

@@ -8,14 +8,11 @@ from typing import Any
 from torch import nn
 
 from mmlite.config import is_pretrained
+from mmlite.engine.learning_rate import usual_rates
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
 
 _BATCH_NORM = nn.modules.batchnorm._BatchNorm
-# The highest rate per image of a step that published recipes come near: SGD with 0.02 for 16
-# images, or for a network without any norm (SSD's VGG) with 0.001 for 32; Adam's does not scale.
-_MOST_SGD, _MOST_SGD_WITHOUT_NORM, _MOST_ADAM = 5e-3, 1e-4, 1e-2
-_LEAST_SGD, _LEAST_ADAM = 1e-7, 1e-6
 _MISFIT = 2  # times the batch that a rate is meant for
 
 
@@ -57,13 +54,14 @@ def learning_rate(context: Context) -> list[Finding]:
     cfg = context.checked_cfg
     optimizer = cfg.optim_wrapper.get('optimizer') or {}
     kind, rate = str(optimizer.get('type')), optimizer.get('lr')
-    if rate is None or not kind.startswith(('SGD', 'Adam')):
-        return [skipped(f'no rule for {kind} with lr={rate}')]
     size = cfg.train_dataloader.get('batch_size', 1)
     size *= cfg.optim_wrapper.get('accumulative_counts', 1)
     settings = cfg.get('auto_scale_lr') or {}
     base = settings.get('base_batch_size') or size
-    low, high = _bounds(context, kind, base)
+    usual = usual_rates(kind, base, context.checked_detector.backbone)
+    if rate is None or usual is None:
+        return [skipped(f'no rule for {kind} with lr={rate}')]
+    low, high = usual
     evidence = f'{kind} with {rate:g} for {base} images a step'
     if not low <= rate <= high:
         return [error(f'{evidence}; {low:g} to {high:g} are usual', f'lr={high / 4:.1g} or so')]
@@ -78,14 +76,6 @@ def learning_rate(context: Context) -> list[Finding]:
             )
         ]
     return [ok(evidence)]
-
-
-def _bounds(context: Context, kind: str, base: int) -> tuple[float, float]:
-    if kind.startswith('Adam'):
-        return _LEAST_ADAM, _MOST_ADAM
-    modules = context.checked_detector.backbone.modules()
-    has_norm = any(isinstance(module, (_BATCH_NORM, nn.GroupNorm)) for module in modules)
-    return _LEAST_SGD * base, (_MOST_SGD if has_norm else _MOST_SGD_WITHOUT_NORM) * base
 
 
 def sampling(context: Context) -> list[Finding]:
