@@ -27,12 +27,12 @@ _STAMP = re.compile(r'^\d\d/\d\d \d\d:\d\d:\d\d - mmengine - ')
 _MOST_LINES = 6  # of an answer on the page
 _HEAD = """# Mistakes of the first hour
 
-What goes wrong first with your own pictures, and what each command says about it. Every message names
-what was found and what to write; none has a traceback, and no mistake passes without a message. The
-commands were run for this page (`python -m tests.first_hour` writes it, a test compares it):
-`pets.py` is a config like that of [Your own data set](your_dataset.md), for cats and dogs in
-`data/pets`, with a finished training in `work_dirs/pets`. The exit status is 2 after a mistake and 1
-where a run had to stop; where the command goes on, the page says so.
+What goes wrong first with your own pictures, and what each command says about it. Every message
+names what was found and what to write; none has a traceback, and no mistake passes without a
+message. The commands were run for this page (`python -m tests.first_hour` writes it, and a test
+compares it): `pets.py` is a config like that of [Your own data set](your_dataset.md), for cats and
+dogs in `data/pets`, with a finished training in `work_dirs/pets`. The exit status is 2 after a
+mistake and 1 where a run had to stop; where the command goes on, the page says so.
 
 The most common of them in one command, before a training: `python tools/doctor.py CONFIG`.
 """
@@ -214,7 +214,13 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
         Mistake('A list that does not exist', f'{OPTIONS} val_dataloader.dataset.ann_file=val.txt'),
         Mistake('The images are missing', 'train.py pets.py', images_gone),
         Mistake('One image is missing', 'train.py pets.py', one_image_gone),
-        Mistake('An image is cut off', 'train.py pets.py', image_cut_off, status=1),
+        Mistake(
+            'An image is cut off',
+            'train.py pets.py',
+            image_cut_off,
+            'The log has the reason before that: `the JPEG file is cut off after ...`.',
+            status=1,
+        ),
         Mistake(
             'The images are PNG files, and the config says nothing about it',
             'train.py pets.py',
@@ -226,6 +232,7 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
             'The annotations are for images of another size',
             'train.py pets.py',
             images_halved,
+            '`tools/browse_dataset.py` shows whether the boxes are on their objects.',
             status=0,
         ),
         Mistake('YOLO boxes in percent', 'train.py yolo.py', yolo_in_percent),

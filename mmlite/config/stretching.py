@@ -23,7 +23,7 @@ _OF_HOOKS = {
     'iterations': (('begin_iter',), ()),
 }
 
-Change = tuple[str, Any, Any]  # dotted key, its value before and after
+Moved = tuple[str, Any, Any]  # dotted key, its value before and after
 
 
 class Length(NamedTuple):
@@ -43,7 +43,7 @@ class Stretch(NamedTuple):
 
     old: Length
     new: Length
-    changes: list[Change]
+    changes: list[Moved]
 
     def __str__(self) -> str:
         moved = ', '.join(f'{key} {old} -> {new}' for key, old, new in self.changes)

@@ -384,7 +384,8 @@ class DetDataset(SampleSource):
             near = near_names(absent, others)
             if 'background' in absent:
                 near += ' The background is label 0, and no class of the list.'
-            if (others or 'background' in absent) and not self.test_mode:
+            wrong = bool(others) or 'background' in absent
+            if wrong and self.num_objects() and not self.test_mode:
                 self._warn(f'no boxes of {some}.{near}')
             else:
                 self.notes.append(f'no boxes of {some}{near}')

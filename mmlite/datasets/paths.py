@@ -58,15 +58,19 @@ def missing_data(title: str, path: str, data_root: str, how: str) -> MissingData
         parent = os.path.dirname(parent)
     names = sorted(name for name in os.listdir(parent) if not name.startswith('.'))
     more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
-    which = 'Its folder' if parent == os.path.dirname(path) else f"'{parent}', which is there,"
-    holds = f'{which} holds {", ".join(names[:_SHOWN]) or "nothing"}{more}.'
+    holds = f'holds {", ".join(names[:_SHOWN]) or "nothing"}{more}.'
+    if parent == os.path.dirname(path):
+        near = f'Its folder {holds}'
+    else:
+        near = f"The nearest folder that exists is '{parent}', which {holds}"
     next_name = os.path.relpath(path, parent).split(os.sep)[0]
-    relative = bool(data_root) and not os.path.isabs(os.path.expanduser(data_root))
+    root = os.path.expanduser(data_root)
+    relative = bool(root) and not (os.path.isabs(root) or os.path.isdir(resolve_data_root(root)))
     looked = (
         f' The relative data_root {data_root!r} is looked for in the current folder, then in '
         "mmlite's checkout: --data-root DIR sets another."
     )
     return MissingDataError(
-        f"{title}: there is no '{path}'.{did_you_mean(next_name, names)} {holds}"
+        f"{title}: there is no '{path}'.{did_you_mean(next_name, names)} {near}"
         f'{looked if relative else ""} {how}'.rstrip()
     )

@@ -19,6 +19,7 @@ from mmlite.datasets.voc_layout import (
     how_to_find_xml,
     image_folder,
     images_without_xml,
+    lists_that_are_there,
     read_image_ids,
     xml_ids,
     xml_ids_below,
@@ -148,8 +149,7 @@ class VOCDataset(DetDataset):
         """Returns the path of the list; '' where every XML file is taken."""
         path = self._path(self.ann_file) if self.ann_file else ''
         if path and not os.path.exists(path):
-            lists = os.path.isdir(os.path.join(part, 'ImageSets'))
-            how = self._how_to_get() if lists else WITHOUT_LISTS
+            how = lists_that_are_there(part) or WITHOUT_LISTS
             raise missing_data(self.title, path, self.data_root, how)
         return path
 

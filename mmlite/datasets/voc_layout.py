@@ -11,11 +11,22 @@ from mmlite.datasets.image_files import IMAGE_ENDINGS
 from mmlite.datasets.voc_xml import scan
 from mmlite.errors import DataError
 
+_SHOWN = 6  # lists in a message
 _INIT = 'python -m mmlite init FOLDER writes a config that fits, and lists where there are none'
 WITHOUT_LISTS = (
     "There is no folder of lists, 'ImageSets': ann_file='' takes all XML files in place of a list; "
     + _INIT
 )
+
+
+def lists_that_are_there(part: str) -> str:
+    """Says which lists a folder has in ImageSets/Main; '' where it has no folder of lists."""
+    folder = os.path.join(part, 'ImageSets', 'Main')
+    if not os.path.isdir(folder):
+        return ''
+    names = sorted(name for name in os.listdir(folder) if name.endswith('.txt'))
+    more = ', ...' if len(names) > _SHOWN else ''
+    return f'Its lists are in ImageSets/Main: {", ".join(names[:_SHOWN]) or "none"}{more}'
 
 
 def how_to_find_xml(part: str, ann_subdir: str, img_subdir: str) -> str:
@@ -163,7 +174,8 @@ def find_images(
     if missing.all():
         raise DataError(
             f"{title}: none of its {len(ids)} images is in '{img_dir}'. The first looked for is "
-            f"'{ids[0]}.jpg', or another ending that OpenCV reads."
+            f"'{ids[0]}.jpg', or another ending that OpenCV reads. img_subdir of the data set "
+            'names the folder of the images'
         )
     return filenames, missing
 

@@ -274,8 +274,11 @@ def test_missing_folders(tmp_path) -> None:
     root = write_voc(tmp_path / 'VOC2007', dict(a=xml(obj('cat', (1, 1, 9, 9)))))
     with pytest.raises(MissingDataError) as error:
         voc(root.parent / 'VOC20007')
-    for part in ('VOC20007', f"exists is '{root.parent}'", "'VOC2007'?", 'VOCtrainval_06-Nov-2007'):
+    for part in ('VOC20007', 'Its folder holds VOC2007', "'VOC2007'?"):
         assert part in str(error.value)
+    assert 'To get VOC' not in str(error.value)  # these are not VOC's classes
+    with pytest.raises(MissingDataError, match=r'To get VOC .*VOCtrainval_06-Nov-2007'):
+        voc(root.parent / 'VOC20007', VOCDataset.METAINFO['classes'])
     with pytest.raises(MissingDataError, match=r"al\.txt.*'all\.txt'\?"):
         voc(root, ann_file='ImageSets/Main/al.txt')
     (root / 'Annotations').rename(root / 'Annotation')
@@ -283,6 +286,23 @@ def test_missing_folders(tmp_path) -> None:
         voc(root)
     with pytest.raises(ConfigError, match=r"no key 'sub_data_rot'.*'sub_data_root'"):
         voc(root, data_prefix=dict(sub_data_rot='x'))
+
+
+def test_folders_of_other_names_and_levels(tmp_path) -> None:
+    root = write_voc(tmp_path / 'a' / 'own', dict(a=xml(obj('cat', (1, 1, 9, 9)))))
+    for folder, text in (
+        (root.parent, "One level lower there is 'own/Annotations': --data-root with /own added"),
+        (root / 'JPEGImages', "One level higher there is 'Annotations': --data-root without the"),
+    ):
+        with pytest.raises(MissingDataError) as error:
+            voc(folder)
+        assert text in str(error.value)
+    (root / 'Annotations').rename(root / 'labels')
+    (root / 'JPEGImages').rename(root / 'photos')
+    with pytest.raises(MissingDataError) as error:
+        voc(root)
+    keys = "ann_subdir='labels', img_subdir='photos', and without lists ann_file=''; python -m"
+    assert keys in str(error.value)
 
 
 def test_an_image_without_objects(tmp_path) -> None:
