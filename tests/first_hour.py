@@ -32,7 +32,7 @@ names what was found and what to write; none has a traceback, and no mistake pas
 message. The commands were run for this page (`python -m tests.first_hour` writes it, and a test
 compares it): `pets.py` is a config like that of [Your own data set](your_dataset.md), for cats and
 dogs in `data/pets`, with a finished training in `work_dirs/pets`. The exit status is 2 after a
-mistake and 1 where a run had to stop; where the command goes on, the page says so.
+mistake and 1 where a run had to stop; where it is 0, the page says so.
 
 The most common of them in one command, before a training: `python tools/doctor.py CONFIG`.
 """
@@ -396,7 +396,7 @@ def section(number: int, mistake: Mistake, ended: Ended, said: str) -> list[str]
     """The lines of one mistake."""
     assert ended.status == mistake.status, (mistake.title, ended)
     folded = [textwrap.fill(line, 110, break_on_hyphens=False) for line in said.splitlines()]
-    goes_on = 'The command goes on. ' if ended.status == 0 else ''
+    goes_on = 'The exit status is 0. ' if ended.status == 0 else ''
     shown = ['```text', f'$ python tools/{mistake.command}', *folded, '```']
     note = f'{goes_on}{mistake.note}'.strip()
     return [f'### {number}. {mistake.title}', '', *shown, *(['', note] if note else [])]

@@ -152,7 +152,7 @@ def check_resumed_classes(checkpoint: Mapping, dataset: Dataset, path: str) -> N
         f'{path} cannot be resumed on {how}: it was trained on {list(trained)}, and '
         f'train_dataloader.dataset has {list(given)}. To go on, give the data sets '
         'metainfo=dict(classes=...) with its list; to start a training of the new ones from its '
-        f'weights: --cfg-options load_from={path}, without --resume'
+        'weights: --cfg-options load_from=FILE, without --resume'
     )
 
 

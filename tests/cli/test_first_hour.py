@@ -41,8 +41,9 @@ def test_the_page_has_no_other_mistakes() -> None:
 @pytest.mark.parametrize('number', range(1, len(ALL) + 1), ids=lambda n: ALL[n - 1].title)
 def test_a_path_is_named_once(number: int) -> None:
     text = PAGE.read_text('utf-8').partition(f'### {number}. ')[2].partition('###')[0]
-    for line in text.partition('\n$ ')[2].replace('\nWARNING', '\0').split('\0'):
-        paths = [word.strip('\'",.;:()') for word in line.split() if '/path/to/' in word]
+    said = text.partition('\n$ ')[2].partition('\n')[2]  # without the command
+    for line in said.replace('\nWARNING', '\0').split('\0'):
+        paths = [word.strip('\'",.;:()') for word in line.split() if '/' in word]
         assert len(paths) == len(set(paths)), line
 
 

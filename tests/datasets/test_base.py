@@ -234,21 +234,6 @@ def test_missing_data_name_a_folder_once(tmp_path, monkeypatch) -> None:
     assert text.endswith('checkout: --data-root DIR sets another.')
 
 
-@pytest.mark.parametrize(
-    ('boxes', 'mode', 'warns'),
-    [
-        ([(1, 1, 9, 9, 'cat', False), (1, 1, 9, 9, 'dog', False)], False, True),
-        ([(1, 1, 9, 9, 'cat', False), (1, 1, 9, 9, 'dog', False)], True, False),
-        ([(1, 1, 9, 9, 'cat', False)], False, False),
-    ],
-)
-def test_a_class_without_objects_beside_objects_left_out(boxes, mode, warns) -> None:
-    metainfo = dict(classes=('cat', 'dgo'))
-    dataset = toy([(100, 50, boxes)], test_mode=mode, metainfo=metainfo)
-    assert dataset.warnings == (["no boxes of dgo. 'dgo': Did you mean 'dog'?"] if warns else [])
-    assert 'no boxes of dgo' in dataset.summary
-
-
 def test_boxes_that_are_no_numbers_are_left_out_everywhere() -> None:
     boxes = (BOXES[0], (10, 10, float('nan'), 30, 'dog', False), (5, 5, float('inf'), 9, 'dog', 0))
     for test_mode in (False, True):

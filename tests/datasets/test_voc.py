@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -299,10 +300,26 @@ def test_folders_of_other_names_and_levels(tmp_path) -> None:
         assert text in str(error.value)
     (root / 'Annotations').rename(root / 'labels')
     (root / 'JPEGImages').rename(root / 'photos')
+    shutil.rmtree(root / 'ImageSets')
     with pytest.raises(MissingDataError) as error:
         voc(root)
     keys = "ann_subdir='labels', img_subdir='photos', and without lists ann_file=''; python -m"
     assert keys in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('names', 'test_mode', 'warns'),
+    [(('cat', 'dog'), False, True), (('cat', 'dog'), True, False), (('cat',), False, False)],
+)
+def test_a_class_without_objects_beside_objects_left_out(
+    tmp_path, names: tuple, test_mode: bool, warns: bool
+) -> None:
+    objects = ''.join(obj(name, (1, 1, 9, 9)) for name in names)
+    root = write_voc(tmp_path, dict(a=xml(objects)))
+    dataset = voc(root, ('cat', 'dgo'), test_mode=test_mode)
+    expected = ["no boxes of dgo. 'dgo': Did you mean 'dog'?"] if warns else []
+    assert dataset.warnings == expected
+    assert ('no boxes of dgo' in dataset.summary) is not warns  # said once
 
 
 def test_an_image_without_objects(tmp_path) -> None:

@@ -62,7 +62,7 @@ def check_can_be_resumed(checkpoint: Mapping, path: str) -> None:
     if missing:
         raise DataError(
             f'{path} cannot be resumed: it has no {", ".join(missing)}. To start a training from '
-            f'its weights: --cfg-options load_from={path}'
+            'its weights: --cfg-options load_from=FILE'
         )
 
 
@@ -203,7 +203,7 @@ def _check_goes_on(loop: BaseLoop, unit: str, path: str, meta: Mapping[str, Any]
     if loop.iter < loop.max_iters:
         return ''
     return (
-        f'Nothing was left to train: {path} is the end of its training, as {key} is {length}. '
+        f'Nothing was left to train: the checkpoint is from the end, as {key} is {length}. '
         f'To train on, for example: --resume --{unit} {2 * length}; to start a new one from its '
         f'weights: --cfg-options load_from={path}'
     )
