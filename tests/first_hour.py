@@ -373,6 +373,7 @@ def answer(ended: Ended, folder: Path) -> str:
     elif len(lines) > _MOST_LINES:  # a table
         lines = [lines[0], '...', lines[-1]]
     text = '\n'.join(line for line in lines if not line.startswith('To try it now'))
+    text = re.sub(r'Known: [^.]*\.', 'Known: ...', text)  # plugins add to it
     return text.replace(str(folder), '/path/to').replace(str(CHECKOUT), '/path/to/mmlite')
 
 
