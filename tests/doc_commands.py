@@ -170,7 +170,7 @@ def _work_dir(args: argparse.Namespace) -> Path:
 
 def _written_by_training(args: argparse.Namespace) -> list[str]:
     """The work dir and the checkpoint of the last epoch: a page that names another is wrong."""
-    last = load_config(args.config, args.cfg_options).train_cfg.max_epochs
+    last = args.epochs or load_config(args.config, args.cfg_options).train_cfg.max_epochs
     return [str(_work_dir(args)), f'{_work_dir(args)}/epoch_{last}.pth']
 
 

@@ -153,6 +153,17 @@ _FLAGS = {
 }
 
 
+def add_length_flags(parser: VerbParser) -> None:
+    """Adds the flags that make a training longer or shorter; `config_from` applies them."""
+    length = parser.group_of('running').add_mutually_exclusive_group()
+    length.add_argument(
+        '--epochs', type=int, metavar='N', help='train for N epochs, and stretch the schedules'
+    )
+    length.add_argument(
+        '--iters', type=int, metavar='N', help='the same in a training that counts iterations'
+    )
+
+
 def add_flags(parser: VerbParser, *names: str) -> None:
     """Adds some of the flags that mean the same in each verb that has them."""
     for name in names:
@@ -182,7 +193,7 @@ def add_checkpoint_arguments(parser: VerbParser) -> None:
 def config_from(args: argparse.Namespace) -> Config:
     """Loads the config of a command line and applies the flags of `config_parser`."""
     import_plugins(args.plugin)
-    cfg = load_config_of(args.config, args.safe_config, args.cfg_options)
+    cfg = _config_of_length(args)
     if args.data_root and args.demo_data:
         raise ConfigError('--data-root and --demo-data exclude each other')
     if args.data_root:
@@ -202,6 +213,26 @@ def config_from(args: argparse.Namespace) -> Config:
     cfg.work_dir = work_dir or f'work_dirs/{Path(args.config).stem}'
     cfg.launcher = own.get('launcher', 'none')
     cfg.gpu_ids = own.get('gpu_ids')
+    return cfg
+
+
+def _config_of_length(args: argparse.Namespace) -> Config:
+    """The config with --cfg-options, and of the length of --epochs or --iters."""
+    lengths = {unit: vars(args).get(unit) for unit in ('epochs', 'iters')}
+    unit = next((unit for unit, number in lengths.items() if number is not None), None)
+    if unit is None:
+        return load_config_of(args.config, args.safe_config, args.cfg_options)
+    key = f'train_cfg.max_{unit}'
+    if any(option.strip(' +').startswith((f'{key}=', 'train_cfg=')) for option in args.cfg_options):
+        raise ConfigError(f'--{unit} and {key} in --cfg-options exclude each other')
+    options = [*args.cfg_options, f'+{key}={lengths[unit]}']
+    cfg = load_config_of(args.config, args.safe_config, options)
+    other = {'epochs': 'iters', 'iters': 'epochs'}[unit]
+    if f'max_{other}' in cfg.train_cfg:
+        raise ConfigError(
+            f'--{unit}: the training counts the other unit, train_cfg.max_{other} is '
+            f'{cfg.train_cfg[f"max_{other}"]}. Its length is given by --{other}'
+        )
     return cfg
 
 

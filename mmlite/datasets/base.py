@@ -329,10 +329,16 @@ class DetDataset(SampleSource):
             return resolve_data_root(path)
         return os.path.normpath(os.path.join(resolve_data_root(self.data_root), path))
 
-    def _require(self, path: str) -> str:
+    def _require(self, path: str, how: str = '') -> str:
+        """Returns a path that is there; `how`: what to do if not, else how to get the data."""
         if not os.path.exists(path):
-            raise missing_data(self.title, path, self.HOW_TO_GET)
+            raise missing_data(self.title, path, self.data_root, how or self._how_to_get())
         return path
+
+    def _how_to_get(self) -> str:
+        """Where to download the data: nothing that helps with other classes than theirs."""
+        own = self.METAINFO.get('classes', 'auto')
+        return self.HOW_TO_GET if own in ('auto', self.metainfo['classes']) else ''
 
     def _annotation_file(self, kind: str) -> str:
         """Returns the path of `ann_file`, which is to be `kind`, such as 'a JSON file'."""
@@ -386,7 +392,14 @@ class DetDataset(SampleSource):
         others = set(self.names_found) - set(counts)
         if absent:
             some = ', '.join(absent[:5]) + (f' and {len(absent) - 5} more' if absent[5:] else '')
-            self.notes.append(f'no boxes of {some}{near_names(absent, others)}')
+            near = near_names(absent, others)
+            if 'background' in absent:
+                near += ' The background is label 0, and no class of the list.'
+            wrong = bool(others) or 'background' in absent
+            if wrong and self.num_objects() and not self.test_mode:
+                self._warn(f'no boxes of {some}.{near}')
+            else:
+                self.notes.append(f'no boxes of {some}{near}')
         self.summary = (
             f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
             f'classes, {int(self._records.difficult.sum())} ignored ones'

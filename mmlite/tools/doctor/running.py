@@ -22,7 +22,7 @@ from mmlite.parallel.model_wrapper import parse_losses
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
 from mmlite.tools.doctor.heads import levels_without_objects
-from mmlite.tools.doctor.training import Length
+from mmlite.tools.doctor.schedule import span_of
 
 _PERFECT, _NEARLY = 0.999, 0.95  # mAP of the truth; twice the same box costs a little
 _STEPS, _WARM_UP = 60, 10  # of the training in small
@@ -91,7 +91,7 @@ def step(context: Context) -> list[Finding]:
 
 def _epoch_time(context: Context, seconds: float) -> str:
     """Says how long the training takes from the seconds that one image takes."""
-    length = Length.of(context)
+    length = span_of(context)
     size = context.cfg.train_dataloader.get('batch_size', 1)
     hours = seconds * length.iterations * size / 3600
     return f'{length} take {hours:.2g} hours here, loading not counted'
