@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 # each is a module of this package and a script in tools/
 GROUPS = {
+    'Start': ('init',),
     'Train, test, predict': ('train', 'test', 'predict', 'demo'),
     'Look at a config and its data': (
         'doctor',
