@@ -6,3 +6,4 @@ _base_ = [
     '../../../configs/_base_/default_runtime.py',
 ]
 model = dict(bbox_head=dict(num_classes=3))
+optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')  # in bfloat16

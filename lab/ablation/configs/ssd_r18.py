@@ -14,3 +14,4 @@ model = dict(
         ),
     ),
 )
+optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')  # in bfloat16

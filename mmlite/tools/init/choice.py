@@ -9,7 +9,8 @@ import numpy as np
 
 _BASES = 'configs/_base_'
 _FOR_SSD = 14  # px in an input of 300x300 that SSD's default boxes, from 21 px, still reach
-_FOR_STRIDE_4 = 6  # px in the input that the level of stride 4 still finds
+_FOR_STRIDE_4 = 4.5  # px in the input that the level of stride 4 still finds
+_MANY_OF_A_CLASS = 10  # objects of a class that say how large it is
 _MANY_ON_GPU = 2000  # pictures from which RetinaNet's longer training pays
 # (from this number of pictures on, epochs): some 600 to 1,200 steps with batches of 8
 _EPOCHS = ((1500, 8), (600, 16), (200, 32), (80, 64), (0, 100))
@@ -25,6 +26,7 @@ class Sizes(NamedTuple):
         sides: (g,) geometric mean of width and height of each object, in original pixels.
         squashed: the same in an input of 300x300 px that does not keep the ratio of the sides.
         longer: (g,) the longer side of the picture of each object, in pixels.
+        labels: (g,) the class of each object.
         pictures: number of pictures with objects.
         most: objects in the picture that has most.
     """
@@ -32,6 +34,7 @@ class Sizes(NamedTuple):
     sides: np.ndarray
     squashed: np.ndarray
     longer: np.ndarray
+    labels: np.ndarray
     pictures: int
     most: int
 
@@ -44,7 +47,8 @@ class Choice(NamedTuple):
         batch: images in a batch, and the reason.
         epochs: of the schedule.
         detections: `max_per_img`, 0 for that of the model.
-        crowded: whether a picture has more objects than CocoMetric counts.
+        most: objects in the picture that has most.
+        crowded: whether these are more than CocoMetric counts.
         notes: what is to be said beside it.
     """
 
@@ -52,6 +56,7 @@ class Choice(NamedTuple):
     batch: tuple[int, str]
     epochs: int
     detections: int
+    most: int
     crowded: bool
     notes: list[str]
 
@@ -71,36 +76,43 @@ def choose(sizes: Sizes, gpu: bool) -> Choice:
     }
     limit = 300 if model[0] == 'ssd_r18_stride4' else _DEFAULT_DETECTIONS
     detections = 100 * math.ceil(sizes.most / 50) if sizes.most > limit // 2 else 0
-    return Choice(bases, batch, epochs, detections, sizes.most > _COUNTED, notes)
+    return Choice(bases, batch, epochs, detections, sizes.most, sizes.most > _COUNTED, notes)
 
 
 def _model_and_input(sizes: Sizes, gpu: bool) -> tuple[tuple[str, str], tuple[str, str], list[str]]:
-    small = float(np.quantile(sizes.squashed, 0.1))
+    small = _small(sizes.squashed, sizes.labels)
     if small >= _FOR_SSD:
         if gpu and sizes.pictures >= _MANY_ON_GPU:
             reason = f'a GPU and {sizes.pictures} pictures: RetinaNet'
             return ('retinanet_r18', reason), ('pictures_512', 'objects are not small'), []
         model = 'SSD with a ResNet-18: quick, good from scratch'
-        size = f'nine of ten objects are over {small:.0f} px in it'
+        size = f'small objects are {small:.0f} px in it'
         return ('ssd_r18', model), ('pictures_300', size), []
     sides = {px: _in_input(sizes, px) for px in (512, 800)}
     # on a GPU the larger input costs little
     enough = 2 * _FOR_STRIDE_4 if gpu else _FOR_STRIDE_4
     size = 512 if sides[512] >= enough else 800
-    model = f'one object in ten is under {small:.0f} px at 300x300: a level of stride 4'
-    data = f'nine of ten objects are over {sides[size]:.0f} px in it'
+    model = f'small objects would be {small:.0f} px at 300x300: SSD with a level of stride 4'
+    data = f'small objects are {sides[size]:.0f} px in it'
     notes = []
     if sides[size] < _FOR_STRIDE_4:
         notes.append(
-            f'one object in ten is under {sides[size]:.0f} px in an input of {size} px, too small '
-            'to be found: cut the pictures into tiles, or leave such objects out'
+            f'small objects are {sides[size]:.0f} px in an input of {size} px, hardly enough to be '
+            'found: pictures cut into tiles would show them larger'
         )
     return ('ssd_r18_stride4', model), (f'pictures_{size}', data), notes
 
 
 def _in_input(sizes: Sizes, longer: int) -> float:
-    """The side that nine of ten objects exceed in an input with this longer side, in pixels."""
-    return float(np.quantile(sizes.sides * longer / np.maximum(sizes.longer, 1), 0.1))
+    """The side of small objects in an input with this longer side, in pixels."""
+    return _small(sizes.sides * longer / np.maximum(sizes.longer, 1), sizes.labels)
+
+
+def _small(sides: np.ndarray, labels: np.ndarray) -> float:
+    """The side of small objects: of one in ten of all, or the usual one of the smallest class."""
+    of_classes = (sides[labels == label] for label in np.unique(labels))
+    usual = [np.median(own) for own in of_classes if len(own) >= _MANY_OF_A_CLASS]
+    return float(min([np.quantile(sides, 0.1), *usual]))
 
 
 def _batch(pictures: int) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmlite.config.text import text_of
+from mmlite.config.text import flat_text
 from mmlite.tools.init.choice import Choice
 
 _CROWDED = (
@@ -33,7 +33,7 @@ def config_of(
         all_named: whether `classes` are all names in the data.
         reasons: why an argument of the data sets is as it is, by its name.
     """
-    written = text_of(tuple(classes)).replace('\n', '')
+    written = flat_text(tuple(classes))
     names = {}
     if all_named and len(written) > _LONGEST_NAMES:
         head, metainfo = "'auto'", dict(classes='auto')
@@ -46,6 +46,7 @@ def config_of(
         if all(key in part and part[key] == value for part in parts.values())
     }
     model = f'bbox_head=dict(num_classes={head})'
+    crowd = f'up to {choice.most} objects in a picture' if choice.detections else ''
     if choice.detections:
         model += f', test_cfg=dict(max_per_img={choice.detections})'
     batch, why = choice.batch
@@ -54,7 +55,7 @@ def config_of(
         '_base_ = [',
         *(f'    {base!r},{_comment(reason)}' for base, reason in choice.bases.items()),
         ']',
-        *(f'{name} = {_flat(value)}' for name, value in names.items()),
+        *(f'{name} = {flat_text(value)}' for name, value in names.items()),
         _data_line(same, metainfo, reasons),
         f'train_dataloader = dict(batch_size={batch}, {_dataset(parts["train"], same)})'
         f'{_comment(why)}',
@@ -62,7 +63,7 @@ def config_of(
         f'test_dataloader = dict({_dataset(parts["test"], same)})'
         if 'test' in parts
         else 'test_dataloader = val_dataloader',
-        f'model = dict({model}){_comment(reasons.get("detections", ""))}',
+        f'model = dict({model}){_comment(crowd)}',
     ]
     if choice.crowded:
         lines.append(_CROWDED)
@@ -70,20 +71,19 @@ def config_of(
 
 
 def _data_line(same: Mapping[str, Any], metainfo: dict | None, reasons: Mapping[str, str]) -> str:
-    words = [f'{key}={_flat(value)}' for key, value in same.items() if key != 'metainfo']
-    words.append(f'metainfo={_flat(metainfo)}' if metainfo else 'metainfo=dict(classes=classes)')
+    words = [f'{key}={flat_text(value)}' for key, value in same.items() if key != 'metainfo']
+    words.append(
+        f'metainfo={flat_text(metainfo)}' if metainfo else 'metainfo=dict(classes=classes)'
+    )
     why = '; '.join(f'{key}: {reasons[key]}' for key in same if key in reasons)
     return f'data = dict({", ".join(words)}){_comment(why)}'
 
 
 def _dataset(part: Mapping[str, Any], same: Mapping[str, Any]) -> str:
     own = {key: value for key, value in part.items() if key not in same and key != 'metainfo'}
-    return f'dataset=dict({", ".join(["**data", *(f"{k}={_flat(v)}" for k, v in own.items())])})'
-
-
-def _flat(value: Any) -> str:
-    """The value as Python code on one line: lines are counted, not their length."""
-    return ' '.join(line.strip() for line in text_of(value).splitlines())
+    return (
+        f'dataset=dict({", ".join(["**data", *(f"{k}={flat_text(v)}" for k, v in own.items())])})'
+    )
 
 
 def _comment(reason: str) -> str:

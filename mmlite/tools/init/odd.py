@@ -9,22 +9,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmlite.tools.dataset_analysis.splits import Split
+from mmlite.tools.init.words import counted, first_of
 
 _RARE = 10  # objects of a class in training
 _TINY = 0.02  # of the picture's longer side
 _MANY_SIZES = 3
-_SHOWN = 5
+_CLASSES_SHOWN = 12
 
 
 def figures(splits: Sequence[Split]) -> list[str]:
     """Returns the lines about images, boxes and their sizes."""
-    counts = _counts(splits)
+    counts = {name: count for name, count in _counts(splits).items() if count}
     boxes = sum(counts.values())
     pictures = sum(len(split.files) for split in splits)
-    each = ', '.join(f'{name} {count}' for name, count in counts.items())
+    each = first_of([f'{name} {count}' for name, count in counts.items()], _CLASSES_SHOWN)
     sides = np.concatenate([_sides(split) for split in splits])
     lines = [
-        f'{pictures} pictures {_size_words(splits)}, {boxes} boxes of {len(counts)} classes: {each}'
+        f'{counted(pictures, "picture")} {_size_words(splits)}, {counted(boxes, "box")} of '
+        f'{counted(len(counts), "class")}: {each}'
     ]
     if len(sides):
         low, middle, high = np.quantile(sides, (0.1, 0.5, 0.9))
@@ -111,8 +113,8 @@ def _plain(name: str) -> str:
 def _rare_classes(splits: Sequence[Split]) -> list[str]:
     train = [split for split in splits if split.name == 'train'] or list(splits[:1])
     rare = {name: count for name, count in _counts(train).items() if 0 < count < _RARE}
-    shown = ', '.join(f'{name} {count}' for name, count in list(rare.items())[:_SHOWN])
-    return [f'few objects to learn from: {shown}{_more(rare)}'] if rare else []
+    shown = first_of([f'{name} {count}' for name, count in rare.items()])
+    return [f'fewer than {_RARE} objects to learn from: {shown}'] if rare else []
 
 
 def _classes_of_one_part(splits: Sequence[Split]) -> list[str]:
@@ -125,9 +127,7 @@ def _classes_of_one_part(splits: Sequence[Split]) -> list[str]:
         own = sorted(names - others)
         if own:
             what = 'cannot be learnt' if part != 'train' else 'cannot be measured'
-            lines.append(
-                f'only in {part}, so that they {what}: {", ".join(own[:_SHOWN])}{_more(own)}'
-            )
+            lines.append(f'only in {part}, so that they {what}: {first_of(own)}')
     return lines
 
 
@@ -171,7 +171,3 @@ def _empty_pictures(splits: Sequence[Split]) -> list[str]:
         f'{empty} pictures have no object; a training leaves them out (filter_cfg), and a '
         'validation counts what is found in them as mistakes'
     ]
-
-
-def _more(found: Sequence | Mapping) -> str:
-    return f' and {len(found) - _SHOWN} more' if len(found) > _SHOWN else ''

@@ -11,6 +11,7 @@ from mmlite.tools.convert_dataset.formats import READERS, module_of
 from mmlite.tools.convert_dataset.source import Source
 from mmlite.tools.init.layouts import coco, csv_table, voc, yolo
 from mmlite.tools.init.layouts.layout import Layout, by_folder, images_of, part_of
+from mmlite.tools.init.words import counted, first_of
 
 LAYOUTS: dict[str, ModuleType] = dict(voc=voc, coco=coco, yolo=yolo, csv=csv_table)
 READ = 'VOC (XML), COCO (JSON), YOLO (text files) and CSV tables'
@@ -90,19 +91,19 @@ def _why_none(source: Source, convert: str) -> str:
             f'{source.path}: no picture among its {len(source.files)} files. init takes a folder '
             f'with pictures and their boxes: {READ}'
         )
+    pictures = counted(len(images), 'picture')
     classes = _class_folders(source, images)
     if classes:
-        shown = ', '.join(f'{name} {count}' for name, count in sorted(classes.items())[:5])
+        shown = first_of([f'{name} {count}' for name, count in sorted(classes.items())])
         return (
-            f'{source.path}: {len(images)} pictures in folders by class ({shown}) and no boxes. '
-            'These are data for a classifier, which says what a picture shows, and not where; '
-            'torchvision.datasets.ImageFolder reads them. mmlite trains detectors: for it, boxes '
-            'have to be drawn around the objects. '
-            f'{_how_to_annotate()}'
+            f'{source.path}: {pictures} in folders by class ({shown}) and no boxes. These are data '
+            'for a classifier, which says what a picture shows, and not where; '
+            'torchvision.datasets.ImageFolder reads them. mmlite trains detectors, which learn '
+            f'from boxes around the objects. {_how_to_annotate()}'
         )
     return (
-        f'{source.path}: {len(images)} pictures and no annotations. A detector learns from boxes '
-        f'around the objects. {_how_to_annotate()}'
+        f'{source.path}: {pictures} and no annotations. A detector learns from boxes around the '
+        f'objects. {_how_to_annotate()}'
     )
 
 

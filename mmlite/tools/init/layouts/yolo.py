@@ -36,7 +36,9 @@ def find(source: Source) -> Layout | None:
     files = find_label_files(images, str(source.path)) if images else None
     labels = '' if files and _holds_labels(files) else _label_folder(source)
     if labels:
-        files = find_label_files(images, str(source.path), labels)
+        files = find_label_files(
+            images, os.path.commonpath([Path(i).parent for i in images]), labels
+        )
     if files is None or not _holds_labels(files):
         return None
     labelled = [Path(i) for i, no in zip(images, files.missing.tolist(), strict=True) if not no]
