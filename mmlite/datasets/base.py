@@ -256,6 +256,10 @@ class DetDataset(SampleSource):
         names = [name for name in names if name.strip()]
         if not names:
             raise DataError(f'{self.title}: {file} names no image')
+        there = set(records.all_filenames())
+        # a path from data_root is that file, wherever others of its name are
+        whole = [self._path(name) for name in names]
+        names = [path if path in there else name for path, name in zip(whole, names, strict=True)]
         return chosen_images(records.all_filenames(), names, self.title, at=file)
 
     def _loading_transform(self) -> LoadImageFromFile | None:

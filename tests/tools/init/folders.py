@@ -45,7 +45,7 @@ def voc(xml_dir: Path, img_dir: Path, names: Sequence[str], classes: Sequence[st
     for i, name in enumerate(names):
         picture(img_dir / f'{name}.png', i + 1000 * len(str(img_dir)))
         text = _XML.format(name=f'{name}.png', objects=_OBJECT.format(classes[i % len(classes)]))
-        (xml_dir / f'{name}.xml').write_text(text)
+        (xml_dir / f'{name}.xml').write_text(text, 'utf-8')
 
 
 def coco(file: Path, folder: Path, count: int, classes: Sequence[str], prefix: str = '') -> None:
@@ -61,7 +61,8 @@ def coco(file: Path, folder: Path, count: int, classes: Sequence[str], prefix: s
     ]
     categories = [dict(id=i, name=name) for i, name in enumerate(classes, 1)]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(dict(images=images, annotations=objects, categories=categories)))
+    content = dict(images=images, annotations=objects, categories=categories)
+    file.write_text(json.dumps(content), 'utf-8')
 
 
 def yolo(images: Path, labels: Path, count: int, classes: int = 2, first: int = 0) -> None:
@@ -74,4 +75,4 @@ def yolo(images: Path, labels: Path, count: int, classes: int = 2, first: int = 
 def table(file: Path, names: Sequence[str]) -> None:
     """Writes a table of one box in each of the pictures."""
     rows = [f'{name}.png,8,6,40,30,{"ab"[i % 2]}' for i, name in enumerate(names)]
-    file.write_text('\n'.join(['filename,xmin,ymin,xmax,ymax,class', *rows, '']))
+    file.write_text('\n'.join(['filename,xmin,ymin,xmax,ymax,class', *rows, '']), 'utf-8')

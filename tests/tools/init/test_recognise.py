@@ -147,7 +147,7 @@ def test_of_two_layouts_the_one_with_more_is_taken(tmp_path):
     assert 'COCO annotations in few.json too (2)' in layout.notes[0]
     assert '--layout coco takes these' in layout.notes[0]
     assert found(tmp_path, 'coco')[0].name == 'coco'
-    with pytest.raises(ConfigError, match='--layout yolo: .* has no label files of YOLO'):
+    with pytest.raises(ConfigError, match=r'--layout yolo: .* has no label files of YOLO'):
         found(tmp_path, 'yolo')
 
 
