@@ -66,11 +66,11 @@ def test_refusals(tmp_path):
     table(tmp_path / 't.csv', pictures(tmp_path, 2))
     for names, error, why in (
         (['p09.png'], ConfigError, r"own.txt has 'p09.png', and it has 2 images.*Did you mean"),
-        ([''], DataError, 'own.txt names no image'),
+        ([''], DataError, r'own.txt names no image'),
     ):
         listed(tmp_path, *names)
         with pytest.raises(error, match=why):
             built(tmp_path, 'CsvDataset', ann_file='t.csv')
     (tmp_path / 'own.txt').unlink()
-    with pytest.raises(DataError, match='own.txt'):
+    with pytest.raises(DataError, match=r'own\.txt'):
         built(tmp_path, 'CsvDataset', ann_file='t.csv')

@@ -48,7 +48,7 @@ def oddities(splits: Sequence[Split]) -> list[str]:
         *_faulty_boxes(splits),
         *_empty_pictures(splits),
         *(
-            f'{len(split.bad)} pictures cannot be read: {_first(split.bad)}'
+            f'{counted(len(split.bad), "picture")} that cannot be read: {_first(split.bad)}'
             for split in _bad(splits)
         ),
     ]
@@ -157,9 +157,9 @@ def _faulty_boxes(splits: Sequence[Split]) -> list[str]:
         beyond += int((outside.any(axis=1) & (sizes > 0).all(axis=1)).sum())
     lines = []
     if flat:
-        lines.append(f'{flat} boxes have no area; a training leaves them out')
+        lines.append(f'{counted(flat, "box")} without an area: left out of a training')
     if beyond:
-        lines.append(f'{beyond} boxes reach beyond their picture; a training cuts them off')
+        lines.append(f'{counted(beyond, "box")} beyond the picture: cut off in a training')
     return lines
 
 
@@ -168,6 +168,6 @@ def _empty_pictures(splits: Sequence[Split]) -> list[str]:
     if not empty:
         return []
     return [
-        f'{empty} pictures have no object; a training leaves them out (filter_cfg), and a '
-        'validation counts what is found in them as mistakes'
+        f'{counted(empty, "picture")} without an object: left out of a training (filter_cfg), and '
+        'what a validation finds there is a mistake'
     ]
