@@ -16,7 +16,7 @@ from mmlite.registry import DATASETS
 from mmlite.support.quiet import quiet_log
 
 
-def settle_classes(cfg: Config, classes: Sequence[str] | None = None) -> None:
+def settle_classes(cfg: Config, classes: Sequence[str] | None = None) -> str:
     """Writes the class names and their number into a config, in the place of 'auto'.
 
     All data sets get the same list, in the same order: that of the training data. Data sets whose
@@ -26,28 +26,32 @@ def settle_classes(cfg: Config, classes: Sequence[str] | None = None) -> None:
         cfg: is changed where it has an 'auto'.
         classes: those of the checkpoint that is used; None to look into the training data.
 
+    Returns:
+        what was said about `num_classes='auto'`; '' where there is none.
+
     Raises:
         ConfigError: no data set of the config can have the names.
         DataError: the training data are missing or cannot be used.
     """
     heads, unnamed = _auto_heads(cfg), _unnamed(cfg)
     if not heads and not unnamed:
-        return
+        return ''
     try:
         names = tuple(classes or _trained_classes(cfg))
     except DataError:
         if heads or not all(_is_silent(node) for node in unnamed):
             raise
-        return  # data sets that find their classes themselves, in a test without training data
+        return ''  # data sets that find their classes themselves, a test without training data
     for node in unnamed:
         node['metainfo'] = dict(node.get('metainfo') or {}, classes=names)
     for head in heads:
         head['num_classes'] = len(names)
-    if heads:
-        source = 'of the checkpoint' if classes else 'of the training data'
-        print_log(
-            f"num_classes='auto': {len(names)}, the classes {source}: {', '.join(names)}", 'current'
-        )
+    if not heads:
+        return ''
+    source = 'of the checkpoint' if classes else 'of the training data'
+    said = f"num_classes='auto': {len(names)}, the classes {source}: {', '.join(names)}"
+    print_log(said, 'current')
+    return said
 
 
 def needs_classes(cfg: Config) -> bool:

@@ -57,9 +57,12 @@ def build_runner(
     hooks = _hooks(parts)  # from here on the work dir is this run's
     trust = dict(allow_partial=allow_partial, trust_checkpoint=trust_checkpoint)
     settings = _settings(parts)
-    return Runner(
+    runner = Runner(
         model, **start, **stages, **hooks, **trust, **settings, checkpoint_layout=checkpoint_layout
     )
+    if parts.said_of_classes:  # when there was no log file yet
+        runner.log_to_file(parts.said_of_classes)
+    return runner
 
 
 def _join(cfg: Config) -> None:

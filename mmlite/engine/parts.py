@@ -65,7 +65,7 @@ class Parts:
         self, cfg: Config, task: str = 'train', classes: Sequence[str] | None = None
     ) -> None:
         self.cfg = copy.deepcopy(cfg)
-        settle_classes(self.cfg, classes)
+        self.said_of_classes = settle_classes(self.cfg, classes)
         self.task = task
         self.failed: list[str] = []
         self._made: dict[str, Any] = {}
