@@ -58,6 +58,7 @@ _FEW_DRAWN = [
 SHORTER = {
     DEMO: ['train_cfg.max_epochs=1', *_FEW_DRAWN],
     'cells.py': ['train_cfg.max_epochs=1'],
+    'bccd_config/bccd.py': ['train_cfg.max_epochs=1'],
     'cells_coco.py': ['train_cfg.max_epochs=1'],
     'tower.py': ['train_cfg.max_epochs=1', *_FEW_DRAWN],
 }

@@ -36,7 +36,7 @@ def verb_parser(verb: str, summary: str, *examples: str) -> VerbParser:
         summary: the docstring of its module.
         examples: what comes after the verb on a command line, one for each.
     """
-    lines = [f'example: {shlex.join(_command(verb))} {text}'.rstrip() for text in examples]
+    lines = [f'example: {shlex.join(command(verb))} {text}'.rstrip() for text in examples]
     return grouped_parser(prog=verb, description=summary, epilog='\n'.join(lines))
 
 
@@ -101,14 +101,15 @@ def _with_demo_data(verb: str, argv: Sequence[str] | None) -> str:
             words.pop(0)
         elif not word.startswith('--data-root='):
             kept.append(word)
-    return shlex.join([*_command(verb), *kept, '--demo-data'])
+    return shlex.join([*command(verb), *kept, '--demo-data'])
 
 
-def _command(verb: str) -> list[str]:
+def command(verb: str) -> list[str]:
     """The words that start a verb in the way in which this process was started."""
     program = Path(sys.argv[0])
-    if program.name == f'{verb}.py':
-        return ['python', sys.argv[0]]
+    beside = program.with_name(f'{verb}.py')
+    if program.suffix == '.py' and program.parent.name == 'tools' and beside.is_file():
+        return ['python', str(beside)]
     if verb in LABORATORY:
         return ['python', f'tools/{verb}.py']
     return ['mmlite', verb] if program.stem == 'mmlite' else ['python', '-m', 'mmlite', verb]

@@ -87,9 +87,11 @@ def read_source(source: ResultsSource, args: argparse.Namespace) -> tuple[Config
             raise ConfigError(f'{source.config}: it has no {key}, which {source.results} is of')
 
     from mmlite.datasets import build_dataset
+    from mmlite.datasets.auto_classes import settle_classes
     from mmlite.evaluation import load_results
     from mmlite.visualization.result_report import findings
 
+    settle_classes(cfg)
     dataset = build_dataset(cfg[f'{_part(source)}_dataloader'].dataset, at=_part(source))
     return cfg, findings(load_results(source.results, len(dataset), len(dataset.classes)), dataset)
 

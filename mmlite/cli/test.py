@@ -151,9 +151,11 @@ def evaluate(args: argparse.Namespace) -> None:
             raise ConfigError(f"config {args.config}: it has no '{name}', which results need")
 
     from mmlite.datasets import build_dataset
+    from mmlite.datasets.auto_classes import settle_classes
     from mmlite.evaluation import build_metrics, evaluate_results, load_results
 
     _check_output(args)
+    settle_classes(cfg)
     dataset = build_dataset(cfg.test_dataloader.dataset, at='test_dataloader.dataset')
     metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
     results = load_results(args.results, len(dataset), len(dataset.classes))

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import cv2
@@ -32,6 +33,7 @@ from mmlite.datasets.picture_sizes import compared_sizes, doubtful_sizes, loaded
 from mmlite.datasets.samples import SampleSource
 from mmlite.datasets.transforms import LoadImageFromFile
 from mmlite.errors import ConfigError, DataError, did_you_mean
+from mmlite.support.files import read_text
 
 _SHOWN = 10  # class names in a message
 
@@ -45,6 +47,9 @@ class DetDataset(SampleSource):
             the names found in the data, sorted. Other keys are handed on in `metainfo`.
         data_root: folder of the data; a relative one is looked for in the current folder, then
             in the checkout.
+        image_list: a text file that names images, one a line, relative to `data_root`: only these
+            are used, and the rest of the data as if it were not there. A name is without its
+            folder, or with as many of its folders as make it unique.
         data_prefix: the folders inside `data_root`, as the subclass names them.
         filter_cfg: for training only. filter_empty_gt leaves out images without boxes, min_size
             (px) those with a shorter side below it; bbox_min_size (px) makes boxes with a side
@@ -75,6 +80,7 @@ class DetDataset(SampleSource):
         *,
         metainfo: dict | None = None,
         data_root: str = '',
+        image_list: str = '',
         data_prefix: dict | None = None,
         filter_cfg: dict | None = None,
         indices: int | Sequence[int | str] | None = None,
@@ -92,6 +98,7 @@ class DetDataset(SampleSource):
             )
         self.ann_file = ann_file
         self.data_root = data_root
+        self.image_list = image_list
         self.data_prefix = dict(data_prefix or {})
         self.test_mode = test_mode
         self.skip_bad_images = skip_bad_images
@@ -109,6 +116,8 @@ class DetDataset(SampleSource):
         records = self.load_records()
         if not isinstance(records, FlatRecords):
             records = pack_records(records)
+        if image_list:
+            records = records.take(self._listed(records))
         self._check_labels(records)
         heads = self._read_heads(records)
         records = self._with_picture_sizes(records, heads)
@@ -169,7 +178,7 @@ class DetDataset(SampleSource):
     @property
     def title(self) -> str:
         """The name of this data set in messages."""
-        return f'{type(self).__name__}({self.ann_file or self.data_root})'
+        return f'{type(self).__name__}({self.image_list or self.ann_file or self.data_root})'
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -250,6 +259,19 @@ class DetDataset(SampleSource):
             usable = [name not in self.bad_items for name in self._records.all_filenames()]
             asked = asked & np.array(usable, bool)[self._records.image_inds]
         return int(asked.sum())
+
+    def _listed(self, records: FlatRecords) -> list[int]:
+        """Returns the images that `image_list` names."""
+        file = self._require(self._path(self.image_list))
+        names = [line.rstrip('\r') for line in read_text(Path(file)).split('\n')]
+        names = [name for name in names if name.strip()]
+        if not names:
+            raise DataError(f'{self.title}: {file} names no image')
+        there = set(records.all_filenames())
+        # a path from data_root is that file, wherever others of its name are
+        whole = [self._path(name) for name in names]
+        names = [path if path in there else name for path, name in zip(whole, names, strict=True)]
+        return chosen_images(records.all_filenames(), names, self.title, at=file)
 
     def _loading_transform(self) -> LoadImageFromFile | None:
         # not a subclass, which may read from elsewhere

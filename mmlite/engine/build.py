@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from mmlite.checkpoints.loading import check_is_there, read_checkpoint
+from mmlite.datasets.auto_classes import needs_classes
 from mmlite.engine.agreement import Span, disagreements, too_large_batch
 from mmlite.engine.checks import check_resumed_classes, check_validation_classes
 from mmlite.engine.custom_keys import check_custom_keys
@@ -53,7 +54,7 @@ def build_runner(
         DataError: the data are missing or cannot be used.
     """
     _join(cfg)
-    parts = Parts(cfg, task)
+    parts = Parts(cfg, task, _checkpoint_classes(cfg, task, trust_checkpoint))
     start = _start(parts, trust_checkpoint)
     model = _seeded_model(parts, start['resumed'])
     stages = _stages(parts, extra_metrics, tta)
@@ -68,6 +69,8 @@ def build_runner(
     )
     for level, text in said:
         runner.logger.log(level, text)
+    if parts.said_of_classes:  # when there was no log file yet
+        runner.log_to_file(parts.said_of_classes)
     return runner
 
 
@@ -76,6 +79,16 @@ def _join(cfg: Config) -> None:
     launcher = cfg.get('launcher', 'none')
     join_processes(launcher, (cfg.get('env_cfg') or {}).get('dist_cfg'))
     check_gpu_ids(cfg.get('gpu_ids'), launcher)
+
+
+def _checkpoint_classes(cfg: Config, task: str, trust_checkpoint: bool) -> Sequence[str] | None:
+    """Those that the tested checkpoint was trained on; None in a training, which has its data."""
+    path = cfg.get('load_from')
+    if task == 'train' or path is None or not needs_classes(cfg):
+        return None
+    check_is_there(path)
+    meta = read_checkpoint(path, trust_checkpoint).get('meta') or {}
+    return (meta.get('dataset_meta') or {}).get('classes')
 
 
 def _start(parts: Parts, trust_checkpoint: bool) -> dict[str, Any]:

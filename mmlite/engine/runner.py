@@ -333,13 +333,14 @@ class Runner(mmengine.runner.Runner):
             f'seed {self.seed}, work dir {self.work_dir}'
         )
         environment = '\n'.join(f'  {key}: {value}' for key, value in collect_env().items())
-        self._log_to_file(f'Environment:\n{environment}\nConfig:\n{self.cfg.pretty_text}')
+        self.log_to_file(f'Environment:\n{environment}\nConfig:\n{self.cfg.pretty_text}')
         for loop in STAGES:
             loader = getattr(self, f'_{loop}_dataloader')
             if isinstance(loader, dict):  # its data set spoke when there was no log file yet
-                self._log_to_file(getattr(loader['dataset'], 'summary', ''))
+                self.log_to_file(getattr(loader['dataset'], 'summary', ''))
 
-    def _log_to_file(self, text: str) -> None:
+    def log_to_file(self, text: str) -> None:
+        """Writes what was printed when there was no log file yet, or is too long to print."""
         record = self.logger.makeRecord(self.logger.name, logging.INFO, '', 0, text, (), None)
         for handler in self.logger.handlers:
             if isinstance(handler, logging.FileHandler):

@@ -12,7 +12,7 @@ from mmlite.config.stretching import Length, Stretch, is_warm_up, stretch
 from mmlite.errors import ConfigError
 from tests.runs import CONFIGS
 
-SHORT = CONFIGS / '_base_/schedules/bccd_8e.py'
+SHORT = CONFIGS / '_base_/schedules/short_8e.py'
 WARM_UP = "dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50)"
 
 

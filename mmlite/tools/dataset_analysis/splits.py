@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmlite.datasets import build_dataset
+from mmlite.datasets.auto_classes import settle_classes
 from mmlite.datasets.bad_items import leaves
 from mmlite.datasets.encoded_image import open_image
 from mmlite.datasets.transforms import Compose, Pad, Resize, TestTimeAug
@@ -109,6 +111,8 @@ def read_splits(cfg: Config) -> tuple[list[Split], list[Resize | Pad]]:
     """
     if not cfg.get('train_dataloader'):
         raise ConfigError(f'{cfg.filename}: it has no train_dataloader, and no data to analyse')
+    cfg = copy.deepcopy(cfg)
+    settle_classes(cfg)
     loaders = {name: cfg.get(f'{name}_dataloader') for name in SPLITS}
     parts = {name: loader.dataset for name, loader in loaders.items() if loader}
     if parts.get('test') == parts.get('val'):
