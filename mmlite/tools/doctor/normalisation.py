@@ -123,7 +123,7 @@ def _against_weights(found: Normalisation, context: Context) -> list[Finding]:
     names = [str(init_cfg['checkpoint']) for init_cfg in init_cfgs if is_pretrained(init_cfg)]
     if not names:
         return []
-    origin = next((o for pattern, o in _ORIGINS.items() if pattern in names[0]), None)
+    origin = origin_of(names[0])
     if origin is None:
         return [skipped(f'it is not known what pictures {names[0]} has learnt from')]
     wrong = []
@@ -138,6 +138,11 @@ def _against_weights(found: Normalisation, context: Context) -> list[Finding]:
     mean = ', '.join(map(str, _IMAGENET if origin.rgb else _IMAGENET[::-1]))
     change = f'mean {mean}, std and bgr_to_rgb as of those weights; or other weights'
     return [error(f'{found}; {names[0]} has learnt from {" and ".join(wrong)}', change)]
+
+
+def origin_of(checkpoint: str) -> Origin | None:
+    """Returns what is known of the pictures that weights have learnt from, by their name."""
+    return next((o for pattern, o in _ORIGINS.items() if pattern in checkpoint), None)
 
 
 def _against_numbers(
