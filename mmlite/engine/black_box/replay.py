@@ -159,6 +159,7 @@ def _load(detector: nn.Module, state: State) -> None:
     in_eval_mode, frozen = set(state['in_eval_mode']), set(state['frozen'])
     for name, module in detector.named_modules():
         module.training = name not in in_eval_mode
+        vars(module).update(state.get('set_by_hooks', {}).get(name, {}))
     for name, parameter in detector.named_parameters():
         parameter.requires_grad_(name not in frozen)
 
