@@ -24,7 +24,7 @@ from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
-from mmlite.ops.assignment import BACKGROUND, IGNORE, Predictions, as_assignment
+from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, Predictions, as_assignment
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
 from mmlite.support.signatures import still_by_position
@@ -123,6 +123,9 @@ class DenseHead(BaseModule):
         if self.assigner is None:
             raise ConfigError("model.train_cfg: training needs the key 'assigner'")
         outs, priors, num_per_level = self.forward_with_priors(feats)
+        for loss in (self.loss_cls, self.loss_bbox):
+            if hasattr(loss, 'set_levels'):
+                loss.set_levels(num_per_level)
         with torch.autocast(feats[0].device.type, enabled=False):
             truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
             asks = getattr(self.assigner, 'needs_predictions', False)  # a plugin's may not say it
@@ -174,24 +177,48 @@ class DenseHead(BaseModule):
         Labels: -1 ignore, 0 background, 1..C. Boxes are 0 where there is none to find. Where the
         assigner says so, a third tensor (N, R): the score that the prior has to reach, 0 for none.
         """
+        truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
+        assigned = self.assign(priors, num_per_level, feats, img_metas, *truth, predictions)
+        return self.gather_targets(assigned, gt_bboxes, gt_labels)
+
+    def gather_targets(
+        self, assigned: list[Assignment], gt_bboxes: list[Tensor], gt_labels: list[Tensor]
+    ) -> tuple[Tensor, ...]:
+        """Returns what `get_targets` does, from what the assigner says of each image."""
         targets = []
+        for found, own_bboxes, own_labels in zip(assigned, gt_bboxes, gt_labels, strict=True):
+            # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
+            assert (IGNORE, BACKGROUND) == (-2, -1)
+            ends = [own_labels.new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
+            # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
+            labels = torch.cat([own_labels, *ends])[found.indices]
+            matched = torch.cat([own_bboxes, own_bboxes.new_zeros(2, 4)])[found.indices]
+            quality = [] if found.quality is None else [found.quality]
+            targets.append([labels, matched, *quality])
+        # N of (R,) and (R, 4) -> (N, R) and (N, R, 4)
+        return tuple(torch.stack(target) for target in zip(*targets, strict=True))
+
+    def assign(
+        self,
+        priors: Tensor,
+        num_per_level: list[int],
+        feats: Sequence[Tensor],
+        img_metas: list[dict],
+        gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor],
+        gt_bboxes_ignore: list[Tensor] | None,
+        predictions: Predictions | None,
+    ) -> list[Assignment]:
+        """Returns what the assigner says of each image's priors; arguments of `get_targets`."""
+        assigned = []
         for i, meta in enumerate(img_metas):
             ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None
             # inside: indices (r,) of the priors in the image, all of them where there is no padding
             inside, counts = self.priors_inside(feats, meta) or (slice(None), num_per_level)
             asked = [] if predictions is None else [gt_labels[i], predictions[i][inside]]
             found = self.assigner(priors[inside], counts, gt_bboxes[i], ignored, *asked)
-            found = as_assignment(found).spread(inside, len(priors))
-            # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
-            assert (IGNORE, BACKGROUND) == (-2, -1)
-            ends = [gt_labels[i].new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
-            # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
-            labels = torch.cat([gt_labels[i], *ends])[found.indices]
-            matched = torch.cat([gt_bboxes[i], gt_bboxes[i].new_zeros(2, 4)])[found.indices]
-            quality = [] if found.quality is None else [found.quality]
-            targets.append([labels, matched, *quality])
-        # N of (R,) and (R, 4) -> (N, R) and (N, R, 4)
-        return tuple(torch.stack(target) for target in zip(*targets, strict=True))
+            assigned.append(as_assignment(found).spread(inside, len(priors)))
+        return assigned
 
     def priors_inside(
         self, feats: Sequence[Tensor], img_meta: dict

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mmlite.ops.assigners import FCOSAssigner
 from mmlite.tools.dataset_analysis.head import HeadOnGrid
 from mmlite.tools.dataset_analysis.points import points_in_range, spread
 from mmlite.tools.dataset_analysis.priors import best_ious, prior_grid
@@ -20,11 +19,11 @@ class Coverage:
     """How well the boxes of a split are covered.
 
     Attributes:
-        values: (G,) the best IoU of each box; for FCOS 1 where a point is in range, else 0.
+        values: (G,) the best IoU of each box; for points 1 where one is in range, else 0.
         thresholds: from which values a box counts; the first is the assigner's.
         rows: a dict for all boxes, each class and each size: `what`, `boxes`, `shares` (one for
             each threshold) and `mean`.
-        levels: for FCOS the share of the boxes that falls to each level.
+        levels: for points the share of the boxes that falls to each level.
     """
 
     values: np.ndarray
@@ -49,7 +48,7 @@ def measure_coverage(
         thr: IoU from which the assigner takes a prior.
     """
     assigner = on_grid.head.assigner
-    if isinstance(assigner, FCOSAssigner):
+    if hasattr(assigner, 'in_range'):  # FCOS', SimOTA, RTMDet's
         counts = points_in_range(on_grid, boxes, assigner)
         values, thresholds = counts.any(axis=1).astype(float), (1.0,)
         return Coverage(
