@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mmlite.ops.assigners import FCOSAssigner
 from mmlite.tools.dataset_analysis.head import HeadOnGrid
 from mmlite.tools.dataset_analysis.points import points_in_range, spread
 from mmlite.tools.dataset_analysis.positives import positive_priors, share_with_several
@@ -21,12 +20,12 @@ class Coverage:
     """How well the boxes of a split are covered.
 
     Attributes:
-        values: (G,) the best IoU of each box; for FCOS 1 where a point is in range, else 0.
+        values: (G,) the best IoU of each box; for points 1 where one is in range, else 0.
         counts: (G,) the number of positive priors (points) of each box, see `positives.py`.
         thresholds: from which values a box counts; the first is the assigner's.
         rows: a dict for all boxes, each class and each size: `what`, `boxes`, `shares` (one for
             each threshold), `mean` and `several`, the share with SEVERAL positive priors.
-        levels: for FCOS the share of the boxes that falls to each level.
+        levels: for points the share of the boxes that falls to each level.
     """
 
     values: np.ndarray
@@ -52,7 +51,7 @@ def measure_coverage(
         thr: IoU from which the assigner takes a prior.
     """
     assigner = on_grid.head.assigner
-    if isinstance(assigner, FCOSAssigner):
+    if hasattr(assigner, 'in_range'):  # FCOS', SimOTA, RTMDet's
         counts = points_in_range(on_grid, boxes, assigner)
         values, thresholds, points = counts.any(axis=1).astype(float), (1.0,), counts.sum(axis=1)
         rows = _rows(values, points, boxes, classes, thresholds)

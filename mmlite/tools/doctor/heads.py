@@ -70,6 +70,12 @@ def examples(context: Context) -> Iterator[Example]:
     head, sizes = _head(context), context.featmap_sizes
     if head.assigner is None:
         raise ConfigError("model.train_cfg: training needs the key 'assigner'")
+    if getattr(head.assigner, 'needs_predictions', False):
+        raise MissingPartError(
+            f'model.train_cfg.assigner: {type(head.assigner).__name__} compares what the network '
+            'predicts, so which prior is for which object changes with every step; '
+            'tools/explain.py shows it for one (row 10)'
+        )
     divisor = getattr(context.checked_detector.data_preprocessor, 'pad_size_divisor', 1)
     inds = context.with_objects()
     count = len(inds) if context.full else _IMAGES
