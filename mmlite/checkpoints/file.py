@@ -115,6 +115,8 @@ def _why_unreadable(file: Path, error: Exception) -> str:
         return (
             f'it is damaged or cut off ({type(error).__name__}: {str(error).splitlines()[0]:.80})'
         )
+    if file.suffix in ('.py', '.json', '.yaml', '.yml'):
+        return f'it is a file {file.suffix}, and a checkpoint is expected, such as epoch_8.pth'
     return f'it is no checkpoint; it starts with {start!r}'
 
 

@@ -271,9 +271,9 @@ def _draw_anew(model: nn.Module, keys: list[str]) -> None:
 
 
 def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:
-    # 'model' is what the authors of Swin Transformer, PVT and others call it
-    inside = (checkpoint[key] for key in ('state_dict', 'model') if key in checkpoint)
-    state_dict = next(inside, checkpoint)
+    state_dict = checkpoint.get('state_dict', checkpoint)
+    if isinstance(checkpoint.get('model'), Mapping):  # the authors of Swin Transformer and others
+        state_dict = checkpoint['model']
     if not isinstance(state_dict, Mapping):
         raise DataError(
             f"checkpoint {path}: its 'state_dict' or 'model' is {type(state_dict).__name__}"

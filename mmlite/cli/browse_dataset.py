@@ -49,11 +49,13 @@ def browse(args: argparse.Namespace) -> None:
         raise ConfigError(f'{args.config}: it has no {args.split}_dataloader')
 
     from mmlite.datasets import build_dataset
+    from mmlite.datasets.auto_classes import settle_classes
     from mmlite.support.arrays import evenly_spread
     from mmlite.support.progress import progress
     from mmlite.tools.dataset_analysis.browse import model_views, preprocessor_of, stage_views
     from mmlite.visualization import contact_sheet, write_jpeg
 
+    settle_classes(cfg)
     dataset = build_dataset(loader.dataset, at=f'{args.split}_dataloader.dataset')
     folder = make_folder(args.out or Path(cfg.work_dir) / 'browse')
     inds = evenly_spread(len(dataset), args.images)

@@ -36,7 +36,7 @@ def verb_parser(verb: str, summary: str, *examples: str) -> VerbParser:
         summary: the docstring of its module.
         examples: what comes after the verb on a command line, one for each.
     """
-    lines = [f'example: {shlex.join(_command(verb))} {text}'.rstrip() for text in examples]
+    lines = [f'example: {shlex.join(command(verb))} {text}'.rstrip() for text in examples]
     return grouped_parser(prog=verb, description=summary, epilog='\n'.join(lines))
 
 
@@ -101,14 +101,15 @@ def _with_demo_data(verb: str, argv: Sequence[str] | None) -> str:
             words.pop(0)
         elif not word.startswith('--data-root='):
             kept.append(word)
-    return shlex.join([*_command(verb), *kept, '--demo-data'])
+    return shlex.join([*command(verb), *kept, '--demo-data'])
 
 
-def _command(verb: str) -> list[str]:
+def command(verb: str) -> list[str]:
     """The words that start a verb in the way in which this process was started."""
     program = Path(sys.argv[0])
-    if program.name == f'{verb}.py':
-        return ['python', sys.argv[0]]
+    beside = program.with_name(f'{verb}.py')
+    if program.suffix == '.py' and program.parent.name == 'tools' and beside.is_file():
+        return ['python', str(beside)]
     if verb in LABORATORY:
         return ['python', f'tools/{verb}.py']
     return ['mmlite', verb] if program.stem == 'mmlite' else ['python', '-m', 'mmlite', verb]
@@ -153,6 +154,17 @@ _FLAGS = {
 }
 
 
+def add_length_flags(parser: VerbParser) -> None:
+    """Adds the flags that make a training longer or shorter; `config_from` applies them."""
+    length = parser.group_of('running').add_mutually_exclusive_group()
+    length.add_argument(
+        '--epochs', type=int, metavar='N', help='train for N epochs, and stretch the schedules'
+    )
+    length.add_argument(
+        '--iters', type=int, metavar='N', help='the same in a training that counts iterations'
+    )
+
+
 def add_flags(parser: VerbParser, *names: str) -> None:
     """Adds some of the flags that mean the same in each verb that has them."""
     for name in names:
@@ -182,7 +194,7 @@ def add_checkpoint_arguments(parser: VerbParser) -> None:
 def config_from(args: argparse.Namespace) -> Config:
     """Loads the config of a command line and applies the flags of `config_parser`."""
     import_plugins(args.plugin)
-    cfg = load_config_of(args.config, args.safe_config, args.cfg_options)
+    cfg = _config_of_length(args)
     if args.data_root and args.demo_data:
         raise ConfigError('--data-root and --demo-data exclude each other')
     if args.data_root:
@@ -202,6 +214,26 @@ def config_from(args: argparse.Namespace) -> Config:
     cfg.work_dir = work_dir or f'work_dirs/{Path(args.config).stem}'
     cfg.launcher = own.get('launcher', 'none')
     cfg.gpu_ids = own.get('gpu_ids')
+    return cfg
+
+
+def _config_of_length(args: argparse.Namespace) -> Config:
+    """The config with --cfg-options, and of the length of --epochs or --iters."""
+    lengths = {unit: vars(args).get(unit) for unit in ('epochs', 'iters')}
+    unit = next((unit for unit, number in lengths.items() if number is not None), None)
+    if unit is None:
+        return load_config_of(args.config, args.safe_config, args.cfg_options)
+    key = f'train_cfg.max_{unit}'
+    if any(option.strip(' +').startswith((f'{key}=', 'train_cfg=')) for option in args.cfg_options):
+        raise ConfigError(f'--{unit} and {key} in --cfg-options exclude each other')
+    options = [*args.cfg_options, f'+{key}={lengths[unit]}']
+    cfg = load_config_of(args.config, args.safe_config, options)
+    other = {'epochs': 'iters', 'iters': 'epochs'}[unit]
+    if f'max_{other}' in cfg.train_cfg:
+        raise ConfigError(
+            f'--{unit}: the training counts the other unit, train_cfg.max_{other} is '
+            f'{cfg.train_cfg[f"max_{other}"]}. Its length is given by --{other}'
+        )
     return cfg
 
 

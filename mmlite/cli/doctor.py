@@ -8,7 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mmlite.cli.common import config_from, config_parser, run, train_from_scratch
+from mmlite.cli.common import (
+    add_length_flags,
+    config_from,
+    config_parser,
+    run,
+    train_from_scratch,
+)
 from mmlite.cli.parser import VerbParser
 from mmlite.errors import RunError
 from mmlite.tools.doctor import QUESTIONS
@@ -27,6 +33,7 @@ def build_parser() -> VerbParser:
         f'checks:\n{questions}\n\nexit status: 0 no error, 1 errors found, 2 the config '
         f'cannot be read\n\n{parser.epilog}'
     )
+    add_length_flags(parser)
     add = parser.group('running')
     add('--full', action='store_true', help=f'look at all images, for longer than {SECONDS} s')
     add(

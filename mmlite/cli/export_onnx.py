@@ -107,7 +107,7 @@ def _verify(args: argparse.Namespace, cfg: Config, detector: nn.Module, path: Pa
     from mmlite.tools.export.verify import verify
 
     exported = OnnxDetector(path)
-    data = dict(cfg.test_dataloader.dataset)
+    data = dict(detector.cfg.test_dataloader.dataset)
     if args.images is not None:
         data['indices'] = args.images
     dataset = build_dataset(data, at='test_dataloader.dataset')

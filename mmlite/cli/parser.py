@@ -43,6 +43,8 @@ class VerbParser(argparse.ArgumentParser):
         flags = [flag for action in self._actions for flag in action.option_strings]
         unknown = re.findall(r'(?<!\S)--[\w-]+', message.partition('unrecognized arguments:')[2])
         near = ''.join(did_you_mean(flag, flags) for flag in unknown)
+        if unknown and not near and '--cfg-options' in flags:
+            near = ' Keys of the config are set by --cfg-options KEY=VALUE'
         self.exit(2, f'{self.prog}: {message}{"." * bool(near)}{near} (--help lists all flags)\n')
 
 

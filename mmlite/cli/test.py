@@ -21,9 +21,8 @@ from mmlite.support.files import make_folder, write_text
 
 if TYPE_CHECKING:
     import numpy as np
+    from mmengine.evaluator import BaseMetric
     from torch.utils.data import Dataset
-
-HEADLINES = ('mAP', 'bbox_mAP')
 
 
 # what only a model in use needs
@@ -140,7 +139,8 @@ def _test_checkpoint(args: argparse.Namespace) -> None:
     if kept.kept is not None:  # rank 0 of a distributed run
         if args.out:
             save_results(kept.kept, args.out)
-        _output(metrics, kept.kept, kept.dataset, args)
+        evaluator = runner.test_loop.evaluator
+        _output(metrics, evaluator.metrics, kept.kept, kept.dataset, args)
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -151,13 +151,15 @@ def evaluate(args: argparse.Namespace) -> None:
             raise ConfigError(f"config {args.config}: it has no '{name}', which results need")
 
     from mmlite.datasets import build_dataset
+    from mmlite.datasets.auto_classes import settle_classes
     from mmlite.evaluation import build_metrics, evaluate_results, load_results
 
     _check_output(args)
+    settle_classes(cfg)
     dataset = build_dataset(cfg.test_dataloader.dataset, at='test_dataloader.dataset')
     metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
     results = load_results(args.results, len(dataset), len(dataset.classes))
-    _output(evaluate_results(results, dataset, metrics), results, dataset, args)
+    _output(evaluate_results(results, dataset, metrics), metrics, results, dataset, args)
 
 
 def _refuse_flags_of_models(args: argparse.Namespace) -> None:
@@ -186,7 +188,8 @@ def _check_output(args: argparse.Namespace) -> None:
 
 
 def _output(
-    metrics: dict[str, float],
+    figures: dict[str, float],
+    metrics: Sequence[BaseMetric],
     results: Sequence[Sequence[np.ndarray]],
     dataset: Dataset,
     args: argparse.Namespace,
@@ -198,7 +201,26 @@ def _output(
         write_pictures(results, dataset, args.show_dir, args.show_score_thr)
     if args.show:
         show_pictures(results, dataset, args.show_score_thr)
-    report(metrics, args.out_json)
+    if args.out_json:
+        path = Path(args.out_json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(figures, indent=2) + '\n')
+    _print_figures(figures, metrics)
+
+
+def _print_figures(figures: dict[str, float], metrics: Sequence[BaseMetric]) -> None:
+    """Prints what no table of the log has shown, and the headline last."""
+    from mmlite.evaluation.ap_rule import headline
+
+    in_tables = {
+        f'{metric.prefix}/{name}' if metric.prefix else name
+        for metric in metrics
+        for name in getattr(metric, 'tabulated', ())
+    }
+    last = headline(figures)
+    others = [name for name in figures if name not in in_tables and name != last]
+    for name in [*others, last] if last else ():
+        print(f'{name}: {figures[name]:.4f}', flush=True)
 
 
 def check_eval_names(names: Sequence[str]) -> None:
@@ -210,12 +232,3 @@ def check_eval_names(names: Sequence[str]) -> None:
                 f"{did_you_mean(name, ('mAP', 'bbox'))} The metric itself is the config's "
                 'test_evaluator'
             )
-
-
-def report(metrics: dict[str, float], out_json: str | None) -> None:
-    """Writes all metrics where asked, and prints the headline last."""
-    if out_json:
-        write_text(out_json, json.dumps(metrics, indent=2) + '\n')
-    headlines = [key for key in metrics if key.rsplit('/', 1)[-1] in HEADLINES]
-    for key in [key for key in metrics if key not in headlines] + headlines:
-        print(f'{key}: {metrics[key]:.4f}', flush=True)

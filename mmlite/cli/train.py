@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from mmlite.cli.common import (
     add_checkpoint_arguments,
+    add_length_flags,
     config_from,
     config_parser,
     run,
@@ -24,6 +25,7 @@ def build_parser() -> VerbParser:
     parser = config_parser(
         'train', __doc__, 'configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit'
     )
+    add_length_flags(parser)
     add = parser.group('model and weights')
     add(
         '--resume',

@@ -9,6 +9,7 @@ from mmlite.cli.ending import STATUSES
 
 # each is a module of this package and a script in tools/
 GROUPS = {
+    'Start': ('init',),
     'Train, test, predict': ('train', 'test', 'predict', 'demo'),
     'Look at a config and its data': (
         'doctor',

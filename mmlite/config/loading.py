@@ -16,8 +16,9 @@ from mmlite.config.files import check_files
 from mmlite.config.keys import Problem, problems, value_problems
 from mmlite.config.lines import ConfigLines
 from mmlite.config.nodes import walk
-from mmlite.config.overrides import override
+from mmlite.config.overrides import overridden_keys, override
 from mmlite.config.own_files import find_config
+from mmlite.config.stretching import Stretch, stretch, written_for
 from mmlite.config.templates import check_templates
 from mmlite.config.text import config_text
 from mmlite.config.variables import refuse_spent_variables
@@ -36,7 +37,12 @@ mmengine.config.Config._get_cfg_path = staticmethod(_find_base)
 
 
 class Config(mmengine.config.Config):
-    """mmengine's Config, dumped in lines that people read."""
+    """mmengine's Config, dumped in lines that people read.
+
+    `stretched` is what a change of the length of the training has changed in it, if it did.
+    """
+
+    stretched: Stretch | None = None
 
     @property
     def pretty_text(self) -> str:
@@ -55,7 +61,8 @@ def load_config(
             A key must exist, or be one that the class of its dict takes; `+key` adds any other.
 
     Returns:
-        the config; code that reads it does not change it.
+        the config; code that reads it does not change it. Where its training is longer or shorter
+        than the one that its schedules were written for, they are stretched, see `stretching`.
 
     Raises:
         ConfigError: the file or one of its bases is missing or broken, a key or an override names
@@ -70,7 +77,14 @@ def load_config(
     _import_custom_modules(cfg, found)
     _refuse_problems(problems(cfg), lines)
     refuse_spent_variables(cfg, lines)
-    override(cfg, overrides or {})
+    length = written_for(lines, cfg, run_file)
+    overrides = overrides or {}
+    override(cfg, overrides)
+    keys = overridden_keys(cfg, overrides)
+    if any(key.startswith('custom_imports') for key in keys):
+        _import_custom_modules(cfg, found)
+    stretched = stretch(cfg, length, keys)
+    object.__setattr__(cfg, 'stretched', stretched)  # mmengine's own would make it a section
     return cfg
 
 

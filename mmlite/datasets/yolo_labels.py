@@ -232,6 +232,8 @@ def parse_row(row: str, at: str, keypoints: int = 0) -> tuple[int, list[float], 
         or not ((shares > -0.01) & (shares < 1.01)).all()
     ):
         scored = '. Is the sixth number the score of a detection?' if len(shares) == 5 else ''
+        if box and 1 < shares.max() <= 100:
+            scored = '. Are these percent? 50 percent is written 0.5'
         raise DataError(
             f"{at}: 'class cx cy w h' with shares of the image from 0 to 1 is expected, or a "
             f'polygon; found {row.strip()!r:.100}{scored}'

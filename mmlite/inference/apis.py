@@ -95,7 +95,7 @@ def load_detector(
         config = config_in(meta, str(checkpoint))
     elif not isinstance(config, Config):
         config = load_config(config)
-    parts = Parts(config, 'test')
+    parts = Parts(config, 'test', _trained_names(meta))
     cfg = parts.cfg
     override(cfg, overrides)
     detector = parts.detector
@@ -232,6 +232,11 @@ def _check_array(img: np.ndarray, name: str) -> None:
         raise ConfigError(f'{name}: an array (h, w, 3) BGR is expected, found shape {img.shape}')
 
 
+def _trained_names(meta: Mapping[str, Any]) -> Any:
+    """The names that a checkpoint holds, as mmdet 3.x or 2.x writes them."""
+    return (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
+
+
 def _class_names(cfg: Config, meta: Mapping[str, Any], num_classes: int) -> tuple[str, ...]:
     """Those trained on, else those of the test data, else the labels themselves."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
@@ -239,8 +244,7 @@ def _class_names(cfg: Config, meta: Mapping[str, Any], num_classes: int) -> tupl
     if 'type' in dataset:
         own = getattr(DATASETS.find(dataset['type'], 'test_dataloader.dataset'), 'METAINFO', {})
     candidates = (
-        (meta.get('dataset_meta') or {}).get('classes'),
-        meta.get('CLASSES'),  # mmdet 2.x
+        _trained_names(meta),
         (dataset.get('metainfo') or {}).get('classes'),
         own.get('classes'),
     )

@@ -27,7 +27,7 @@ _LEAST_IOU = 1e-7
 
 
 class DynamicKAssigner:
-    """What the two share: a subclass writes `candidates` and `cost`.
+    """What the two share: a subclass writes `in_range` and `cost`.
 
     Args:
         topk: how many IoUs are added up, and so the most priors that a box takes.
@@ -61,7 +61,8 @@ class DynamicKAssigner:
         """
         candidates = torch.zeros_like(priors[:, 0], dtype=torch.bool)
         for _, bboxes in chunks(gt_bboxes, len(priors)):
-            candidates |= self.candidates(priors, bboxes).any(dim=0)  # (c, R) -> (R,)
+            # (c, R) -> (R,): who may look for one box may look for all
+            candidates |= self.in_range(priors, num_per_level, bboxes).any(dim=0)
         count = torch.zeros_like(candidates, dtype=torch.int64)  # boxes that want a prior
         wanted_by, cheapest = torch.full_like(count, BACKGROUND), torch.zeros_like(count)
         least = torch.full_like(priors[:, 0], torch.inf)
@@ -92,8 +93,8 @@ class DynamicKAssigner:
         # (most,) < (c, 1) -> (c, most), by rank; scatter_ turns it into (c, R) by prior
         return torch.zeros_like(cost, dtype=torch.bool).scatter_(1, nearest, ranks < k[:, None])
 
-    def candidates(self, priors: Tensor, bboxes: Tensor) -> Tensor:
-        """Returns (c, R) bool: one box for which a prior is a candidate makes it one for all."""
+    def in_range(self, priors: Tensor, num_per_level: Sequence[int], bboxes: Tensor) -> Tensor:
+        """Returns (c, R) bool: the priors that may look for each box, whatever they predict."""
         raise NotImplementedError
 
     def cost(
@@ -137,7 +138,7 @@ class SimOTAAssigner(DynamicKAssigner):
         self.center_radius = center_radius
         self.cls_weight = cls_weight
 
-    def candidates(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+    def in_range(self, priors: Tensor, num_per_level: Sequence[int], bboxes: Tensor) -> Tensor:
         """Returns (c, R) bool: inside the box or near its centre."""
         inside, near = self._inside_and_near(priors, bboxes)
         return inside | near
@@ -186,7 +187,7 @@ class DynamicSoftLabelAssigner(DynamicKAssigner):
         super().__init__(topk, iou_weight)
         self.soft_center_radius = soft_center_radius
 
-    def candidates(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+    def in_range(self, priors: Tensor, num_per_level: Sequence[int], bboxes: Tensor) -> Tensor:
         """Returns (c, R) bool: inside the box."""
         nearest, _ = distances_to_sides((priors[:, :2] + priors[:, 2:]) / 2, bboxes)
         return nearest > 0

@@ -45,6 +45,8 @@ class NoCopies(TorchDispatchMode):
         ('retinanet/retinanet_r18_fpn_1x_coco.py', {}),
         ('retinanet/retinanet_r18_fpn_1x_coco.py', ATSS),
         ('fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py', {}),
+        ('rtmdet/rtmdet_demo.py', {'model.bbox_head.loss_bbox': dict(type='IoULoss')}),
+        ('yolox/yolox_demo.py', {}),
     ],
 )
 def test_no_host_waits_in_targets_and_losses(config: str, changes: dict):

@@ -16,6 +16,7 @@ from torchvision.ops import box_iou
 from mmlite.models.heads.center_prior import CenterPrior
 from mmlite.models.heads.dense_head import reduce_mean
 from mmlite.models.heads.fcos_head import FCOSHead
+from mmlite.models.heads.negative_weight import negative_weight
 from mmlite.ops.assigners import distances_to_sides
 from mmlite.registry import HEADS
 from mmlite.support.signatures import with_arguments_of
@@ -88,9 +89,7 @@ class AutoAssignHead(FCOSHead):
                 self.image_losses(*image, priors)
                 for image in zip(scores, outs['bbox_pred'], gt_bboxes, gt_labels, strict=True)
             ]
-            positive, negative, center, share = (
-                torch.stack(part) for part in zip(*images, strict=True)
-            )
+            positive, negative, center, share = map(torch.stack, zip(*images, strict=True))
             pos_weight, neg_weight, center_weight = self.weights
             count = reduce_mean(scores.new_tensor(float(sum(map(len, gt_bboxes))))).clamp(min=1)
             return dict(
@@ -109,13 +108,10 @@ class AutoAssignHead(FCOSHead):
             deltas, priors: (R, 4).
             bboxes, labels: (g, 4) and (g,) in 1..C.
         """
-        points, decoded = (
-            (priors[:, :2] + priors[:, 2:]) / 2,
-            self.bbox_coder.decode(priors, deltas),
-        )
+        points = (priors[:, :2] + priors[:, 2:]) / 2
+        decoded = self.bbox_coder.decode(priors, deltas)
         inside = distances_to_sides(points, bboxes)[0] > 0  # (g, R)
-        prior = self.center_prior(priors, bboxes, labels)  # (g, R)
-        prior = prior.where(inside, 0)
+        prior = self.center_prior(priors, bboxes, labels).where(inside, 0)  # (g, R)
         positive = self.positive_loss(scores.T[labels - 1], decoded, bboxes, prior)
         negative = self.negative_loss(scores, box_iou(bboxes, decoded.detach()), inside, labels)
         center = len(bboxes) / prior.sum().clamp(min=_LEAST)
@@ -148,19 +144,6 @@ class AutoAssignHead(FCOSHead):
             ious, inside: (g, R) of the predicted boxes; of the points.
             labels: (g,) in 1..C.
         """
-        weight = torch.ones_like(scores)
-        if len(labels):
-            # the IoU with the nearest box, whichever it is, seen from each box: (g, R)
-            near = 1 / (1 - ious.amax(dim=0)).clamp(min=_LEAST).expand_as(ious)
-            low = near.where(inside, torch.inf).amin(dim=1, keepdim=True)
-            high = near.where(inside, 0).amax(dim=1, keepdim=True)
-            less = (near - low + _LEAST) / (high - low + _LEAST)  # 0 to 1 inside of each box
-            # of several boxes of a class around a point the last one says it: (C, R)
-            order = torch.arange(len(labels), device=labels.device)[:, None].where(inside, -1)
-            classes = (labels - 1)[:, None].expand_as(order)
-            last = order.new_full(scores.T.shape, -1).scatter_reduce(0, classes, order, 'amax')
-            said = 1 - less.gather(0, last.clamp(min=0))
-            weight = said.where(last >= 0, 1).T
-        wrong = scores * weight
+        wrong = scores * negative_weight(ious, inside, labels, scores.shape[-1])
         cost = F.binary_cross_entropy(wrong, torch.zeros_like(wrong), reduction='none')
         return (wrong**2 * cost).sum()

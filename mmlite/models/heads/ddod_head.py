@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
@@ -15,8 +14,9 @@ from mmlite.models.heads.dense_head import (
     num_positives,
     rare_objects_init,
 )
+from mmlite.models.heads.level_weights import LevelWeights
 from mmlite.models.heads.retina_head import anchors_per_location
-from mmlite.models.layers import Conv2d, ConvModule, Scale
+from mmlite.models.layers import Conv2d, ConvModule, Scale, conv_tower
 from mmlite.ops.boxes import aligned_iou
 from mmlite.registry import HEADS, LOSSES, TASK_UTILS
 from mmlite.support.signatures import with_arguments_of
@@ -26,8 +26,7 @@ from mmlite.support.signatures import with_arguments_of
 class DDODHead(DenseHead):
     """Focal loss on scores, an IoU loss on boxes, and the IoU that a box will have.
 
-    Levels with few positives count up to twice (section 3.4). The positives of both assigners are
-    counted as long as the head lives, in one table, as in mmdet.
+    Levels with few positives, of both assigners together, count up to twice (section 3.4).
 
     Args (others as of DenseHead):
         in_channels: channels of each level.
@@ -77,10 +76,7 @@ class DDODHead(DenseHead):
         self.cls_convs, self.reg_convs = (
             nn.Sequential(
                 ConvModule(in_channels, feat_channels, 3, **layers, conv_cfg=first),
-                *(
-                    ConvModule(feat_channels, feat_channels, 3, **layers)
-                    for _ in range(stacked_convs - 1)
-                ),
+                *conv_tower(feat_channels, feat_channels, stacked_convs - 1, norm_cfg),
             )
             for _ in range(2)
         )
@@ -89,8 +85,7 @@ class DDODHead(DenseHead):
         self.atss_reg = Conv2d(feat_channels, count * 4, 3, padding=1)
         self.atss_iou = Conv2d(feat_channels, count, 3, padding=1)
         self.scales = nn.ModuleList(Scale() for _ in self.prior_generator.strides)
-        levels = self.prior_generator.num_levels
-        self.register_buffer('positives', torch.zeros(levels), persistent=False)
+        self.level_weights = LevelWeights(self.prior_generator.num_levels)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Returns `cls_score` (N, R, K), `bbox_pred` (N, R, 4) and `iou` logits (N, R)."""
@@ -115,14 +110,7 @@ class DDODHead(DenseHead):
         for assigner in self.assigners:
             self.assigner = assigner
             labels, matched = super().get_targets(priors, num_per_level, *others)
-            levels = (labels > 0).sum(dim=0).split(num_per_level)  # (N, R) -> (R,) -> L of (R_l,)
-            self.positives += torch.stack([level.sum() for level in levels])
-            fewest, most = self.positives.aminmax()
-            # (L,): from 1 for the level with the most to 2 for the one with the fewest
-            weight = 2 - (self.positives - fewest) / (most - fewest + 1e-10)
-            counts = torch.tensor(num_per_level, device=priors.device)
-            weight = weight.repeat_interleave(counts, output_size=len(priors))  # (L,) -> (R,)
-            targets += [labels, matched, weight]
+            targets += [labels, matched, self.level_weights(labels > 0, num_per_level)]
         self.assigner = self.assigners[0]
         return tuple(targets)
 
@@ -149,11 +137,10 @@ class DDODHead(DenseHead):
         found, wanted = self.bbox_pairs(outs, priors, pos, box_matched)
         # (N * R,) -> (N, R)
         iou = aligned_iou(found.detach(), wanted).view_as(box_labels).where(pos, -1)
-        num_pos, weights = num_positives(pos), box_weight * pos  # (R,) * (N, R) -> (N, R)
+        total, num_pos = num_positives(labels > 0), num_positives(pos)
+        weights = box_weight * pos  # (R,) * (N, R) -> (N, R)
         return dict(
-            loss_cls=self.loss_cls(
-                outs['cls_score'], labels, num_positives(labels > 0), weight.expand_as(labels)
-            ),
+            loss_cls=self.loss_cls(outs['cls_score'], labels, total, weight.expand_as(labels)),
             loss_bbox=self.loss_bbox(found, wanted, num_pos, weights.flatten()),
             loss_iou=self.loss_iou(outs['iou'], iou, num_pos, weights),
         )

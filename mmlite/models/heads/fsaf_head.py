@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from mmlite.models.heads.best_level import on_best_level
 from mmlite.models.heads.dense_head import reduce_mean
 from mmlite.models.heads.retina_head import RetinaHead, anchors_per_location
 from mmlite.models.losses import one_hot
@@ -15,7 +16,6 @@ from mmlite.ops.assignment import Assignment
 from mmlite.registry import HEADS
 from mmlite.support.signatures import with_arguments_of
 
-_NO_PRIOR = 1e6  # the loss of a box on a level where it has no prior
 _LEAST = 1e-4  # of a distance, in training
 
 
@@ -120,29 +120,6 @@ class FSAFHead(RetinaHead):
             loss_cls=cls_loss.where(~left_out, 0).sum() / total,
             loss_bbox=box_loss.where(kept, 0).sum() / total,
         )
-
-
-def on_best_level(cost: Tensor, owner: Tensor, level: Tensor, num_levels: int) -> Tensor:
-    """Whether a prior is on the level where the mean cost of its box is the smallest.
-
-    Args:
-        cost: (N, R).
-        owner: (N, R), the place of its box among all of the batch, -1 for none.
-        level: (R,), from 0.
-        num_levels: L.
-
-    Returns:
-        (N, R) bool; what it is for a prior without a box means nothing.
-    """
-    # one bin for each box and level, and one for all priors without a box
-    bins = (owner + 1) * num_levels + level.long()  # (N, R)
-    count = (int(owner.max()) + 2) * num_levels
-    sums, numbers = (
-        cost.new_zeros(count).index_add(0, bins.flatten(), values.flatten())
-        for values in (cost, torch.ones_like(cost))
-    )
-    mean = (sums / numbers).where(numbers > 0, _NO_PRIOR).view(-1, num_levels)  # (boxes + 1, L)
-    return mean.argmin(dim=1)[owner + 1] == level
 
 
 def _without_reduction(cfg: dict | None) -> dict | None:

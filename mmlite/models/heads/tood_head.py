@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
 from mmengine.model import bias_init_with_prob
 from torch import Tensor, nn
 
-from mmlite.errors import ConfigError
-from mmlite.models.heads.dense_head import (
-    DenseHead,
-    featmap_sizes,
-    flatten_levels,
-    reduce_mean,
-)
+from mmlite.models.heads import tood_layers
+from mmlite.models.heads.dense_head import DenseHead, featmap_sizes, flatten_levels, reduce_mean
 from mmlite.models.heads.fcos_head import centerness_target
 from mmlite.models.heads.retina_head import anchors_per_location
-from mmlite.models.heads.tood_layers import TaskDecomposition, sampled_beside, two_convs
-from mmlite.models.layers import Conv2d, ConvModule, Scale
+from mmlite.models.layers import Conv2d, Scale
 from mmlite.models.losses import soft_targets
 from mmlite.ops.coders import DecodedBBoxCoder
 from mmlite.registry import HEADS, LOSSES, TASK_UTILS
@@ -79,36 +71,26 @@ class TOODHead(DenseHead):
         train_cfg: dict | None = None,
         **others: Any,
     ) -> None:
-        if anchor_type not in ('anchor_free', 'anchor_based'):
-            raise ConfigError(
-                f"TOODHead: anchor_type is 'anchor_free' or 'anchor_based', found {anchor_type!r}"
-            )
-        train = _with_exponents(train_cfg or {})
+        train = tood_layers.with_exponents(train_cfg or {})
         super().__init__(num_classes, prior_generator=anchor_generator, train_cfg=train, **others)
-        self.anchor_coder = self.bbox_coder if anchor_type == 'anchor_based' else None
+        self.anchor_coder = tood_layers.coder_of(anchor_type, self.bbox_coder)
         self.bbox_coder = DecodedBBoxCoder()
         self.initial_epoch = train.get('initial_epoch', 0)
         initial = train.get('initial_assigner') if self.initial_epoch else None
-        self.initial_assigner = TASK_UTILS.build(initial) if initial else self.assigner
-        self.aligned_assigner = self.assigner
-        self.initial_loss_cls = LOSSES.build(
-            initial_loss_cls or dict(type='FocalLoss', activated=True)
-        )
+        self.assigners = (TASK_UTILS.build(initial) if initial else self.assigner, self.assigner)
+        initial_loss_cls = initial_loss_cls or dict(type='FocalLoss', activated=True)
+        self.initial_loss_cls = LOSSES.build(initial_loss_cls)
         self.set_epoch(0)
 
         count, stacked = anchors_per_location(self), feat_channels * stacked_convs
-        layers = dict(padding=1, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU'))
-        deformable = dict(type='DCNv2', deform_groups=4)
-        self.inter_convs = nn.ModuleList(
-            ConvModule(*pair, 3, **layers, conv_cfg=deformable if i < num_dcn else None)
-            for i, pair in enumerate(pairwise([in_channels, *[feat_channels] * stacked_convs]))
-        )
-        self.cls_decomp = TaskDecomposition(feat_channels, stacked_convs, norm_cfg)
-        self.reg_decomp = TaskDecomposition(feat_channels, stacked_convs, norm_cfg)
+        layers = (feat_channels, stacked_convs, norm_cfg)
+        self.inter_convs = tood_layers.SharedLayers(in_channels, *layers, num_dcn)
+        self.cls_decomp = tood_layers.TaskDecomposition(*layers)
+        self.reg_decomp = tood_layers.TaskDecomposition(*layers)
         self.tood_cls = Conv2d(feat_channels, count * self.num_outputs, 3, padding=1)
         self.tood_reg = Conv2d(feat_channels, count * 4, 3, padding=1)
-        self.cls_prob_module = two_convs(stacked, feat_channels // 4, count)
-        self.reg_offset_module = two_convs(stacked, feat_channels // 4, count * 4 * 2)
+        self.cls_prob_module = tood_layers.two_convs(stacked, feat_channels // 4, count)
+        self.reg_offset_module = tood_layers.two_convs(stacked, feat_channels // 4, count * 4 * 2)
         self.scales = nn.ModuleList(Scale() for _ in self.prior_generator.strides)
 
     def init_weights(self) -> None:
@@ -118,45 +100,23 @@ class TOODHead(DenseHead):
 
     def set_epoch(self, epoch: int) -> None:
         """Says how many epochs are done: they decide which assigner is asked."""
-        early = epoch < self.initial_epoch
-        self.assigner = self.initial_assigner if early else self.aligned_assigner
+        self.assigner = self.assigners[epoch >= self.initial_epoch]
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Returns `cls_score` (N, R, K) probabilities, `bbox_pred` (N, R, 4) boxes in pixels."""
         cls_maps, box_maps = [], []
         priors, num_per_level = self.prior_generator(featmap_sizes(feats), feats[0])
-        for level, (feat, anchors) in enumerate(
-            zip(feats, priors.split(num_per_level), strict=True)
-        ):
-            layers = []
-            for conv in self.inter_convs:
-                feat = conv(feat)
-                layers.append(feat)
-            shared = torch.cat(layers, dim=1)  # L of (N, C, H, W) -> (N, L * C, H, W)
+        for level, anchors in enumerate(priors.split(num_per_level)):
+            shared = self.inter_convs(feats[level])
             pooled = F.adaptive_avg_pool2d(shared, 1)
             logits = self.tood_cls(self.cls_decomp(shared, pooled))
-            both = F.logsigmoid(logits.float()) + F.logsigmoid(self.cls_prob_module(shared).float())
-            cls_maps.append((both / 2).exp())  # the geometric mean of two probabilities
+            cls_maps.append(tood_layers.geometric_mean(logits, self.cls_prob_module(shared)))
             sides = self.tood_reg(self.reg_decomp(shared, pooled))
-            boxes = self._boxes(self.scales[level], sides, anchors, level)
-            moved = sampled_beside(boxes, self.reg_offset_module(shared).float())
-            # where the sides have changed places, the box is not moved
-            invalid = (moved[:, :2] > moved[:, 2:]).any(dim=1, keepdim=True)
-            box_maps.append(boxes.where(invalid, moved) * self.prior_generator.strides[level][0])
+            stride, scale = self.prior_generator.strides[level][0], self.scales[level]
+            boxes = tood_layers.boxes_in_strides(scale, sides, anchors, stride, self.anchor_coder)
+            offset = self.reg_offset_module(shared).float()
+            box_maps.append(tood_layers.moved(boxes, offset) * stride)
         return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(box_maps, 4))
-
-    def _boxes(self, scale: Scale, sides: Tensor, anchors: Tensor, level: int) -> Tensor:
-        """What the box layer says (N, 4, H, W), as boxes xyxy in strides (N, 4, H, W)."""
-        stride, (height, width) = self.prior_generator.strides[level][0], sides.shape[-2:]
-        if self.anchor_coder is not None:
-            deltas = flatten_levels([scale(sides).float()], 4).flatten(0, 1)  # -> (N * H * W, 4)
-            bboxes = self.anchor_coder.decode(anchors.repeat(len(sides), 1), deltas) / stride
-            # (N * H * W, 4) -> (N, H, W, 4) -> (N, 4, H, W)
-            return bboxes.view(-1, height, width, 4).permute(0, 3, 1, 2)
-        sides = scale(sides.exp()).float()
-        points = (anchors[:, :2] + anchors[:, 2:]) / 2 / stride
-        points = points.T.reshape(1, 2, height, width)  # (H * W, 2) -> (1, 2, H, W)
-        return torch.cat([points - sides[:, :2], points + sides[:, 2:]], dim=1)
 
     def loss_terms(
         self,
@@ -188,11 +148,3 @@ class TOODHead(DenseHead):
             loss_cls=score_loss(outs['cls_score'], targets, share),
             loss_bbox=self.loss_bbox(*pairs, total, weight.flatten()),
         )
-
-
-def _with_exponents(train_cfg: dict) -> dict:
-    """mmdet keeps the assigner's alpha and beta beside it."""
-    exponents = {key: train_cfg[key] for key in ('alpha', 'beta') if key in train_cfg}
-    if not exponents or 'assigner' not in train_cfg:
-        return train_cfg
-    return dict(train_cfg, assigner=dict(train_cfg['assigner'], **exponents))

@@ -37,7 +37,7 @@ class YOLOXHead(DenseHead):
         loss_obj: config of the loss of the objectness.
         loss_l1: config of the loss that counts where `use_l1` is True, which YOLOXModeSwitchHook
             sets for the last epochs.
-        test_cfg: as of DenseHead, but max_per_img=-1 if left out.
+        test_cfg: as of DenseHead, but nms_pre and max_per_img are -1, all, if left out.
     """
 
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
@@ -62,7 +62,7 @@ class YOLOXHead(DenseHead):
         super().__init__(
             num_classes,
             prior_generator=dict(type='MlvlPointGenerator', strides=strides),
-            test_cfg=dict(max_per_img=-1) | (test_cfg or {}),
+            test_cfg=dict(nms_pre=-1, max_per_img=-1) | (test_cfg or {}),
             **others,
         )
         self.loss_obj = LOSSES.build(self._given('loss_obj', summed('loss_obj', loss_obj)))
@@ -138,12 +138,6 @@ class YOLOXHead(DenseHead):
         best, labels = scores.max(dim=-1, keepdim=True)  # (N, R, C) -> (N, R, 1)
         best = best * outs['objectness'].sigmoid()[..., None]
         return torch.zeros_like(scores).scatter(-1, labels, best), None
-
-    def candidates(self, scores: Tensor, num_per_level: list[int]) -> tuple[Tensor, Tensor]:
-        """The best class of each cell whose score (R, C) is not below the threshold."""
-        best, labels = scores.max(dim=1)
-        inds = (best >= self.test_cfg['score_thr']).nonzero()[:, 0]
-        return inds, labels[inds] + 1
 
 
 def _each(layers: nn.ModuleList, feats: Sequence[Tensor]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""How many points of FCOS may look for each box."""
+"""How many points may look for each box."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import numpy as np
 import torch
 
 from mmlite.ops.assigners import FCOSAssigner, chunks
+from mmlite.ops.dynamic_assigners import DynamicKAssigner
 from mmlite.tools.dataset_analysis.head import HeadOnGrid
 from mmlite.tools.dataset_analysis.splits import NetworkBoxes
 
 
-def points_in_range(on_grid: HeadOnGrid, boxes: NetworkBoxes, assigner: FCOSAssigner) -> np.ndarray:
-    """Returns (G, L): the number of points of each level inside a box and in its level's range.
+def points_in_range(
+    on_grid: HeadOnGrid, boxes: NetworkBoxes, assigner: FCOSAssigner | DynamicKAssigner
+) -> np.ndarray:
+    """Returns (G, L): the number of points of each level that may look for a box.
 
-    Where boxes overlap, a point goes to the smaller one in training; that is not looked at here.
+    Where boxes overlap, a point goes to one of them in training; that is not looked at here.
     """
     generator = on_grid.head.prior_generator
     found = np.zeros((len(boxes.labels), generator.num_levels), np.int64)

@@ -18,7 +18,8 @@ from mmlite.tools.doctor.heads import coder, priors
 from mmlite.tools.doctor.normalisation import network_input, normalisation
 from mmlite.tools.doctor.pipeline import boxes
 from mmlite.tools.doctor.running import evaluation, ground_truth, overfit, step
-from mmlite.tools.doctor.training import frozen, learning_rate, sampling, schedule
+from mmlite.tools.doctor.schedule import schedule
+from mmlite.tools.doctor.training import frozen, learning_rate, sampling
 from mmlite.tools.doctor.units import units
 
 Check = Callable[[Context], list[Finding]]

@@ -7,6 +7,7 @@ import pytest
 
 from mmlite.datasets.transforms import CutOut, RandomAffine, RandomShift
 from mmlite.datasets.transforms.affine import affine_matrix
+from mmlite.datasets.transforms.center_crop import margin
 from mmlite.datasets.transforms.geometry import project_bboxes
 from mmlite.errors import ArgumentError, ConfigError
 from mmlite.registry import TRANSFORMS
@@ -99,6 +100,28 @@ def test_a_shift_that_leaves_no_box_is_not_made(monkeypatch: pytest.MonkeyPatch)
     assert after['img'] is before['img'] and after['gt_bboxes'] is before['gt_bboxes']
 
 
+def test_a_window_around_a_random_point() -> None:
+    crop = dict(type='RandomCenterCropPad', crop_size=(100, 80), mean=(1, 2, 3), to_rgb=True)
+    transform, sizes = TRANSFORMS.build(dict(crop, ratios=(0.5, 1.5), border=40)), set()
+    for seed in range(30):
+        np.random.seed(seed)
+        results = transform(sample())
+        sizes.add(results['img_shape'][:2])
+        assert results['img_shape'] == results['img'].shape
+        assert results['gt_labels'].tolist() == [3]  # a window sees the centre of the only box ...
+        np.testing.assert_allclose(results['gt_bboxes'][0], found(results['img']), atol=1e-3)
+    assert sizes == {(40, 50), (120, 150)}
+    assert (transform(sample())['img'] == (3, 2, 1)).all(axis=2).any()  # `mean` in BGR
+    # 2 * 40 / 60 = 1.3: halved once; 2 * 40 / 80 = 1 exactly: halved once, or no point is left
+    assert [margin(40, side) for side in (120, 60, 80, 20)] == [40, 20, 20, 5]
+
+
+def test_a_box_that_no_window_sees() -> None:
+    crop = dict(type='RandomCenterCropPad', crop_size=(10, 10), mean=(0, 0, 0), to_rgb=True)
+    # its centre is at (2, 2), and the points are at least 32 pixels from each edge
+    assert TRANSFORMS.build(dict(crop, border=32))(sample((0, 0, 4, 4))) is None
+
+
 def test_holes() -> None:
     np.random.seed(0)
     results = CutOut(n_holes=(3, 5), cutout_shape=[(4, 4), (4, 8)], fill_in=(9, 9, 9))(sample())
@@ -118,6 +141,8 @@ def test_holes() -> None:
         (dict(type='CutOut', n_holes=1), 'one of cutout_shape'),
         (dict(type='CutOut', n_holes=1, cutout_ratio=(2, 1)), 'shares within 0 to 1'),
         (dict(type='CutOut', n_holes=(3, 1), cutout_shape=(1, 1)), r'\(least, most\)'),
+        (dict(type='RandomCenterCropPad', test_mode=True), 'only False'),
+        (dict(type='RandomCenterCropPad', crop_size=(9, 9)), 'mean and to_rgb are needed'),
         (dict(type='Rotate', level=11), '0 to 10'),
         (dict(type='Rotate', max_mag=200.0), 'within 0 to 180'),
         (dict(type='ShearX', interpolation='cubic'), 'one of nearest'),

@@ -208,9 +208,7 @@ def test_parts_get_the_epoch() -> None:
             self.epoch = epoch
 
     model = nn.Sequential(nn.Linear(1, 1), Part())
-    SetEpochInfoHook().before_train_epoch(
-        SimpleNamespace(epoch=4, model=SimpleNamespace(module=model))
-    )
+    SetEpochInfoHook().before_train_epoch(SimpleNamespace(epoch=4, model=model))
     assert model[1].epoch == 4
 
 

@@ -1,4 +1,4 @@
-# From scratch in 12 epochs of 292 images: warm-up over 100 iterations, then a cosine.
+# 12 epochs in batches of 8, with SGD: warm-up over 100 steps, then a cosine.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=3)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -1,4 +1,4 @@
-# FCOS-ResNet18 for BCCD at 320 px, from scratch.
+# FCOS-ResNet18 for pictures of about 320 px, from scratch.
 _base_ = 'fcos_r50-caffe_fpn_gn-head.py'
 model = dict(
     data_preprocessor=dict(
@@ -15,7 +15,6 @@ model = dict(
     ),
     neck=dict(in_channels=[64, 128, 256, 512]),
     bbox_head=dict(
-        num_classes=3,
         norm_on_bbox=True,
         centerness_on_reg=True,
         center_sampling=True,

@@ -1,4 +1,4 @@
-# RetinaNet-ResNet18 for BCCD at 320 px, from scratch.
+# RetinaNet-ResNet18 for pictures of about 320 px, from scratch.
 _base_ = 'retinanet_r50_fpn.py'
 model = dict(
     backbone=dict(
@@ -6,10 +6,9 @@ model = dict(
     ),
     neck=dict(in_channels=[64, 128, 256, 512]),
     bbox_head=dict(
-        num_classes=3,
         # without pretrained weights the towers learn much faster with normalisation
         norm_cfg=dict(type='GN', num_groups=32),
-        # platelets are about 17 px at this size: anchors from 16 px, not from 32
+        # anchors from 16 px, not from 32
         anchor_generator=dict(octave_base_scale=2),
     ),
 )
