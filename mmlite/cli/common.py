@@ -107,9 +107,8 @@ def _with_demo_data(verb: str, argv: Sequence[str] | None) -> str:
 def command(verb: str) -> list[str]:
     """The words that start a verb in the way in which this process was started."""
     program = Path(sys.argv[0])
-    beside = program.with_name(f'{verb}.py')
-    if program.suffix == '.py' and program.parent.name == 'tools' and beside.is_file():
-        return ['python', str(beside)]
+    if program.suffix == '.py' and program.parent.name == 'tools':
+        return ['python', str(program.with_name(f'{verb}.py'))]
     if verb in LABORATORY:
         return ['python', f'tools/{verb}.py']
     return ['mmlite', verb] if program.stem == 'mmlite' else ['python', '-m', 'mmlite', verb]

@@ -21,11 +21,10 @@ _NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)  # as mmengine's constructor ha
 
 
 def check_custom_keys(cfg: Mapping, detector: nn.Module) -> None:
-    """Refuses a key that matches no parameter, but two of mmdet's recipes.
+    """Refuses a key that matches no parameter, and says which other rules the keys switch off.
 
-    It also says which other rules the keys switch off.
-
-    A constructor of one's own may read the keys in another way: then nothing is checked.
+    Two keys of mmdet's recipes for transformers need not match. A constructor of one's own may read
+    the keys in another way: then nothing is checked.
 
     Args:
         cfg: the whole config.

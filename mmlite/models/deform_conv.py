@@ -39,9 +39,13 @@ class DeformConv2d(nn.Module):
             offset: (N, 2 * taps, h, w): how far each tap is moved, (y, x) in cells.
             mask: (N, taps, h, w), how much each counts; None for 1.
         """
-        return deform_conv2d(
-            x, offset, self.weight, self.bias, self.stride, self.padding, self.dilation, mask
+        # in float32, as torchvision does it under CUDA's autocast: it has no kernel for bfloat16
+        tensors = (x, offset, self.weight, self.bias, mask)
+        seen, offset, weight, bias, mask = (t if t is None else t.float() for t in tensors)
+        out = deform_conv2d(
+            seen, offset, weight, bias, self.stride, self.padding, self.dilation, mask
         )
+        return out.to(x.dtype)
 
 
 class DeformConvPack(DeformConv2d):

@@ -93,7 +93,7 @@ def test_refusals():
         settle_classes(config(part, part))
     with pytest.raises(ConfigError, match='no data set whose classes could be counted'):
         settle_classes(Config(dict(model=dict(bbox_head=dict(num_classes='auto')))))
-    # a data set that finds its classes by itself is left alone where the training is elsewhere
+    # a data set that finds its classes by itself stays as it is where the training is elsewhere
     silent = dict(type='CsvDataset', data_root='not/there', ann_file='a.csv')
     cfg = config(silent, silent, num_classes=2)
     settle_classes(cfg)

@@ -42,16 +42,20 @@ class Copies:
         leaks: of each pair of parts, 'val in train', the number of pictures of the one that are in
             the other too.
         alike: the same of pictures that only look alike, such as neighbouring frames of a film.
+        lookalikes: groups of those, with the copies among them.
     """
 
     groups: list[list[Owner]]
     within: dict[str, int]
     leaks: dict[str, int]
     alike: dict[str, int]
+    lookalikes: list[list[Owner]]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns it as plain data."""
-        return asdict(self)
+        """Returns what there is twice, and the counts, as plain data."""
+        data = asdict(self)
+        del data['lookalikes']
+        return data
 
 
 def find_copies(parts: Mapping[str, Sequence[str]], by_pixels: bool = True) -> Copies:
@@ -76,7 +80,8 @@ def find_copies(parts: Mapping[str, Sequence[str]], by_pixels: bool = True) -> C
     alike = _grouped(owners, np.concatenate([same_path, pairs]))
     names = list(parts)
     leaks = _leaks(groups, names)
-    return Copies(groups, _surplus(groups, names), leaks, _less(_leaks(alike, names), leaks))
+    lookalike_leaks = _less(_leaks(alike, names), leaks)
+    return Copies(groups, _surplus(groups, names), leaks, lookalike_leaks, alike)
 
 
 def _thumbnail(file: str) -> np.ndarray | None:

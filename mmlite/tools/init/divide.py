@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mmlite.tools.convert_dataset.source import Source
+from mmlite.tools.dataset_analysis.copies import Copies
 from mmlite.tools.dataset_analysis.splits import Split
 from mmlite.tools.init.data import Data
 from mmlite.tools.init.layouts.layout import WHOLE
@@ -21,7 +21,7 @@ from mmlite.tools.init.words import counted
 def divided(
     source: Source,
     data: Data,
-    copies: Mapping[str, Any],
+    copies: Copies,
     out: Path,
     share: float,
     seed: int,
@@ -32,7 +32,7 @@ def divided(
     Args:
         source: the folder.
         data: as it is there; the split that it has is kept.
-        copies: see `duplicates`: images that look alike stay in one part.
+        copies: of `find_copies`: images that look alike stay in one part.
         out: the folder that the lists will be in.
         share, seed: see `split_units`.
         pattern: see `groups_by_name`; '' for none.
@@ -69,10 +69,10 @@ def _listed_name(file: str, source: Source) -> str:
     return Path(os.path.relpath(file, source.path)).as_posix() if inside else file
 
 
-def _groups_inside(files: Sequence[str], copies: Mapping[str, Any]) -> list[list[int]]:
+def _groups_inside(files: Sequence[str], copies: Copies) -> list[list[int]]:
     """Returns the indices of images that look alike, group by group."""
     place = {file: i for i, file in enumerate(files)}
-    groups = [{place[f] for _, f in group if f in place} for group in copies['groups']]
+    groups = [{place[f] for _, f in group if f in place} for group in copies.lookalikes]
     return [sorted(group) for group in groups if len(group) > 1]
 
 

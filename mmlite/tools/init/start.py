@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mmlite.config import load_config
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import make_folder, write_text
-from mmlite.tools.dataset_analysis.pixels import duplicates
+from mmlite.tools.dataset_analysis.copies import Copies, find_copies
 from mmlite.tools.dataset_analysis.splits import Split
 from mmlite.tools.init.choice import Choice, Sizes, choose
 from mmlite.tools.init.config import config_of
@@ -90,7 +89,7 @@ def init(wishes: Wishes, convert: str) -> Started:
         data = read_data(source, layout)
     total = sum(len(split.files) for split in data.splits)
     with busy(f'comparing {counted(total, "picture")}'):
-        copies = duplicates(data.splits)
+        copies = find_copies({split.name: split.usable_files for split in data.splits})
     choices = wishes.out, wishes.share, wishes.seed, wishes.groups
     data, lists, decided = divided(source, data, copies, *choices)
     trained = data.split('train')
@@ -152,16 +151,14 @@ def _sizes(split: Split) -> Sizes:
     )
 
 
-def _alike(copies: Mapping[str, Any]) -> list[str]:
+def _alike(copies: Copies) -> list[str]:
     """What to say about pictures that look alike, and about those that are in two parts."""
-    groups = copies['groups']
+    groups = copies.lookalikes
     if not groups:
         return []
     first = ' and '.join(os.path.basename(file) for _, file in groups[0][:2])
     lines = [f'{sum(map(len, groups))} pictures look like another one, such as {first}']
-    leaks = [
-        f'{counted(count, "picture")} of {pair} too' for pair, count in copies['leaks'].items()
-    ]
+    leaks = [f'{counted(count, "picture")} of {pair} too' for pair, count in copies.leaks.items()]
     if leaks:
         lines.append(f'{"; ".join(leaks)}: figures will be too good; take them out of one part')
     return lines

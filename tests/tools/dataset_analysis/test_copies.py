@@ -26,7 +26,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def test_different_pictures_are_no_copies(photos: list[str]) -> None:
     found = find_copies(dict(train=photos[:12], val=photos[12:]))
-    assert found == Copies([], dict(train=0, val=0), {}, {})
+    assert found == Copies([], dict(train=0, val=0), {}, {}, [])
 
 
 def test_a_copy_in_another_size_and_quality_is_found(photos: list[str], tmp_path: Path) -> None:

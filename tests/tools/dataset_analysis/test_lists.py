@@ -78,7 +78,7 @@ def test_what_to_remove(tmp_path: Path) -> None:
         [('train', '/data/b.jpg'), ('val', '/data/d.jpg')],
         [('val', '/data/c.jpg'), ('val', '/data/c.jpg')],
     ]
-    copies = Copies(groups, dict(train=0, val=1), {'val in train': 1}, {'val in train': 3})
+    copies = Copies(groups, dict(train=0, val=1), {'val in train': 1}, {'val in train': 3}, [])
     lines = what_to_remove(copies, dict(train=[str(train)], val=[str(val)]))
     assert lines == [
         f'train /data/b.jpg = val /data/d.jpg: remove {train}, line 2 (b)',
