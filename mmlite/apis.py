@@ -1,5 +1,10 @@
 """The short import path of `mmlite.inference.apis`, as mmdet's users write it."""
 
-from mmlite.inference.apis import inference_detector, init_detector, load_detector
+from mmlite.inference.apis import (
+    draw_result,
+    inference_detector,
+    init_detector,
+    load_detector,
+)
 
-__all__ = ['inference_detector', 'init_detector', 'load_detector']
+__all__ = ['draw_result', 'inference_detector', 'init_detector', 'load_detector']

@@ -7,9 +7,14 @@ from collections.abc import Iterable
 
 
 class ExpectedError(Exception):
-    """The command lines print the message and exit with `status`."""
+    """The command lines print the message and exit with `status`.
+
+    Attributes:
+        next_step: what can be typed now, as a line below the message; '' for none.
+    """
 
     status = 1
+    next_step = ''
 
 
 class RunError(ExpectedError, RuntimeError):

@@ -58,8 +58,8 @@ _FEW_DRAWN = [
 SHORTER = {
     DEMO: ['train_cfg.max_epochs=1', *_FEW_DRAWN],
     'cells.py': ['train_cfg.max_epochs=1'],
+    'bccd_config/bccd.py': ['train_cfg.max_epochs=1'],
     'cells_coco.py': ['train_cfg.max_epochs=1'],
-    'work_dirs/cells/analysis/cells_priors.py': ['train_cfg.max_epochs=1'],
     'tower.py': ['train_cfg.max_epochs=1', *_FEW_DRAWN],
 }
 SHORTER_FLAGS = {'doctor': ['--only', 'parts', 'classes', 'splits']}
@@ -171,7 +171,7 @@ def _work_dir(args: argparse.Namespace) -> Path:
 
 def _written_by_training(args: argparse.Namespace) -> list[str]:
     """The work dir and the checkpoint of the last epoch: a page that names another is wrong."""
-    last = load_config(args.config, args.cfg_options).train_cfg.max_epochs
+    last = args.epochs or load_config(args.config, args.cfg_options).train_cfg.max_epochs
     return [str(_work_dir(args)), f'{_work_dir(args)}/epoch_{last}.pth']
 
 

@@ -50,6 +50,8 @@ def load_golden(name: str) -> Golden:
         for key, shape in facts['state_dict'].items()
     } | {key: built[key].clone() for key in facts.get('buffers_as_built', [])}
     model.load_state_dict(state_dict)
+    if 'epoch' in facts:
+        model.bbox_head.set_epoch(facts['epoch'])
     height, width, num_classes = facts['height'], facts['width'], facts['num_classes']
     img = torch.from_numpy(rule.image_batch(facts['batch'], height, width, facts['image_seed']))
     # of each image: its own height and width, then those it is padded to in its own right

@@ -28,10 +28,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from {package}.cli.{verb} import main
+from mmlite.cli.ending import start
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(start('{package}.cli.{verb}'))
 '''
 
 

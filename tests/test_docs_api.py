@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lab.pages.static_checks import page_faults
 from mmlite import ops, parallel
 from mmlite.registry import registries
 from tests.runs import CHECKOUT, shell
@@ -57,10 +59,39 @@ def test_everything_public_has_a_docstring(name: str) -> None:
     assert not bare
 
 
-def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages, built without a warning."""
     pytest.importorskip('mkdocs', reason="the extra 'docs' is not installed")
     pytest.importorskip('mkdocstrings', reason="the extra 'docs' is not installed")
-    built = shell(['-m', 'mkdocs', 'build', '--strict', '--site-dir', tmp_path / 'site'])
+    folder = tmp_path_factory.mktemp('docs') / 'site'
+    built = shell(['-m', 'mkdocs', 'build', '--strict', '--site-dir', folder])
     assert built.status == 0, built.err
-    page = (tmp_path / 'site/api/ops/index.html').read_text('utf-8')
+    return folder
+
+
+def test_the_pages_of_the_api_are_built(site: Path) -> None:
+    page = (site / 'api/ops/index.html').read_text('utf-8')
     assert 'mmlite.ops.coders.DeltaXYWHBBoxCoder.encode' in page
+
+
+def test_each_page_of_the_site_is_as_it_should_be(site: Path) -> None:
+    pages = sorted(site.glob('**/index.html'))
+    assert len(pages) > 30
+    for path in pages:
+        text = path.read_text('utf-8')
+        assert page_faults(text) == [], path
+        language = 'zh' if path.is_relative_to(site / 'zh') else 'en'
+        assert f'<html lang="{language}"' in text, path
+
+
+def test_old_links_to_headings_lead_there(site: Path) -> None:
+    text = (site / 'troubleshooting/index.html').read_text('utf-8')
+    assert '<h3 id="map-is-0"><a id="16-map-is-0"></a>' in text
+
+
+def test_the_search_has_the_chinese_pages(site: Path) -> None:
+    index = json.loads((site / 'search/search_index.json').read_text('utf-8'))
+    assert any('zh/' in doc['location'] and '数据集' in doc['text'] for doc in index['docs'])
+    assert (site / 'js/search.js').is_file()
+    assert '.codehilite .k' in (site / 'css/site.css').read_text('utf-8')  # colours of code

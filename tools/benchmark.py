@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.cli.benchmark import main
+from mmlite.cli.ending import start
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(start('lab.cli.benchmark'))

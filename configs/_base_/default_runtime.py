@@ -9,7 +9,7 @@ default_hooks = dict(
     checkpoint=dict(
         type='CheckpointHook',
         interval=1,
-        max_keep_ckpts=3,
+        max_keep_ckpts=2,  # the last, and one in case that it cannot be read; -1 keeps all
         save_best='auto',
         snapshot_interval=1000,  # iterations; a killed run loses no more than these
     ),

@@ -1,7 +1,8 @@
 # RetinaNet-ResNet18 on BCCD at 320 px, from scratch on a CPU.
 _base_ = [
-    '../_base_/models/retinanet_r18_bccd.py',
+    '../_base_/models/retinanet_r18.py',
     '../_base_/datasets/bccd_320.py',
-    '../_base_/schedules/bccd_12e.py',
+    '../_base_/schedules/short_12e.py',
     '../_base_/default_runtime.py',
 ]
+model = dict(bbox_head=dict(num_classes=3))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import run, verb_parser
+from mmlite.cli.parser import VerbParser
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser(
         'ablate',
         __doc__,
@@ -17,6 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add('file', help='the rows, such as lab/ablation/configs/bccd.yaml')
+    add = parser.group('output')
     add(
         '--out',
         metavar='DIR',
@@ -27,8 +29,10 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='DIR',
         help='of the trainings, and table.md (work_dirs/<stem of the file>)',
     )
-    add('--data-root', metavar='DIR', help='as in train, for every row')
-    add('--time', action='store_true', help='time a step of each row instead, on an idle machine')
+    parser.group('data')('--data-root', metavar='DIR', help='as in train, for every row')
+    parser.group('running')(
+        '--time', action='store_true', help='time a step of each row instead, on an idle machine'
+    )
     return parser
 
 

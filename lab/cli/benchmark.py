@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import run, verb_parser
+from mmlite.cli.parser import VerbParser
 
 MODELS = ('ssd300', 'retinanet', 'fcos')
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('benchmark', __doc__, 'step --model ssd300 --rounds 7')
     verbs = parser.add_subparsers(dest='verb', required=True, metavar='VERB')
     for name, add_arguments in _VERBS.items():
@@ -37,6 +38,10 @@ def benchmark(args: argparse.Namespace) -> None:
     given = dict(vars(args))
     verb, out = given.pop('verb'), given.pop('out')
     given.pop('traceback')
+    if 'device' in given:
+        from mmlite.support.devices import find_device
+
+        given['device'] = str(find_device(given['device']))
     report = importlib.import_module(f'lab.benchmark.{verb}').measure(**given)
     print(report.text())
     if out is not None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import config_from, config_parser, run, train_from_scratch
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import RunError
 
 
@@ -15,9 +16,9 @@ class UnequalRunsError(RunError):
     """A resumed run ended with other weights."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser('verify_resume', __doc__, 'configs/ssd/ssd_demo.py --trials 3')
-    add = parser.add_argument
+    add = parser.group('running')
     add('--trials', type=int, default=20, help='how many trainings to kill (20)')
     add('--iters', type=int, default=30, help='iterations of each, at least 6 (30)')
     add('--processes', type=int, default=1, help='processes of each, by torchrun (1)')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
@@ -17,6 +18,7 @@ from mmengine.logging import HistoryBuffer, print_log
 from torch import Tensor
 
 from mmlite.errors import DataError, did_you_mean
+from mmlite.support.cache import note_fetched
 from mmlite.support.files import near_files, whole_file
 
 
@@ -113,6 +115,8 @@ def _why_unreadable(file: Path, error: Exception) -> str:
         return (
             f'it is damaged or cut off ({type(error).__name__}: {str(error).splitlines()[0]:.80})'
         )
+    if file.suffix in ('.py', '.json', '.yaml', '.yml'):
+        return f'it is a file {file.suffix}, and a checkpoint is expected, such as epoch_8.pth'
     return f'it is no checkpoint; it starts with {start!r}'
 
 
@@ -189,7 +193,8 @@ def _fetched(source: str) -> Path:
     print_log(f'Fetching {url} to {target}', logger='current')
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(target), progress=False)
+        torch.hub.download_url_to_file(url, str(target), progress=sys.stderr.isatty())
+        note_fetched(target)
     except (OSError, HTTPException, RuntimeError, ValueError) as error:  # URLError is an OSError
         raise DataError(
             f'the weights {source} cannot be fetched: {error}.\n'

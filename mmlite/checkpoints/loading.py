@@ -272,8 +272,12 @@ def _draw_anew(model: nn.Module, keys: list[str]) -> None:
 
 def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:
     state_dict = checkpoint.get('state_dict', checkpoint)
+    if isinstance(checkpoint.get('model'), Mapping):  # the authors of Swin Transformer and others
+        state_dict = checkpoint['model']
     if not isinstance(state_dict, Mapping):
-        raise DataError(f"checkpoint {path}: its 'state_dict' is {type(state_dict).__name__}")
+        raise DataError(
+            f"checkpoint {path}: its 'state_dict' or 'model' is {type(state_dict).__name__}"
+        )
     weights = {key: value for key, value in state_dict.items() if isinstance(value, Tensor)}
     if not weights:
         raise DataError(f'checkpoint {path}: it holds no tensors; its keys are {_some(checkpoint)}')

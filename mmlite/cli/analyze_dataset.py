@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import config_from, config_parser, run
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder, write_text
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser('analyze_dataset', __doc__, 'configs/ssd/ssd300_voc.py --out analysis')
-    add = parser.add_argument
+    add = parser.group('output')
     add(
         '--out',
         type=Path,
@@ -22,7 +23,14 @@ def build_parser() -> argparse.ArgumentParser:
         help='where the pictures, analysis.json and the config with the suggested priors go '
         '(WORK_DIR/analysis)',
     )
-    add('--images', type=int, default=1000, help='read for mean and std, evenly spread (1000)')
+    add = parser.group('data')
+    add(
+        '--images',
+        type=int,
+        default=1000,
+        metavar='N',
+        help='read for mean and std, evenly spread (1000)',
+    )
     return parser
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import run, verb_parser
+from mmlite.cli.parser import VerbParser
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('analyze_logs', __doc__, 'work_dirs/a work_dirs/b --keys loss mAP')
     add = parser.add_argument
     add('runs', nargs='+', metavar='WORK_DIR|scalars.json', help='trainings')
+    add = parser.group('output')
     add(
         '--keys',
         nargs='+',

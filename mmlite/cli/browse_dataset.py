@@ -9,26 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from mmlite.cli.common import config_from, config_parser, run
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError
 from mmlite.support.files import make_folder
 
 _CELL = (480, 400)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser('browse_dataset', __doc__, 'configs/ssd/ssd_demo.py --stages --images 4')
-    add = parser.add_argument
+    add = parser.group('data')
     add(
         '--split',
         choices=('train', 'val', 'test'),
         default='train',
         help='whose dataloader is looked at (train)',
     )
+    add('--images', type=int, default=36, metavar='N', help='how many, evenly spread (36)')
+    add('--seed', type=int, default=0, metavar='N', help='of what the transforms draw (0)')
+    add = parser.group('output')
     add('--out', type=Path, metavar='DIR', help='where the sheets go (WORK_DIR/browse)')
-    add('--images', type=int, default=36, help='how many, evenly spread (36)')
-    add('--on-sheet', type=int, default=12, help='pictures on a sheet (12)')
+    add('--on-sheet', type=int, default=12, metavar='N', help='pictures on a sheet (12)')
     add('--stages', action='store_true', help='a sheet for each image: it after each transform')
-    add('--seed', type=int, default=0, help='of what the transforms draw (0)')
     return parser
 
 
@@ -47,10 +49,13 @@ def browse(args: argparse.Namespace) -> None:
         raise ConfigError(f'{args.config}: it has no {args.split}_dataloader')
 
     from mmlite.datasets import build_dataset
+    from mmlite.datasets.auto_classes import settle_classes
     from mmlite.support.arrays import evenly_spread
+    from mmlite.support.progress import progress
     from mmlite.tools.dataset_analysis.browse import model_views, preprocessor_of, stage_views
     from mmlite.visualization import contact_sheet, write_jpeg
 
+    settle_classes(cfg)
     dataset = build_dataset(loader.dataset, at=f'{args.split}_dataloader.dataset')
     folder = make_folder(args.out or Path(cfg.work_dir) / 'browse')
     inds = evenly_spread(len(dataset), args.images)
@@ -62,7 +67,8 @@ def browse(args: argparse.Namespace) -> None:
             view for i in inds.tolist() for view in model_views(dataset, i, preprocessor, args.seed)
         )
         sheets = enumerate_sheets(args.split, views, args.on_sheet)
-    for name, pictures in sheets:
+    count = len(inds) if args.stages else -(-len(inds) // args.on_sheet)
+    for name, pictures in progress(sheets, 'drawing sheets', count):
         path = folder / f'{name}.jpg'
         write_jpeg(contact_sheet(pictures, columns=4, cell=_CELL), path)
         print(f'written: {path} ({len(pictures)} pictures)')

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 
+from mmlite.cli.ending import ended
+from mmlite.cli.parser import VerbParser, grouped_parser
 from mmlite.cli.verbs import LABORATORY
 from mmlite.config import check_files, is_pretrained, load_config
 from mmlite.config.own_files import find_config
@@ -21,16 +21,14 @@ from mmlite.config.schema import LOADERS
 from mmlite.datasets.paths import MissingDataError
 from mmlite.datasets.relocate import allow_bad_items, relocate, skip_bad_images, use_demo_data
 from mmlite.engine.process.launch import explaining_lost_processes, leave_processes
-from mmlite.errors import ConfigError, ExpectedError
+from mmlite.errors import ConfigError
 from mmlite.registry.plugins import import_plugins
-from mmlite.support.files import refusing_full_disk
-from mmlite.support.pipes import dropping_unread_output
 from mmlite.support.torchvision_ops import explaining_torchvision
 
 Main = Callable[[argparse.Namespace], None]
 
 
-def verb_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentParser:
+def verb_parser(verb: str, summary: str, *examples: str) -> VerbParser:
     """Makes the parser of a verb, which `run` parses with.
 
     Args:
@@ -38,27 +36,26 @@ def verb_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentPar
         summary: the docstring of its module.
         examples: what comes after the verb on a command line, one for each.
     """
-    parser = argparse.ArgumentParser(
-        prog=verb,
-        description=summary,
-        epilog='\n'.join(f'example: {shlex.join(_command(verb))} {text}' for text in examples),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        '--traceback', action='store_true', help='show the traceback of a mistake too'
-    )
-    return parser
+    lines = [f'example: {shlex.join(command(verb))} {text}'.rstrip() for text in examples]
+    return grouped_parser(prog=verb, description=summary, epilog='\n'.join(lines))
 
 
-def config_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentParser:
+def config_parser(verb: str, summary: str, *examples: str) -> VerbParser:
     """Makes the parser of a verb on a config: what one of them takes all take.
 
     Arguments as of `verb_parser`.
     """
     parser = verb_parser(verb, summary, *examples)
-    add = parser.add_argument
-    add('config', help='a config file, such as configs/ssd/ssd300_voc.py')
-    add('--work-dir', help='where everything is written (work_dirs/<config stem>)')
+    parser.add_argument(
+        'config', metavar='CONFIG', help='a config file, such as configs/ssd/ssd300_voc.py'
+    )
+    add = parser.group('output')
+    add(
+        '--work-dir',
+        metavar='DIR',
+        help='where everything is written (work_dirs/<config stem>)',
+    )
+    add = parser.group('running')
     add(
         '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='several processes'
     )
@@ -76,36 +73,22 @@ def config_parser(verb: str, summary: str, *examples: str) -> argparse.ArgumentP
 
 
 def run(parser: argparse.ArgumentParser, main: Main, argv: Sequence[str] | None = None) -> int:
-    """Parses, runs and returns the exit status.
+    """Parses, runs and returns the exit status, see `mmlite.cli.ending`."""
 
-    0 done, 1 failed, 2 a mistake of the user's, 130 and 143 stopped by SIGINT and SIGTERM. Where
-    the reader of a pipe leaves (`| head`), the rest of the output is dropped, the work is done to
-    its end, and the status is that of the work.
-    """
-    with dropping_unread_output():
+    def work() -> None:
         args = parser.parse_args(argv)
         if isinstance(sys.stdout, io.TextIOWrapper):  # Windows' encoding lacks some class names
             sys.stdout.reconfigure(errors='backslashreplace')
         try:
-            with refusing_full_disk(), explaining_torchvision(), explaining_lost_processes():
+            with explaining_torchvision(), explaining_lost_processes():
                 main(args)
-        except ExpectedError as error:
-            if args.traceback:
-                traceback.print_exc()
-            print(f'{parser.prog}: {without_worker_traceback(str(error))}', file=sys.stderr)
-            if isinstance(error, MissingDataError):
-                print(f'To try it now: {_with_demo_data(parser.prog, argv)}', file=sys.stderr)
-            return error.status
+        except MissingDataError as error:
+            error.next_step = f'To try it now: {_with_demo_data(parser.prog, argv)}'
+            raise
         finally:
             leave_processes()
-    return 0
 
-
-def without_worker_traceback(message: str) -> str:
-    """An error in a data-loading worker arrives with the worker's traceback around it."""
-    if not message.startswith('Caught '):
-        return message
-    return re.split(r'\n[\w.]+Error: ', message)[-1].strip()
+    return ended(parser.prog, work, '--traceback' in (sys.argv if argv is None else argv))
 
 
 def _with_demo_data(verb: str, argv: Sequence[str] | None) -> str:
@@ -118,27 +101,26 @@ def _with_demo_data(verb: str, argv: Sequence[str] | None) -> str:
             words.pop(0)
         elif not word.startswith('--data-root='):
             kept.append(word)
-    return shlex.join([*_command(verb), *kept, '--demo-data'])
+    return shlex.join([*command(verb), *kept, '--demo-data'])
 
 
-def _command(verb: str) -> list[str]:
+def command(verb: str) -> list[str]:
     """The words that start a verb in the way in which this process was started."""
     program = Path(sys.argv[0])
-    if program.name == f'{verb}.py':
-        return ['python', sys.argv[0]]
+    if program.suffix == '.py' and program.parent.name == 'tools':
+        return ['python', str(program.with_name(f'{verb}.py'))]
     if verb in LABORATORY:
         return ['python', f'tools/{verb}.py']
     return ['mmlite', verb] if program.stem == 'mmlite' else ['python', '-m', 'mmlite', verb]
 
 
-def add_config_flags(parser: argparse.ArgumentParser) -> None:
+def add_config_flags(parser: VerbParser) -> None:
     """Adds the flags that `config_from` applies to the config."""
-    add = parser.add_argument
+    add = parser.group('data')
     add(
         '--data-root', metavar='DIR', help='use this folder in place of the data_root of the config'
     )
     add('--demo-data', action='store_true', help='use the embedded set, drawn on the spot')
-    add_flags(parser, '--cfg-options', '--plugin', '--safe-config')
     add('--skip-bad-images', action='store_true', help='leave bad items out in testing, and say so')
     add(
         '--max-bad',
@@ -146,6 +128,8 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar='SHARE',
         help='share of bad images or annotations above which a run stops (0.01)',
     )
+    add_flags(parser, '--cfg-options', '--plugin', '--safe-config')
+    add = parser.group('running')
     add('--debug', action='store_true', help='load in the main process, so that breakpoints work')
 
 
@@ -169,15 +153,26 @@ _FLAGS = {
 }
 
 
-def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
+def add_length_flags(parser: VerbParser) -> None:
+    """Adds the flags that make a training longer or shorter; `config_from` applies them."""
+    length = parser.group_of('running').add_mutually_exclusive_group()
+    length.add_argument(
+        '--epochs', type=int, metavar='N', help='train for N epochs, and stretch the schedules'
+    )
+    length.add_argument(
+        '--iters', type=int, metavar='N', help='the same in a training that counts iterations'
+    )
+
+
+def add_flags(parser: VerbParser, *names: str) -> None:
     """Adds some of the flags that mean the same in each verb that has them."""
     for name in names:
-        parser.add_argument(name, **_FLAGS[name])
+        parser.group('config and plugins')(name, **_FLAGS[name])
 
 
-def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
+def add_checkpoint_arguments(parser: VerbParser) -> None:
     """Adds the flags of verbs that read a checkpoint."""
-    add = parser.add_argument
+    add = parser.group('model and weights')
     add(
         '--allow-partial',
         action='store_true',
@@ -198,7 +193,7 @@ def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
 def config_from(args: argparse.Namespace) -> Config:
     """Loads the config of a command line and applies the flags of `config_parser`."""
     import_plugins(args.plugin)
-    cfg = load_config_of(args.config, args.safe_config, args.cfg_options)
+    cfg = _config_of_length(args)
     if args.data_root and args.demo_data:
         raise ConfigError('--data-root and --demo-data exclude each other')
     if args.data_root:
@@ -221,6 +216,26 @@ def config_from(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def _config_of_length(args: argparse.Namespace) -> Config:
+    """The config with --cfg-options, and of the length of --epochs or --iters."""
+    lengths = {unit: vars(args).get(unit) for unit in ('epochs', 'iters')}
+    unit = next((unit for unit, number in lengths.items() if number is not None), None)
+    if unit is None:
+        return load_config_of(args.config, args.safe_config, args.cfg_options)
+    key = f'train_cfg.max_{unit}'
+    if any(option.strip(' +').startswith((f'{key}=', 'train_cfg=')) for option in args.cfg_options):
+        raise ConfigError(f'--{unit} and {key} in --cfg-options exclude each other')
+    options = [*args.cfg_options, f'+{key}={lengths[unit]}']
+    cfg = load_config_of(args.config, args.safe_config, options)
+    other = {'epochs': 'iters', 'iters': 'epochs'}[unit]
+    if f'max_{other}' in cfg.train_cfg:
+        raise ConfigError(
+            f'--{unit}: the training counts the other unit, train_cfg.max_{other} is '
+            f'{cfg.train_cfg[f"max_{other}"]}. Its length is given by --{other}'
+        )
+    return cfg
+
+
 def load_config_of(path: str | Path, safe: bool, overrides: Sequence[str] = ()) -> Config:
     """Loads a config; with `safe` it is refused where it is more than values, see safe_config."""
     if safe:
@@ -234,7 +249,10 @@ def load_config_of(path: str | Path, safe: bool, overrides: Sequence[str] = ()) 
 def train_from_scratch(cfg: Config) -> None:
     """Takes the pretrained weights out of the config; the initialisers of the parts stay."""
     for part in _pretrained_parts(cfg):
-        part.init_cfg = None
+        if is_pretrained(part.get('init_cfg')):
+            part.init_cfg = None
+        if part.get('pretrained') is True:
+            part.pretrained = False
 
 
 def starts_from_weights(cfg: Config) -> bool:
@@ -245,4 +263,9 @@ def starts_from_weights(cfg: Config) -> bool:
 def _pretrained_parts(cfg: Config) -> list[dict]:
     model = cfg.get('model') or {}
     parts = [model, *(part for part in model.values() if isinstance(part, dict))]
-    return [part for part in parts if is_pretrained(part.get('init_cfg'))]
+    return [
+        part
+        for part in parts
+        # the latter is how the weights of timm are asked for
+        if is_pretrained(part.get('init_cfg')) or part.get('pretrained') is True
+    ]

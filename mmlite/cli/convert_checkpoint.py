@@ -6,22 +6,30 @@ import argparse
 from collections.abc import Sequence
 
 from mmlite.cli.common import add_checkpoint_arguments, run, verb_parser
+from mmlite.cli.parser import VerbParser
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser(
         'convert_checkpoint', __doc__, 'work_dirs/ssd300_voc/epoch_24.pth ssd300.pth --publish'
     )
     add = parser.add_argument
-    add('source', help='mmlite, mmdet 1.x to 3.x or torchvision: a file, a URL, torchvision://NAME')
-    add('target', help='the file to write')
+    add(
+        'source',
+        metavar='SOURCE',
+        help='mmlite, mmdet 1.x to 3.x or torchvision: a file, a URL, torchvision://NAME',
+    )
+    add('target', metavar='TARGET', help='the file to write')
+    add = parser.group('output')
     add(
         '--to',
         choices=('mmlite', 'mmdet-3.x', 'mmdet-1.x', 'torchvision'),
         default='mmlite',
         help='whose layout to write (mmlite)',
     )
-    add('--config', metavar='CONFIG', help='of the model, where the checkpoint does not hold it')
+    parser.group('model and weights')(
+        '--config', metavar='CONFIG', help='of the model, where the checkpoint does not hold it'
+    )
     add(
         '--publish',
         action='store_true',

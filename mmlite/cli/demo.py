@@ -9,16 +9,20 @@ from pathlib import Path
 from mmlite.cli import test as test_cli
 from mmlite.cli import train as train_cli
 from mmlite.cli.common import add_flags, run, verb_parser
+from mmlite.cli.parser import VerbParser
 from mmlite.config.own_files import CONFIGS
 
 CONFIG = str(CONFIGS / 'ssd' / 'ssd_demo.py')
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('demo', __doc__, '--work-dir work_dirs/demo')
-    add = parser.add_argument
-    add('--config', default=CONFIG, help=f'a config that draws its own data ({CONFIG})')
-    add('--work-dir', default='work_dirs/demo', help='where everything is written')
+    parser.group('config and plugins')(
+        '--config', default=CONFIG, help=f'a config that draws its own data ({CONFIG})'
+    )
+    parser.group('output')(
+        '--work-dir', metavar='DIR', default='work_dirs/demo', help='where everything is written'
+    )
     add_flags(parser, '--cfg-options')
     return parser
 

@@ -8,7 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mmlite.cli.common import config_from, config_parser, run, train_from_scratch
+from mmlite.cli.common import (
+    add_length_flags,
+    config_from,
+    config_parser,
+    run,
+    train_from_scratch,
+)
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import RunError
 from mmlite.tools.doctor import QUESTIONS
 
@@ -19,14 +26,15 @@ class ErrorsFoundError(RunError):
     """At least one check has found an error."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     questions = '\n'.join(f'  {name:14} {question}' for name, question in QUESTIONS.items())
     parser = config_parser('doctor', __doc__, 'configs/ssd/ssd_demo.py')
     parser.epilog = (
         f'checks:\n{questions}\n\nexit status: 0 no error, 1 errors found, 2 the config '
         f'cannot be read\n\n{parser.epilog}'
     )
-    add = parser.add_argument
+    add_length_flags(parser)
+    add = parser.group('running')
     add('--full', action='store_true', help=f'look at all images, for longer than {SECONDS} s')
     add(
         '--only',
@@ -37,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='CHECK',
         help='only these',
     )
+    add = parser.group('model and weights')
     add('--from-scratch', action='store_true', help='do without pretrained weights')
     return parser
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from mmlite.cli.common import config_parser, run
+from mmlite.cli.parser import VerbParser
 from mmlite.cli.test import add_output_arguments, evaluate
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser('eval_results', __doc__, 'configs/ssd/ssd300_voc.py results.pkl')
-    parser.add_argument('results', help='a .pkl of (n_imgs)(n_class)(k,5)')
+    parser.add_argument('results', metavar='X.pkl', help='a .pkl of (n_imgs)(n_class)(k,5)')
     add_output_arguments(parser)
     return parser
 

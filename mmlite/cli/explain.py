@@ -15,6 +15,7 @@ from mmlite.cli.common import (
     run,
     train_from_scratch,
 )
+from mmlite.cli.parser import VerbParser
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mmlite.tools.explain.origins import Origins
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser(
         'explain',
         __doc__,
@@ -30,8 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
         'configs/ssd/ssd_demo.py --key model.bbox_head.num_classes',
     )
     add_checkpoint_arguments(parser)
-    add = parser.add_argument
+    add = parser.group('model and weights')
     add('--checkpoint', metavar='FILE', help='weights (drawn if left out; nothing is downloaded)')
+    add = parser.group('output')
     add('--html', metavar='FILE', type=Path, help='one page with the pictures of each step too')
     add(
         '--key',

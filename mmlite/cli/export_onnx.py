@@ -14,6 +14,7 @@ from mmlite.cli.common import (
     run,
     train_from_scratch,
 )
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, RunError
 from mmlite.support.files import make_folder
 
@@ -26,7 +27,7 @@ class UnequalDetectionsError(RunError):
     """The exported file detects something else than the model."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser(
         'export_onnx',
         __doc__,
@@ -34,20 +35,31 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_checkpoint_arguments(parser)
     add = parser.add_argument
-    add('checkpoint', help='a checkpoint file')
+    add('checkpoint', metavar='CHECKPOINT', help='a checkpoint file')
+    add = parser.group('output')
     add('--out', metavar='X.onnx', help='the file (CHECKPOINT with the ending .onnx)')
     add('--size', nargs=2, type=int, metavar=('W', 'H'), help="input (the test pipeline's)")
-    batch = parser.add_mutually_exclusive_group()
-    batch.add_argument('--batch-size', type=int, default=1, help='images in each call (1)')
+    batch = parser.group_of('output').add_mutually_exclusive_group()
+    batch.add_argument(
+        '--batch-size', type=int, default=1, metavar='N', help='images in each call (1)'
+    )
     batch.add_argument('--dynamic-batch', action='store_true', help='any number of images')
     add('--no-nms', action='store_true', help='end with the boxes and scores of all priors')
-    add('--opset', type=int, default=18, help="version of ONNX's operators, 18 or above (18)")
+    add(
+        '--opset',
+        type=int,
+        default=18,
+        metavar='N',
+        help="version of ONNX's operators, 18 or above (18)",
+    )
+    add = parser.group('running')
     add('--verify', metavar='X.onnx', help='compare this file; nothing is exported')
     add('--images', type=int, metavar='N', help='compare on the first N of the test set (all)')
     add(
         '--tolerance',
         type=float,
         default=1e-3,
+        metavar='X',
         help='difference of scores allowed (0.001); of boxes, ten times as many pixels',
     )
     return parser
@@ -95,7 +107,7 @@ def _verify(args: argparse.Namespace, cfg: Config, detector: nn.Module, path: Pa
     from mmlite.tools.export.verify import verify
 
     exported = OnnxDetector(path)
-    data = dict(cfg.test_dataloader.dataset)
+    data = dict(detector.cfg.test_dataloader.dataset)
     if args.images is not None:
         data['indices'] = args.images
     dataset = build_dataset(data, at='test_dataloader.dataset')

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from mmlite.cli.common import run, verb_parser
 from mmlite.cli.model_info import add_model_arguments, info
+from mmlite.cli.parser import VerbParser
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('get_flops', __doc__, 'configs/ssd/ssd300_voc.py')
     add_model_arguments(parser)
     parser.set_defaults(parts=True)

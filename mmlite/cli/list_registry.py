@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from mmlite.cli.common import add_flags, run, verb_parser
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import UnknownTypeError, UserError, did_you_mean
 from mmlite.registry.plugins import import_installed_plugins, import_plugins
 
@@ -20,11 +21,11 @@ _PARAGRAPH = textwrap.TextWrapper(
 )
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('list_registry', __doc__, '--registry HEADS BACKBONES', 'SSDHead Resize')
     add = parser.add_argument
     add('names', nargs='*', metavar='NAME', help='only the classes of these names')
-    add(
+    parser.group('output')(
         '--registry',
         nargs='+',
         action='extend',

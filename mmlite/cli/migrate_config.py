@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import run, verb_parser
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('migrate_config', __doc__, 'old/retinanet_r50_fpn_1x.py retinanet_new.py')
     add = parser.add_argument
     add('old', metavar='OLD', help='the config of mmdet 1.x or 2.x, read with its bases')

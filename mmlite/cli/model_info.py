@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmlite.cli.common import add_flags, load_config_of, run, verb_parser
+from mmlite.cli.parser import VerbParser
 
 if TYPE_CHECKING:
     from mmlite.models.complexity import Complexity
@@ -18,20 +19,22 @@ NOTE = (
 )
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('model_info', __doc__, 'configs/ssd/ssd300_voc.py configs/*/*_bccd.py')
     add_model_arguments(parser)
-    parser.add_argument(
+    parser.group('output')(
         '--parts', action='store_true', help='a table of the parts of each model (get_flops)'
     )
     return parser
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+def add_model_arguments(parser: VerbParser) -> None:
     """Adds the configs, and what changes them."""
     add = parser.add_argument
     add('configs', nargs='+', metavar='CONFIG', help='config files')
-    add('--size', nargs=2, type=int, metavar=('W', 'H'), help="input (the test pipeline's)")
+    parser.group('running')(
+        '--size', nargs=2, type=int, metavar=('W', 'H'), help="input (the test pipeline's)"
+    )
     add_flags(parser, '--cfg-options', '--safe-config')
 
 

@@ -16,6 +16,7 @@ from mmlite.cli.common import (
     run,
     verb_parser,
 )
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError
 from mmlite.registry.plugins import import_plugins
 
@@ -40,17 +41,23 @@ COORDINATES = ('devkit', 'zero_based', 'inclusive')  # of mmlite.datasets.voc_co
 _SAVED = ('pictures', 'video', 'json')  # without --save
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('predict', __doc__, 'work_dirs/ssd_demo/epoch_14.pth photos/ video.mp4 0')
     add = parser.add_argument
-    add('checkpoint', help='a checkpoint, which holds its config; or a file of export_onnx')
+    add(
+        'checkpoint',
+        metavar='CHECKPOINT',
+        help='a checkpoint, which holds its config; or a file of export_onnx',
+    )
     add(
         'inputs',
         nargs='+',
         metavar='INPUT',
         help="images, videos, folders, patterns ('a/*.jpg') or numbers of cameras",
     )
+    add = parser.group('model and weights')
     add('--config', help="a config in place of the checkpoint's own")
+    add = parser.group('output')
     add('--out', metavar='DIR', default='work_dirs/predict', help='where files are written')
     add(
         '--save',
@@ -67,10 +74,12 @@ def build_parser() -> argparse.ArgumentParser:
         default='inclusive',
         help='what the corners of --save voc count by, as of VOCDataset (inclusive)',
     )
-    add('--score-thr', type=float, default=0.3, help='lowest score written (0.3)')
+    add('--score-thr', type=float, default=0.3, metavar='SCORE', help='lowest score written (0.3)')
+    add = parser.group('running')
     add('--batch-size', type=int, default=4, metavar='N', help='images at a time (4)')
     add('--device', help='cpu, cuda or cuda:N (a GPU where there is one)')
     add('--max-frames', type=int, metavar='N', help='of each video or camera, no more than these')
+    add = parser.group('data')
     add('--skip-bad-images', action='store_true', help='leave bad images out, and say so')
     add_flags(parser, '--cfg-options', '--plugin', '--safe-config')
     add_checkpoint_arguments(parser)
@@ -87,23 +96,28 @@ def predict(args: argparse.Namespace) -> None:
         raise ConfigError(f'--batch-size: at least 1 is expected, found {args.batch_size}')
     import_plugins(args.plugin)
 
-    from mmlite.inference import read_frames, write_detections
+    from mmlite.inference import count_frames, read_frames, write_detections
+    from mmlite.support.progress import progress
 
     bad: list[str] | None = [] if args.skip_bad_images else None
     frames = read_frames(args.inputs, args.max_frames, bad)
     detect, classes = _detector(args)
     count = found = 0
+    stopped: KeyboardInterrupt | None = None
+    detected = _detected(frames, detect, args.batch_size)
     with write_detections(args.out, args.save or _SAVED, classes, args.coordinates) as write:
         try:
-            for frame, det in _detected(frames, detect, args.batch_size):
+            for frame, det in progress(detected, 'detecting, images', count_frames(args.inputs)):
                 kept = det.above(args.score_thr)
                 write(frame, kept)
                 count, found = count + 1, found + len(kept)
-        except KeyboardInterrupt:
-            print('stopped', file=sys.stderr)
+        except KeyboardInterrupt as error:
+            stopped = error
     for reason in bad or ():
         print(f'left out: {reason}', file=sys.stderr)
     print(f'{found} detections in {count} images: {args.out}')
+    if stopped is not None and not any(text.isdecimal() for text in args.inputs):
+        raise stopped  # a camera has no other end
 
 
 def _detected(
@@ -130,11 +144,10 @@ def _detector(
 
     from mmlite.inference.apis import inference_detector, init_detector
     from mmlite.support.allocator import keep_feature_maps
+    from mmlite.support.devices import find_device
 
-    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    if device.startswith('cuda') and not torch.cuda.is_available():
-        raise ConfigError(f'--device {device}: PyTorch finds no GPU here')
-    if device == 'cpu':
+    device = find_device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    if device.type == 'cpu':
         keep_feature_maps()
     model = init_detector(
         load_config_of(args.config, args.safe_config) if args.config else None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmlite.cli.common import add_flags, load_config_of, run, verb_parser
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, RunError
 from mmlite.registry.plugins import import_plugins
 
@@ -21,12 +22,14 @@ class NotReproducedError(RunError):
     """The step gave something else than in the training."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('replay', __doc__, 'work_dirs/ssd_demo/black_box/iter_120')
     add = parser.add_argument
     add('folder', metavar='DIR', type=Path, help='the black box, named by the error of a training')
+    add = parser.group('running')
     add('--device', help="'cpu', 'cuda', 'cuda:1' (where the training ran, if that is here)")
     add_flags(parser, '--plugin', '--safe-config')
+    add = parser.group('running')
     add(
         '--without-random-state',
         action='store_true',
@@ -70,17 +73,12 @@ def _config(folder: Path, safe: bool) -> Config:
 
 def _device(asked: str | None, recorded: str) -> str:
     """Returns the name of a device that is there: that asked for, or the training's or a CPU."""
-    import torch
-
     from mmlite.parallel.data_parallel import choose_devices
+    from mmlite.support.devices import find_device
 
     if asked is None:
         return str(choose_devices([recorded])[0])
-    try:
-        torch.zeros(1, device=asked)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise ConfigError(f'--device {asked}: {str(error).splitlines()[0]}') from error
-    return asked
+    return str(find_device(asked))
 
 
 def _print(folder: Path, state: State, repeated: Repeated, device: str) -> None:

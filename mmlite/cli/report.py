@@ -7,15 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlite.cli.common import run, verb_parser
-from mmlite.cli.results_source import add_source_flags, figures_of, find_source, read_source
+from mmlite.cli.parser import VerbParser
+from mmlite.cli.results_source import (
+    add_source_flags,
+    figures_of,
+    find_source,
+    read_source,
+    subject_of,
+)
 from mmlite.support.files import make_folder, write_text
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = verb_parser('report', __doc__, 'work_dirs/ssd_demo')
     add = parser.add_argument
     add('source', metavar='RESULTS|WORK_DIR', help='a .pkl of test.py --out, or a work dir')
-    add('--out', metavar='FILE', help='the page (report.html beside the results)')
+    parser.group('output')(
+        '--out', metavar='FILE', help='the page (report.html beside the results)'
+    )
     add_source_flags(parser)
     return parser
 
@@ -30,6 +39,7 @@ def report(args: argparse.Namespace) -> None:
     cfg, found = read_source(source, args)
 
     from mmlite.errors import DataError
+    from mmlite.evaluation.suspect_gate import gate_text
     from mmlite.evaluation.suspicious import suspicions_csv
     from mmlite.visualization.result_report import CSV_NAME, report_page
     from mmlite.visualization.run_log import read_training
@@ -40,8 +50,10 @@ def report(args: argparse.Namespace) -> None:
         log = []
     out = Path(args.out or source.results.with_name('report.html'))
     make_folder(out.parent)
-    title = f'{Path(args.source).name}: {source.results.name}'
-    write_text(out, report_page(title, found, log, figures_of(source, cfg, found)))
+    title = f'Report on {Path(args.source).resolve().name}'
+    subject, figures = subject_of(source, cfg, found), figures_of(source, cfg, found)
+    write_text(out, report_page(title, subject, found, log, figures))
     write_text(out.with_name(CSV_NAME), suspicions_csv(found.suspicions))
-    print(f'annotations to look at again: {out.with_name(CSV_NAME)}')
+    print(f'annotations to look at again: {len(found.suspicions)}, {out.with_name(CSV_NAME)}')
+    print(gate_text(found.strengths))
     print(f'report: {out}')

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mmengine.config import Config
 
 from mmlite.cli.common import add_config_flags, config_from
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import near_files
 
 if TYPE_CHECKING:
+    from mmengine.evaluator import BaseMetric
+
+    from mmlite.evaluation.ap_rule import ApRule
     from mmlite.visualization.result_report import Findings
 
 # the files that a run leaves in WORK_DIR/<run>, and the part of the config that they are of
 RESULTS_OF = {'val_results.pkl': 'val', 'test_results.pkl': 'test'}
+_SETS = {'val': 'the validation set', 'test': 'the test set'}
 
 
 class ResultsSource(NamedTuple):
@@ -27,9 +33,9 @@ class ResultsSource(NamedTuple):
     work_dir: Path | None
 
 
-def add_source_flags(parser: argparse.ArgumentParser) -> None:
+def add_source_flags(parser: VerbParser) -> None:
     """Adds what `read_source` needs besides the source itself."""
-    parser.add_argument(
+    parser.group('config and plugins')(
         '--config', metavar='FILE', help='of a file of results; a work dir holds its own'
     )
     add_config_flags(parser)
@@ -81,19 +87,93 @@ def read_source(source: ResultsSource, args: argparse.Namespace) -> tuple[Config
             raise ConfigError(f'{source.config}: it has no {key}, which {source.results} is of')
 
     from mmlite.datasets import build_dataset
+    from mmlite.datasets.auto_classes import settle_classes
     from mmlite.evaluation import load_results
     from mmlite.visualization.result_report import findings
 
+    settle_classes(cfg)
     dataset = build_dataset(cfg[f'{_part(source)}_dataloader'].dataset, at=_part(source))
     return cfg, findings(load_results(source.results, len(dataset), len(dataset.classes)), dataset)
 
 
 def figures_of(source: ResultsSource, cfg: Config, found: Findings) -> dict[str, float]:
     """Returns the figures of the config's own metrics."""
-    from mmlite.evaluation import build_metrics, evaluate_results
+    from mmlite.evaluation import evaluate_results
+
+    return evaluate_results(found.results, found.dataset, _metrics(source, cfg))
+
+
+def headline_of(
+    source: ResultsSource, cfg: Config, figures: dict[str, float]
+) -> tuple[str | None, ApRule | None]:
+    """Returns the figure that the config is about, and how it counts AP.
+
+    None for the name where the metrics give no figure; None for the rule of a figure that is no
+    AP over all sizes, and of a metric that has no `ap_rule`.
+    """
+    from mmlite.evaluation.ap_rule import headline
+
+    hooks = cfg.get('default_hooks') or {}
+    name = headline(figures, (hooks.get('checkpoint') or {}).get('save_best'))
+    for metric in _metrics(source, cfg) if name else ():
+        prefix = f'{metric.prefix}/' if metric.prefix else ''
+        if name.startswith(prefix) and hasattr(metric, 'ap_rule'):
+            return name, metric.ap_rule(name.removeprefix(prefix))
+    return name, None
+
+
+def _metrics(source: ResultsSource, cfg: Config) -> list[BaseMetric]:
+    from mmlite.evaluation import build_metrics
 
     at = f'{_part(source)}_evaluator'
-    return evaluate_results(found.results, found.dataset, build_metrics(cfg[at], at=at))
+    return build_metrics(cfg[at], at=at)
+
+
+def subject_of(source: ResultsSource, cfg: Config, found: Findings) -> list[tuple[str, str]]:
+    """Returns what a page about the results is of: config, checkpoint, date, data set."""
+    from mmlite.datasets.bad_items import leaves
+    from mmlite.version import __version__
+
+    part = _part(source)
+    files = [
+        f'{type(leaf).__name__} in {leaf.data_root or "."}'
+        + f', {leaf.ann_file}' * bool(leaf.ann_file)
+        for leaf in leaves(found.dataset)
+    ]
+    dataset = ' and '.join(files) or type(found.dataset).__name__
+    judged = found.judged
+    return [
+        ('config', source.config),
+        ('checkpoint', _checkpoint(source, cfg)),
+        ('results', f'{source.results}, written {_date(source.results)}'),
+        (
+            'data set',
+            f'{_SETS[part]} of the config: {dataset}; {judged.num_images} images, '
+            f'{len(judged.gt_label)} boxes of {judged.num_classes} classes',
+        ),
+        ('page', f'written {datetime.now():%Y-%m-%d %H:%M} by mmlite {__version__}'),
+    ]
+
+
+def _checkpoint(source: ResultsSource, cfg: Config) -> str:
+    """Returns the checkpoint that gave the results, as far as the run has left a note of it."""
+    from mmlite.visualization.run_log import best_validation, read_scalars
+
+    if source.work_dir is None:
+        return 'not known: a file of results does not name it'
+    if _part(source) == 'test':
+        return str(cfg.get('load_from') or 'not known: the config of the run does not name it')
+    scalars = source.results.parent / 'vis_data' / 'scalars.json'
+    step = best_validation(read_scalars(scalars)) if scalars.is_file() else None
+    if step is None:
+        return 'not known: the log of the training has no validation'
+    unit = 'epoch' if (cfg.get('train_cfg') or {}).get('by_epoch', True) else 'iter'
+    saved = sorted(source.work_dir.glob(f'*{unit}_{step}.pth'), key=lambda file: len(file.name))
+    return f'{saved[0] if saved else f"{unit}_{step}, which is not kept"} (the best validation)'
+
+
+def _date(file: Path) -> str:
+    return f'{datetime.fromtimestamp(file.stat().st_mtime):%Y-%m-%d %H:%M}'
 
 
 def _part(source: ResultsSource) -> str:

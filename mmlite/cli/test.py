@@ -15,14 +15,14 @@ from mmlite.cli.common import (
     run,
     train_from_scratch,
 )
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.support.files import write_text
+from mmlite.support.files import make_folder, write_text
 
 if TYPE_CHECKING:
     import numpy as np
+    from mmengine.evaluator import BaseMetric
     from torch.utils.data import Dataset
-
-HEADLINES = ('mAP', 'bbox_mAP')
 
 
 # what only a model in use needs
@@ -44,7 +44,7 @@ class _InPlaceOf(argparse.Action):
         self.argument.required = False
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser(
         'test',
         __doc__,
@@ -53,7 +53,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_checkpoint_arguments(parser)
     add = parser.add_argument
-    checkpoint = add('checkpoint', help='a checkpoint file; left out with --results')
+    checkpoint = add(
+        'checkpoint', metavar='CHECKPOINT', help='a checkpoint file; left out with --results'
+    )
+    add = parser.group('model and weights')
     add(
         '--results',
         action=_InPlaceOf,
@@ -61,7 +64,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='X.pkl',
         help='evaluate the detections that --out wrote; no model is built',
     )
+    add = parser.group('output')
     add('--out', metavar='X.pkl', help='write the detections: (n_imgs)(n_class)(k,5)')
+    add = parser.group('running')
     add(
         '--eval',
         nargs='+',
@@ -77,13 +82,19 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+def add_output_arguments(parser: VerbParser) -> None:
     """Adds the flags of what is made from detections, whether a model or a file gives them."""
-    add = parser.add_argument
+    add = parser.group('output')
     add('--out-json', metavar='FILE', help='write all metrics')
     add('--show-dir', metavar='DIR', help='write pictures of detections and ground truth')
     add('--show', action='store_true', help='show these pictures in a window, a key for the next')
-    add('--show-score-thr', type=float, default=0.3, help='lowest score in the pictures (0.3)')
+    add(
+        '--show-score-thr',
+        type=float,
+        default=0.3,
+        metavar='SCORE',
+        help='lowest score in the pictures (0.3)',
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,7 +123,7 @@ def _test_checkpoint(args: argparse.Namespace) -> None:
     from mmlite.evaluation.results import check_results_path
 
     if args.out:
-        check_results_path(args.out)
+        make_folder(check_results_path(args.out).parent)
     _check_output(args)
     kept = KeptResults()
     runner = build_runner(
@@ -128,7 +139,8 @@ def _test_checkpoint(args: argparse.Namespace) -> None:
     if kept.kept is not None:  # rank 0 of a distributed run
         if args.out:
             save_results(kept.kept, args.out)
-        _output(metrics, kept.kept, kept.dataset, args)
+        evaluator = runner.test_loop.evaluator
+        _output(metrics, evaluator.metrics, kept.kept, kept.dataset, args)
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -139,13 +151,15 @@ def evaluate(args: argparse.Namespace) -> None:
             raise ConfigError(f"config {args.config}: it has no '{name}', which results need")
 
     from mmlite.datasets import build_dataset
+    from mmlite.datasets.auto_classes import settle_classes
     from mmlite.evaluation import build_metrics, evaluate_results, load_results
 
     _check_output(args)
+    settle_classes(cfg)
     dataset = build_dataset(cfg.test_dataloader.dataset, at='test_dataloader.dataset')
     metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
     results = load_results(args.results, len(dataset), len(dataset.classes))
-    _output(evaluate_results(results, dataset, metrics), results, dataset, args)
+    _output(evaluate_results(results, dataset, metrics), metrics, results, dataset, args)
 
 
 def _refuse_flags_of_models(args: argparse.Namespace) -> None:
@@ -162,14 +176,20 @@ def _refuse_flags_of_models(args: argparse.Namespace) -> None:
 
 
 def _check_output(args: argparse.Namespace) -> None:
+    """Before the test, which may take an hour."""
     from mmlite.visualization import check_display
 
     if args.show:
         check_display()
+    if args.out_json:
+        make_folder(Path(args.out_json).parent)
+    if args.show_dir:
+        make_folder(args.show_dir)
 
 
 def _output(
-    metrics: dict[str, float],
+    figures: dict[str, float],
+    metrics: Sequence[BaseMetric],
     results: Sequence[Sequence[np.ndarray]],
     dataset: Dataset,
     args: argparse.Namespace,
@@ -181,7 +201,26 @@ def _output(
         write_pictures(results, dataset, args.show_dir, args.show_score_thr)
     if args.show:
         show_pictures(results, dataset, args.show_score_thr)
-    report(metrics, args.out_json)
+    if args.out_json:
+        path = Path(args.out_json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(figures, indent=2) + '\n')
+    _print_figures(figures, metrics)
+
+
+def _print_figures(figures: dict[str, float], metrics: Sequence[BaseMetric]) -> None:
+    """Prints what no table of the log has shown, and the headline last."""
+    from mmlite.evaluation.ap_rule import headline
+
+    in_tables = {
+        f'{metric.prefix}/{name}' if metric.prefix else name
+        for metric in metrics
+        for name in getattr(metric, 'tabulated', ())
+    }
+    last = headline(figures)
+    others = [name for name in figures if name not in in_tables and name != last]
+    for name in [*others, last] if last else ():
+        print(f'{name}: {figures[name]:.4f}', flush=True)
 
 
 def check_eval_names(names: Sequence[str]) -> None:
@@ -193,14 +232,3 @@ def check_eval_names(names: Sequence[str]) -> None:
                 f"{did_you_mean(name, ('mAP', 'bbox'))} The metric itself is the config's "
                 'test_evaluator'
             )
-
-
-def report(metrics: dict[str, float], out_json: str | None) -> None:
-    """Writes all metrics where asked, and prints the headline last."""
-    if out_json:
-        path = Path(out_json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(metrics, indent=2) + '\n')
-    headlines = [key for key in metrics if key.rsplit('/', 1)[-1] in HEADLINES]
-    for key in [key for key in metrics if key not in headlines] + headlines:
-        print(f'{key}: {metrics[key]:.4f}', flush=True)

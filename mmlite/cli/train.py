@@ -10,21 +10,23 @@ from mmengine.config import Config
 
 from mmlite.cli.common import (
     add_checkpoint_arguments,
+    add_length_flags,
     config_from,
     config_parser,
     run,
     starts_from_weights,
     train_from_scratch,
 )
+from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> VerbParser:
     parser = config_parser(
         'train', __doc__, 'configs/ssd/ssd300_voc.py --data-root ~/data/VOCdevkit'
     )
-    add_checkpoint_arguments(parser)
-    add = parser.add_argument
+    add_length_flags(parser)
+    add = parser.group('model and weights')
     add(
         '--resume',
         nargs='?',
@@ -35,10 +37,12 @@ def build_parser() -> argparse.ArgumentParser:
     add('--resume-from', dest='resume', metavar='CHECKPOINT', help='--resume, as 2.x spells it')
     add('--auto-resume', dest='resume', action='store_const', const='auto', help='bare --resume')
     add('--from-scratch', action='store_true', help='do without pretrained weights')
+    add_checkpoint_arguments(parser)
+    add = parser.group('running')
     add('--amp', action='store_true', help='mixed precision: bfloat16, on older GPUs float16')
     add('--auto-scale-lr', action='store_true', help='scale the learning rate to the batch size')
     add('--no-validate', action='store_true', help='train only')
-    add('--seed', type=int, help='of everything that is drawn')
+    add('--seed', type=int, metavar='N', help='of everything that is drawn')
     add(
         '--deterministic',
         action='store_true',

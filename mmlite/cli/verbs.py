@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from importlib.util import find_spec
 
+from mmlite.cli.ending import STATUSES
+
 # each is a module of this package and a script in tools/
 GROUPS = {
+    'Start': ('init',),
     'Train, test, predict': ('train', 'test', 'predict', 'demo'),
     'Look at a config and its data': (
         'doctor',
@@ -23,6 +26,7 @@ GROUPS = {
         'convert_checkpoint',
         'export_onnx',
     ),
+    'Housekeeping': ('cache',),
     'Second names': ('eval_results', 'get_flops'),
 }
 VERBS = tuple(verb for verbs in GROUPS.values() for verb in verbs)
@@ -43,4 +47,5 @@ def listing() -> str:
     lines = ['usage: mmlite VERB ..., or python -m mmlite VERB ...']
     for title, verbs in GROUPS.items():
         lines += ['', f'{title}:', *(f'  {verb:{width}}  {summary(verb)}' for verb in verbs)]
+    lines += ['', 'Exit status:', *(f'  {number:<3}  {what}' for number, what in STATUSES.items())]
     return '\n'.join([*lines, '', 'mmlite VERB --help: all flags of a verb'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from mmlite.config.files import check_files
 from mmlite.config.keys import Problem, problems, value_problems
 from mmlite.config.lines import ConfigLines
 from mmlite.config.nodes import walk
-from mmlite.config.overrides import override
+from mmlite.config.overrides import overridden_keys, override
 from mmlite.config.own_files import find_config
+from mmlite.config.stretching import Stretch, stretch, written_for
 from mmlite.config.templates import check_templates
 from mmlite.config.text import config_text
 from mmlite.config.variables import refuse_spent_variables
@@ -35,7 +37,12 @@ mmengine.config.Config._get_cfg_path = staticmethod(_find_base)
 
 
 class Config(mmengine.config.Config):
-    """mmengine's Config, dumped in lines that people read."""
+    """mmengine's Config, dumped in lines that people read.
+
+    `stretched` is what a change of the length of the training has changed in it, if it did.
+    """
+
+    stretched: Stretch | None = None
 
     @property
     def pretty_text(self) -> str:
@@ -54,7 +61,8 @@ def load_config(
             A key must exist, or be one that the class of its dict takes; `+key` adds any other.
 
     Returns:
-        the config; code that reads it does not change it.
+        the config; code that reads it does not change it. Where its training is longer or shorter
+        than the one that its schedules were written for, they are stretched, see `stretching`.
 
     Raises:
         ConfigError: the file or one of its bases is missing or broken, a key or an override names
@@ -69,7 +77,14 @@ def load_config(
     _import_custom_modules(cfg, found)
     _refuse_problems(problems(cfg), lines)
     refuse_spent_variables(cfg, lines)
-    override(cfg, overrides or {})
+    length = written_for(lines, cfg, run_file)
+    overrides = overrides or {}
+    override(cfg, overrides)
+    keys = overridden_keys(cfg, overrides)
+    if any(key.startswith('custom_imports') for key in keys):
+        _import_custom_modules(cfg, found)
+    stretched = stretch(cfg, length, keys)
+    object.__setattr__(cfg, 'stretched', stretched)  # mmengine's own would make it a section
     return cfg
 
 
@@ -104,8 +119,15 @@ def _refuse_problems(found: Iterable[Problem], lines: ConfigLines) -> None:
 def _import_custom_modules(cfg: Config, path: Path) -> None:
     if not cfg.get('custom_imports'):
         return
+    wanted = dict(cfg.custom_imports)
+    imports = wanted.get('imports')
+    # mmdet's configs import mmpretrain for classes that mmlite registers under the same names
+    if isinstance(imports, (list, tuple)) and find_spec('mmpretrain') is None:
+        wanted['imports'] = [one for one in imports if one != 'mmpretrain.models']
+    if imports and not wanted['imports']:
+        return
     try:
-        import_modules_from_strings(**cfg.custom_imports)
+        import_modules_from_strings(**wanted)
     except ImportError as error:
         raise _import_error(error, path, [str(path)]) from error
     except TypeError as error:
@@ -148,4 +170,7 @@ def _name_classes(cfg: mmengine.config.Config) -> None:
 
 def is_pretrained(init_cfg: Any) -> bool:
     """Whether an `init_cfg` names weights: a file, a URL or a name of torchvision's."""
-    return isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'
+    if not isinstance(init_cfg, dict):
+        return False
+    kind = init_cfg.get('type')  # mmdet's configs of PVT have none
+    return kind == 'Pretrained' or (kind is None and 'checkpoint' in init_cfg)

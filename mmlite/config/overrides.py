@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from mmlite.config.keys import known_keys, may_be_named, raise_first, value_problems
-from mmlite.config.nodes import find_value, walk
+from mmlite.config.nodes import find_value, value_at, walk
 from mmlite.config.schema import ALWAYS, SCHEMA
 from mmlite.config.values import parse_value
 from mmlite.errors import ConfigError, did_you_mean
@@ -21,6 +21,19 @@ def override(cfg: Config, overrides: Mapping[str, Any] | Sequence[str]) -> None:
         _override(cfg, key, value)
 
 
+def overridden_keys(cfg: Config, overrides: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Returns the dotted keys that overrides set, with indices of lists from 0 up."""
+    found = []
+    for key, _ in _pairs(overrides):
+        node, names = cfg, []
+        for name in key.removeprefix('+').split('.'):
+            is_item = isinstance(node, (list, tuple)) and name.lstrip('-').isdecimal()
+            names.append(str(int(name) % len(node)) if is_item else name)
+            node = value_at(node, names[-1:])
+        found.append('.'.join(names))
+    return found
+
+
 def _pairs(overrides: Mapping[str, Any] | Sequence[str]) -> Iterator[tuple[str, Any]]:
     if isinstance(overrides, Mapping):
         yield from overrides.items()
@@ -28,7 +41,10 @@ def _pairs(overrides: Mapping[str, Any] | Sequence[str]) -> Iterator[tuple[str, 
     for item in overrides:
         key, equals, text = item.partition('=')
         if not equals:
-            raise ConfigError(f"--cfg-options {item!r}: 'key=value' is expected")
+            raise ConfigError(
+                f"--cfg-options {item!r}: 'key=value' is expected, without spaces, or in quotes: "
+                '"key=[a, b]"'
+            )
         yield key.strip(), parse_value(text)
 
 

@@ -19,7 +19,10 @@ def config_in(meta: Mapping[str, Any], source: str) -> Config:
     """
     text = meta.get('cfg') or meta.get('config')
     if not isinstance(text, str) or 'model' not in text:
-        raise ConfigError(f'{source} does not hold the config of its model: give it by --config')
+        raise ConfigError(
+            f'{source} does not hold the config of its model: give it by --config, in Python by '
+            'init_detector(CONFIG, CHECKPOINT)'
+        )
     check_text_holds_values_only(text, f'in {source}')  # it came with the file: nothing may run
     config = Config.fromstring(text, '.py')
     check_registered_types_only(config)

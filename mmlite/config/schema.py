@@ -161,6 +161,11 @@ LOADER = Keys(
 TRAIN_CFG = Keys(
     {
         'assigner': Part('TASK_UTILS', 'which prior is for which box'),
+        'reg_assigner': Part('TASK_UTILS', 'DDODHead: the assigner of the boxes'),
+        'initial_assigner': Part('TASK_UTILS', 'TOODHead: the assigner of the first epochs'),
+        'initial_epoch': Value('count', 'TOODHead: the number of those epochs', 4),
+        'alpha': Value('number', 'TOODHead: the exponent of the score', 1),
+        'beta': Value('number', 'TOODHead: the exponent of the IoU', 6),
         'neg_pos_ratio': Value('number', 'SSDHead: negatives for each positive'),
         'smoothl1_beta': Value('number', 'SSDHead: where the box loss becomes linear'),
         'sampler': Value('any', AS_IN_MMDET, only=(None, {'type': 'PseudoSampler'})),
@@ -339,7 +344,14 @@ SCHEMA: dict[str, Spec] = {
         'hooks by name; None leaves one out',
         others=_hook(),
     ),
-    'custom_hooks': ListOf(_hook(), 'more hooks'),
+    'custom_hooks': ListOf(
+        Part(
+            'HOOKS',
+            beside=_PRIORITY,
+            inside={'switch_pipeline': ListOf(Part('TRANSFORMS'), 'of PipelineSwitchHook')},
+        ),
+        'more hooks',
+    ),
     'custom_imports': Keys(
         {
             'imports': Value('any', 'modules to import'),

@@ -29,7 +29,7 @@ def text_of(value: Any, before: int = 0, indent: str = '') -> str:
         before: columns that are taken on the first line.
         indent: spaces before the following lines.
     """
-    flat, parts = _flat(value), _parts(value)
+    flat, parts = flat_text(value), _parts(value)
     if before + len(flat) < _LINE or parts is None or not parts[1]:
         return flat
     opening, items, closing = parts
@@ -38,14 +38,15 @@ def text_of(value: Any, before: int = 0, indent: str = '') -> str:
     return f'{opening}\n{"".join(lines)}{indent}{closing}'
 
 
-def _flat(value: Any) -> str:
+def flat_text(value: Any) -> str:
+    """Returns Python code for a value on one line, however long it is."""
     parts = _parts(value)
     if parts is None:
         special = isinstance(value, float) and not math.isfinite(value)
         return f"float('{value}')" if special else repr(value)
     opening, items, closing = parts
     comma = ',' if opening == '(' and len(items) == 1 else ''
-    return f'{opening}{", ".join(f"{key}{_flat(item)}" for key, item in items)}{comma}{closing}'
+    return f'{opening}{", ".join(f"{key}{flat_text(item)}" for key, item in items)}{comma}{closing}'
 
 
 def _parts(value: Any) -> Pieces | None:

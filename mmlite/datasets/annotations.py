@@ -16,12 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mmlite.errors import ConfigError
 from mmlite.support.arrays import runs
+from mmlite.support.cache import cache_dir, mark_used
 from mmlite.support.files import DiskFullError, whole_file
 
 HUGE = 10**9  # no coordinate or side in pixels: int32 and float32 must hold it
+_WORTH_SAYING = 1.0  # MB
 CACHE_VERSION = 5  # raise it when the arrays that a caller caches change their meaning
 
 Arrays = dict[str, np.ndarray]
@@ -144,11 +147,6 @@ def pack_records(records: list[dict]) -> FlatRecords:
     )
 
 
-def cache_dir() -> Path:
-    """Returns the folder of the user's cache: $MMLITE_CACHE or ~/.cache/mmlite."""
-    return Path(os.environ.get('MMLITE_CACHE') or '~/.cache/mmlite').expanduser()
-
-
 def cached(key: str, fingerprint: Arrays, compute: Callable[[], Arrays]) -> Arrays:
     """Returns `compute()`, or what it returned in an earlier run for the same fingerprint.
 
@@ -163,13 +161,27 @@ def cached(key: str, fingerprint: Arrays, compute: Callable[[], Arrays]) -> Arra
     marks = {f'fingerprint_{name}': array for name, array in fingerprint.items()}
     marks['fingerprint_version'] = np.array(CACHE_VERSION)
     arrays = _read(path, marks)
-    if arrays is None:
+    if arrays is not None:
+        mark_used(path)
+    else:
         arrays = compute()
         with contextlib.suppress(OSError, DiskFullError, ConfigError):  # full, or not ours to write
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as file:
                 np.savez(file, **arrays, **marks)
+            _say_where(path)
     return arrays
+
+
+def _say_where(path: Path) -> None:
+    """A user should not have to search for what fills the disk."""
+    size = path.stat().st_size / 1e6
+    if size >= _WORTH_SAYING:
+        print_log(
+            f'What was read is kept for the next run: {path} ({size:.0f} MB); `mmlite cache` shows '
+            'and empties the cache',
+            'current',
+        )
 
 
 def _read(path: Path, marks: Arrays) -> Arrays | None:

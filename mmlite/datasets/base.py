@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import cv2
@@ -32,6 +33,7 @@ from mmlite.datasets.picture_sizes import compared_sizes, doubtful_sizes, loaded
 from mmlite.datasets.samples import SampleSource
 from mmlite.datasets.transforms import LoadImageFromFile
 from mmlite.errors import ConfigError, DataError, did_you_mean
+from mmlite.support.files import read_text
 
 _SHOWN = 10  # class names in a message
 
@@ -45,6 +47,9 @@ class DetDataset(SampleSource):
             the names found in the data, sorted. Other keys are handed on in `metainfo`.
         data_root: folder of the data; a relative one is looked for in the current folder, then
             in the checkout.
+        image_list: a text file that names images, one a line, relative to `data_root`: only these
+            are used, and the rest of the data as if it were not there. A name is without its
+            folder, or with as many of its folders as make it unique.
         data_prefix: the folders inside `data_root`, as the subclass names them.
         filter_cfg: for training only. filter_empty_gt leaves out images without boxes, min_size
             (px) those with a shorter side below it; bbox_min_size (px) makes boxes with a side
@@ -75,6 +80,7 @@ class DetDataset(SampleSource):
         *,
         metainfo: dict | None = None,
         data_root: str = '',
+        image_list: str = '',
         data_prefix: dict | None = None,
         filter_cfg: dict | None = None,
         indices: int | Sequence[int | str] | None = None,
@@ -92,6 +98,7 @@ class DetDataset(SampleSource):
             )
         self.ann_file = ann_file
         self.data_root = data_root
+        self.image_list = image_list
         self.data_prefix = dict(data_prefix or {})
         self.test_mode = test_mode
         self.skip_bad_images = skip_bad_images
@@ -109,6 +116,9 @@ class DetDataset(SampleSource):
         records = self.load_records()
         if not isinstance(records, FlatRecords):
             records = pack_records(records)
+        if image_list:
+            records = records.take(self._listed(records))
+        self._check_labels(records)
         heads = self._read_heads(records)
         records = self._with_picture_sizes(records, heads)
         # as annotated, for evaluation; and what the pipeline gets, which in testing is the same
@@ -130,6 +140,16 @@ class DetDataset(SampleSource):
         boxes of all images are in arrays, `flat_records` makes the records without the dicts.
         """
         raise NotImplementedError(f'{type(self).__name__} must define load_records()')
+
+    def _check_labels(self, records: FlatRecords) -> None:
+        """Refuses labels that are those of no class: a training would fail with an index."""
+        if len(records.labels) and records.labels.max() > len(self.classes):
+            low, high = records.labels.min(), records.labels.max()
+            raise DataError(
+                f'{self.title}: labels are {low} to {high}; 1 to {len(self.classes)} are expected, '
+                'and 0 is the background. load_records() has to give an object the label '
+                'index of the class + 1'
+            )
 
     def settle_classes(self, found: dict[str, int]) -> dict[str, int]:
         """Takes the classes from the data where the config says so, else compares the two.
@@ -158,7 +178,7 @@ class DetDataset(SampleSource):
     @property
     def title(self) -> str:
         """The name of this data set in messages."""
-        return f'{type(self).__name__}({self.ann_file or self.data_root})'
+        return f'{type(self).__name__}({self.image_list or self.ann_file or self.data_root})'
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -240,6 +260,19 @@ class DetDataset(SampleSource):
             asked = asked & np.array(usable, bool)[self._records.image_inds]
         return int(asked.sum())
 
+    def _listed(self, records: FlatRecords) -> list[int]:
+        """Returns the images that `image_list` names."""
+        file = self._require(self._path(self.image_list))
+        names = [line.rstrip('\r') for line in read_text(Path(file)).split('\n')]
+        names = [name for name in names if name.strip()]
+        if not names:
+            raise DataError(f'{self.title}: {file} names no image')
+        there = set(records.all_filenames())
+        # a path from data_root is that file, wherever others of its name are
+        whole = [self._path(name) for name in names]
+        names = [path if path in there else name for path, name in zip(whole, names, strict=True)]
+        return chosen_images(records.all_filenames(), names, self.title, at=file)
+
     def _loading_transform(self) -> LoadImageFromFile | None:
         # not a subclass, which may read from elsewhere
         loading = (t for t in self.pipeline.transforms if type(t) is LoadImageFromFile)
@@ -318,10 +351,16 @@ class DetDataset(SampleSource):
             return resolve_data_root(path)
         return os.path.normpath(os.path.join(resolve_data_root(self.data_root), path))
 
-    def _require(self, path: str) -> str:
+    def _require(self, path: str, how: str = '') -> str:
+        """Returns a path that is there; `how`: what to do if not, else how to get the data."""
         if not os.path.exists(path):
-            raise missing_data(self.title, path, self.HOW_TO_GET)
+            raise missing_data(self.title, path, self.data_root, how or self._how_to_get())
         return path
+
+    def _how_to_get(self) -> str:
+        """Where to download the data: nothing that helps with other classes than theirs."""
+        own = self.METAINFO.get('classes', 'auto')
+        return self.HOW_TO_GET if own in ('auto', self.metainfo['classes']) else ''
 
     def _annotation_file(self, kind: str) -> str:
         """Returns the path of `ann_file`, which is to be `kind`, such as 'a JSON file'."""
@@ -375,7 +414,14 @@ class DetDataset(SampleSource):
         others = set(self.names_found) - set(counts)
         if absent:
             some = ', '.join(absent[:5]) + (f' and {len(absent) - 5} more' if absent[5:] else '')
-            self.notes.append(f'no boxes of {some}{near_names(absent, others)}')
+            near = near_names(absent, others)
+            if 'background' in absent:
+                near += ' The background is label 0, and no class of the list.'
+            wrong = bool(others) or 'background' in absent
+            if wrong and self.num_objects() and not self.test_mode:
+                self._warn(f'no boxes of {some}.{near}')
+            else:
+                self.notes.append(f'no boxes of {some}{near}')
         self.summary = (
             f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
             f'classes, {int(self._records.difficult.sum())} ignored ones'

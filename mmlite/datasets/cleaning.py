@@ -91,11 +91,12 @@ def trained_images(
 
 
 def chosen_images(
-    filenames: Sequence[str], indices: int | Sequence[int | str], title: str
+    filenames: Sequence[str], indices: int | Sequence[int | str], title: str, at: str = 'indices'
 ) -> list[int]:
-    """Returns the images that `indices` of DetDataset chooses.
+    """Returns the images that `indices` or `image_list` of DetDataset chooses.
 
-    A file name is without its folder, or with as many of its folders as make it unique.
+    A file name is without its folder, or with as many of its folders as make it unique. `at` is
+    what holds them, for messages.
 
     Raises:
         ConfigError: there is none of an index or name, or there are several of a name.
@@ -114,12 +115,12 @@ def chosen_images(
         if len({filenames[i] for i in found if isinstance(given, str)}) > 1:
             some = ', '.join(filenames[i] for i in found[:3])
             raise ConfigError(
-                f'{title}: indices has {given!r}, and {len(found)} images have that name: {some}. '
+                f'{title}: {at} has {given!r}, and {len(found)} images have that name: {some}. '
                 'Write the folder before it'
             )
         if not found or not 0 <= found[-1] < len(filenames):
             raise ConfigError(
-                f'{title}: indices has {given!r}, and it has {len(filenames)} images; none is '
+                f'{title}: {at} has {given!r}, and it has {len(filenames)} images; none is '
                 f'of this index or name.{did_you_mean(str(given), by_name)}'
             )
         inds.append(found[-1])

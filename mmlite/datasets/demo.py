@@ -14,14 +14,16 @@ from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from numpy.random import Generator
 
-from mmlite.datasets.annotations import cache_dir
 from mmlite.datasets.demo_scenes import MIN_SIDE, DrawnObject, Scene
 from mmlite.datasets.demo_shapes import MAX_CLASSES, shape_of_each
 from mmlite.datasets.voc_corners import edges
 from mmlite.datasets.voc_xml import parse_xml
 from mmlite.errors import DataError
+from mmlite.support.cache import cache_dir, mark_used
+from mmlite.support.progress import progress
 
 DRAWING_VERSION = 3  # raise it when the drawing changes: older sets are then drawn again
 DEFAULT_CLASSES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
@@ -75,10 +77,13 @@ def draw_demo_set(
     try:
         if root.exists():  # asked first: what appears later is another process's finished set
             if _is_drawn(root, parameters):
+                mark_used(root)
                 return root
             _clear_the_way(root)
         _draw_into(draft, parameters)
         draft.rename(root)
+        if root.parent == cache_dir().absolute():
+            print_log(f'Drawn: {root}; `mmlite cache` shows and empties the cache', 'current')
     except OSError as error:  # renaming fails where another process was faster
         if not _is_drawn(root, parameters):
             raise DataError(f'{root}: the demo set cannot be drawn here: {error}') from error
@@ -192,7 +197,7 @@ def _draw_part(root: Path, part: int, first: int, count: int, parameters: dict) 
     shapes = shape_of_each(classes)
     labels = _labels_in_turn(rng, len(classes))
     stems = [f'{first + i:06d}' for i in range(count)]
-    for stem in stems:
+    for stem in progress(stems, 'drawing images'):
         scene = Scene(rng, _outline(rng, parameters['width'], parameters['height']))
         for _ in range(rng.integers(2, 9)):
             label = next(labels)

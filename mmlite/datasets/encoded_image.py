@@ -138,9 +138,17 @@ def unreadable(path: str, error: Exception | None = None) -> ImageError:
         return ImageError(f'{path}: the image file is empty (0 bytes)')
     if isinstance(error, FileNotFoundError):
         target = f', it is a link to {os.readlink(path)!r}' if os.path.islink(path) else ''
-        return ImageError(f'{path}: there is no such image file{target}')
+        return ImageError(f'{path}: there is no such image file{target}{_other_case(path)}')
     reason = getattr(error, 'strerror', None) or error  # a path with a null byte: ValueError
     return ImageError(f'{path}: the image cannot be read: {reason}')
+
+
+def _other_case(path: str) -> str:
+    """Says that the file is there with its ending in the other case."""
+    stem, ending = os.path.splitext(path)
+    names = [stem + other for other in (ending.lower(), ending.upper()) if other != ending]
+    there = next((os.path.basename(name) for name in names if os.path.exists(name)), '')
+    return there and f'. There is {there!r}: the case of letters counts'
 
 
 def check_pixels(path: str, header: Header) -> None:

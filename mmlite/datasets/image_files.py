@@ -14,6 +14,7 @@ import numpy as np
 from mmlite.datasets.annotations import cached
 from mmlite.datasets.encoded_image import ImageError, check_pixels, read_image, unreadable
 from mmlite.datasets.image_header import Header, max_pixels, read_header
+from mmlite.support.progress import progress
 
 # what OpenCV reads; where several files differ only in the ending, the first of these is taken
 IMAGE_ENDINGS = (
@@ -31,7 +32,12 @@ def image_sizes(paths: Sequence[str], cache_as: str) -> np.ndarray:
     return cached(
         f'sizes\0{cache_as}',
         fingerprint,
-        lambda: dict(sizes=np.array([read_size(path) for path in paths], np.int32).reshape(-1, 2)),
+        lambda: dict(
+            sizes=np.array(
+                [read_size(path) for path in progress(paths, 'reading the sizes of images')],
+                np.int32,
+            ).reshape(-1, 2)
+        ),
     )['sizes']
 
 
@@ -75,7 +81,7 @@ def read_heads(paths: Sequence[str], cache_as: str) -> Heads:
     )
 
     def read() -> dict[str, np.ndarray]:
-        heads = [read_head(path) for path in paths]
+        heads = [read_head(path) for path in progress(paths, 'reading the heads of images')]
         return dict(
             bad=np.array([error is not None for error, _ in heads], bool),
             sizes=np.array([head.size if head else (0, 0) for _, head in heads], np.int32).reshape(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmlite.errors import DataError, did_you_mean
 
+_SHOWN = 6  # names of a folder in a message
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -43,14 +44,33 @@ def check_inside(paths: Sequence[str], roots: Sequence[str], source: str) -> Non
             )
 
 
-def missing_data(title: str, path: str, how_to_get: str) -> MissingDataError:
-    """Returns the error for a file or folder that is not there: what is near, how to get it."""
+def missing_data(title: str, path: str, data_root: str, how: str) -> MissingDataError:
+    """Returns the error for a file or folder that is not there: what is near, and what to do.
+
+    Args:
+        title: of the data set.
+        path: the absolute path.
+        data_root: as the config has it.
+        how: the last sentence, such as how to get the data.
+    """
     parent = os.path.dirname(path)
     while not os.path.isdir(parent):
         parent = os.path.dirname(parent)
+    names = sorted(name for name in os.listdir(parent) if not name.startswith('.'))
+    more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+    holds = f'holds {", ".join(names[:_SHOWN]) or "nothing"}{more}.'
+    if parent == os.path.dirname(path):
+        near = f'Its folder {holds}'
+    else:
+        near = f"The nearest folder that exists is '{parent}', which {holds}"
     next_name = os.path.relpath(path, parent).split(os.sep)[0]
+    root = os.path.expanduser(data_root)
+    relative = bool(root) and not (os.path.isabs(root) or os.path.isdir(resolve_data_root(root)))
+    looked = (
+        f' The relative data_root {data_root!r} is looked for in the current folder, then in '
+        "mmlite's checkout: --data-root DIR sets another."
+    )
     return MissingDataError(
-        f"{title}: there is no '{path}'. The nearest folder that exists is '{parent}'."
-        f'{did_you_mean(next_name, os.listdir(parent))} (A relative data_root is looked for in the '
-        f"current folder, '{os.getcwd()}', then in '{CHECKOUT}'.) {how_to_get}"
+        f"{title}: there is no '{path}'.{did_you_mean(next_name, names)} {near}"
+        f'{looked if relative else ""} {how}'.rstrip()
     )

@@ -9,7 +9,6 @@ its own seed, up to the transform that asks.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -34,7 +33,7 @@ class Owner(Protocol):
 class RecentSamples:
     """The cache of a CachedMix in the pipeline of a data set.
 
-    It keeps as many samples as the transform mixes, whichever it has made or needed last.
+    It keeps as many samples as one may ask for, those that it has made last.
 
     Args:
         transform: which has this cache.
@@ -48,7 +47,7 @@ class RecentSamples:
         self.owner = owner
         self.pipeline = pipeline
         self.stage = stage
-        self._kept: OrderedDict[tuple[int, int], Sample] = OrderedDict()
+        self._kept: dict[tuple[int, int], Sample] = {}
 
     def including(self, sample: Sample) -> Sequence[Sample]:
         place = current_place() or _drawn_place(self.owner)
@@ -62,7 +61,6 @@ class RecentSamples:
         position = place.positions[n]
         key = _key(position)
         if key in self._kept:
-            self._kept.move_to_end(key)
             return self._kept[key]
         earlier = Place(place.dataset, place.positions[: n + 1])
         with kept_random_state(), at_place(earlier):
@@ -74,8 +72,10 @@ class RecentSamples:
 
     def _keep(self, key: tuple[int, int], sample: Sample) -> None:
         self._kept[key] = sample
-        if len(self._kept) > self.transform.max_cached_images:
-            self._kept.popitem(last=False)
+        if len(self._kept) > self.owner.lookback + 1:
+            del self._kept[
+                next(iter(self._kept))
+            ]  # the one made first: no later sample asks for it
 
 
 class _Recent(Sequence):

@@ -13,10 +13,13 @@ from mmlite.datasets.base import DetDataset
 from mmlite.datasets.paths import missing_data
 from mmlite.datasets.voc_corners import Judgement, check_coordinates, edges, judge_corners, verdict
 from mmlite.datasets.voc_layout import (
+    WITHOUT_LISTS,
     annotation_folder,
     find_images,
+    how_to_find_xml,
     image_folder,
     images_without_xml,
+    lists_that_are_there,
     read_image_ids,
     xml_ids,
     xml_ids_below,
@@ -100,8 +103,9 @@ class VOCDataset(DetDataset):
         """
         part = self._part_folder()
         img_dir = image_folder(part, self.img_subdir)
-        ann_dir = self._require(annotation_folder(part, self.ann_subdir, img_dir))
-        list_file = self._list_file(part, ann_dir)
+        ann_dir = annotation_folder(part, self.ann_subdir, img_dir)
+        self._require(ann_dir, how_to_find_xml(part, self.ann_subdir, self.img_subdir))
+        list_file = self._list_file(part)
         self._require(img_dir)
         all_ids = xml_ids(ann_dir)
         own = set(all_ids)
@@ -141,16 +145,12 @@ class VOCDataset(DetDataset):
         self.bad_items |= {filename: error for filename, error in bad if error}
         return self._make_records(xml, labels_by_name, filenames)
 
-    def _list_file(self, part: str, ann_dir: str) -> str:
+    def _list_file(self, part: str) -> str:
         """Returns the path of the list; '' where every XML file is taken."""
         path = self._path(self.ann_file) if self.ann_file else ''
         if path and not os.path.exists(path):
-            how = self.HOW_TO_GET
-            if not os.path.isdir(os.path.join(part, 'ImageSets')):
-                how = (
-                    f"There is no folder of lists, 'ImageSets': ann_file='' takes all of {ann_dir}"
-                )
-            raise missing_data(self.title, path, how)
+            how = lists_that_are_there(part) or WITHOUT_LISTS
+            raise missing_data(self.title, path, self.data_root, how)
         return path
 
     def _settle_missing(self, xml: Arrays, absent: np.ndarray) -> None:

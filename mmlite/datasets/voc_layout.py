@@ -11,6 +11,51 @@ from mmlite.datasets.image_files import IMAGE_ENDINGS
 from mmlite.datasets.voc_xml import scan
 from mmlite.errors import DataError
 
+_SHOWN = 6  # lists in a message
+_INIT = 'python -m mmlite init FOLDER writes a config that fits, and lists where there are none'
+WITHOUT_LISTS = (
+    "There is no folder of lists, 'ImageSets': ann_file='' takes all XML files in place of a list; "
+    + _INIT
+)
+
+
+def lists_that_are_there(part: str) -> str:
+    """Says which lists a folder has in ImageSets/Main; '' where it has no folder of lists."""
+    folder = os.path.join(part, 'ImageSets', 'Main')
+    if not os.path.isdir(folder):
+        return ''
+    names = sorted(name for name in os.listdir(folder) if name.endswith('.txt'))
+    more = ', ...' if len(names) > _SHOWN else ''
+    return f'Its lists are in ImageSets/Main: {", ".join(names[:_SHOWN]) or "none"}{more}'
+
+
+def how_to_find_xml(part: str, ann_subdir: str, img_subdir: str) -> str:
+    """Returns what to set where the XML files are not in the folder that the config names.
+
+    Args:
+        part: the folder that should hold the others.
+        ann_subdir, img_subdir: as the config names them, in `part`.
+    """
+    if not os.path.isdir(part):
+        return ''
+    folders = sorted(entry.name for entry in os.scandir(part) if entry.is_dir())
+    inside = next((n for n in folders if os.path.isdir(os.path.join(part, n, ann_subdir))), None)
+    if inside:
+        return f"One level lower there is '{inside}/{ann_subdir}': --data-root with /{inside} added"
+    above = os.path.dirname(part)
+    if os.path.isdir(os.path.join(above, ann_subdir)):
+        return f"One level higher there is '{ann_subdir}': --data-root without the last folder"
+    xml = next((n for n in folders if holds(os.path.join(part, n), ('.xml',))), None)
+    if xml is None:
+        return 'VOCDataset reads XML files. ' + _INIT if os.listdir(part) else ''
+    keys = f'ann_subdir={xml!r}'
+    images = next((n for n in folders if holds(os.path.join(part, n), IMAGE_ENDINGS)), None)
+    if images and not os.path.isdir(os.path.join(part, img_subdir)):
+        keys += f', img_subdir={images!r}'
+    if not os.path.isdir(os.path.join(part, 'ImageSets')):
+        keys += ", and without lists ann_file=''"
+    return f'The XML files are in {xml!r}. Put into the data set: {keys}; {_INIT}'
+
 
 def annotation_folder(part: str, ann_subdir: str, img_dir: str) -> str:
     """Returns the folder of the XML files: `ann_subdir`, or where they lie beside the images.
@@ -129,7 +174,8 @@ def find_images(
     if missing.all():
         raise DataError(
             f"{title}: none of its {len(ids)} images is in '{img_dir}'. The first looked for is "
-            f"'{ids[0]}.jpg', or another ending that OpenCV reads."
+            f"'{ids[0]}.jpg', or another ending that OpenCV reads. img_subdir of the data set "
+            'names the folder of the images'
         )
     return filenames, missing
 

@@ -15,6 +15,7 @@ from mmlite.datasets.image_files import file_stat
 from mmlite.datasets.values import SHARES_ADVICE, are_shares, number_of, truth_value
 from mmlite.datasets.voc_corners import writer_of
 from mmlite.errors import DataError
+from mmlite.support.progress import progress
 
 # the texts that tell the writer
 _MARKS = ('source/database', 'source/annotation', 'owner/name', 'folder', 'path')
@@ -118,7 +119,9 @@ def load_xml_files(ann_dir: str, ids: list[str], cache_as: str) -> Arrays:
 
 
 def _flatten(paths: list[str]) -> Arrays:
-    files, errors = zip(*map(_parse_or_say_why, paths), strict=True)
+    files, errors = zip(
+        *map(_parse_or_say_why, progress(paths, 'reading annotations')), strict=True
+    )
     names = [name for file in files for name in file.names]
     name_table, name_inds = np.unique(np.array(names, str), return_inverse=True)
     return dict(

@@ -14,6 +14,7 @@ from mmlite.datasets.image_files import file_stat
 from mmlite.datasets.values import number_of
 from mmlite.datasets.yolo_lists import read_lines
 from mmlite.errors import DataError
+from mmlite.support.progress import progress
 
 _IMAGE_FOLDERS = ('images', 'image', 'imgs', 'img', 'jpegimages')  # in any case
 _LABEL_FOLDERS = ('labels', 'label')
@@ -172,9 +173,10 @@ def load_label_files(found: LabelFiles, cache_as: str, keypoints: int = 0) -> Ar
 
 
 def _read_all(found: LabelFiles, keypoints: int) -> Arrays:
+    files = list(zip(found.files, found.missing.tolist(), strict=True))
     read = [
         ([], '') if missing else _read_or_say_why(file, keypoints)
-        for file, missing in zip(found.files, found.missing.tolist(), strict=True)
+        for file, missing in progress(files, 'reading annotations')
     ]
     rows = [(i, *row) for i, (of_file, _) in enumerate(read) for row in of_file]
     return dict(
@@ -230,6 +232,8 @@ def parse_row(row: str, at: str, keypoints: int = 0) -> tuple[int, list[float], 
         or not ((shares > -0.01) & (shares < 1.01)).all()
     ):
         scored = '. Is the sixth number the score of a detection?' if len(shares) == 5 else ''
+        if box and 1 < shares.max() <= 100:
+            scored = '. Are these percent? 50 percent is written 0.5'
         raise DataError(
             f"{at}: 'class cx cy w h' with shares of the image from 0 to 1 is expected, or a "
             f'polygon; found {row.strip()!r:.100}{scored}'

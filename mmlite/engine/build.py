@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process, sync_random_seed
+from mmengine.dist import get_world_size, is_main_process, sync_random_seed
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import print_log
 from torch import nn
 
 from mmlite.checkpoints.loading import check_is_there, read_checkpoint
-from mmlite.engine.checks import check_validation_classes
+from mmlite.datasets.auto_classes import needs_classes
+from mmlite.engine.agreement import Span, disagreements, too_large_batch
+from mmlite.engine.checks import check_resumed_classes, check_validation_classes
 from mmlite.engine.custom_keys import check_custom_keys
 from mmlite.engine.parts import Parts
 from mmlite.engine.process.launch import check_gpu_ids, join_processes
@@ -22,6 +26,7 @@ from mmlite.engine.process.work_dir import WorkDirLock, make_work_dir
 from mmlite.engine.resuming.resume import find_resumable
 from mmlite.engine.runner import Runner
 from mmlite.engine.tta import TTALoop, collate_versions, use_tta
+from mmlite.errors import ConfigError
 
 
 def build_runner(
@@ -49,16 +54,24 @@ def build_runner(
         DataError: the data are missing or cannot be used.
     """
     _join(cfg)
-    parts = Parts(cfg, task)
+    parts = Parts(cfg, task, _checkpoint_classes(cfg, task, trust_checkpoint))
     start = _start(parts, trust_checkpoint)
     model = _seeded_model(parts, start['resumed'])
     stages = _stages(parts, extra_metrics, tta)
+    if start['resumed'] is not None:
+        check_resumed_classes(start['resumed'], parts.train_set, start['load_from'])
+    said = _lengths(parts) if task == 'train' else []
     hooks = _hooks(parts)  # from here on the work dir is this run's
     trust = dict(allow_partial=allow_partial, trust_checkpoint=trust_checkpoint)
     settings = _settings(parts)
-    return Runner(
+    runner = Runner(
         model, **start, **stages, **hooks, **trust, **settings, checkpoint_layout=checkpoint_layout
     )
+    for level, text in said:
+        runner.logger.log(level, text)
+    if parts.said_of_classes:  # when there was no log file yet
+        runner.log_to_file(parts.said_of_classes)
+    return runner
 
 
 def _join(cfg: Config) -> None:
@@ -66,6 +79,16 @@ def _join(cfg: Config) -> None:
     launcher = cfg.get('launcher', 'none')
     join_processes(launcher, (cfg.get('env_cfg') or {}).get('dist_cfg'))
     check_gpu_ids(cfg.get('gpu_ids'), launcher)
+
+
+def _checkpoint_classes(cfg: Config, task: str, trust_checkpoint: bool) -> Sequence[str] | None:
+    """Those that the tested checkpoint was trained on; None in a training, which has its data."""
+    path = cfg.get('load_from')
+    if task == 'train' or path is None or not needs_classes(cfg):
+        return None
+    check_is_there(path)
+    meta = read_checkpoint(path, trust_checkpoint).get('meta') or {}
+    return (meta.get('dataset_meta') or {}).get('classes')
 
 
 def _start(parts: Parts, trust_checkpoint: bool) -> dict[str, Any]:
@@ -79,7 +102,8 @@ def _start(parts: Parts, trust_checkpoint: bool) -> dict[str, Any]:
     elif resume:
         path, content = find_resumable(cfg.work_dir, trust_checkpoint)
         if path is None:
-            print_log(f'{cfg.work_dir} has no checkpoint to resume: a new training', 'current')
+            text = f'{cfg.work_dir} has no checkpoint to resume: a new training'
+            print_log(text, 'current', logging.WARNING)
     return dict(load_from=path, resumed=content, resume=content is not None)
 
 
@@ -113,6 +137,25 @@ def _stages(parts: Parts, extra_metrics: Sequence[BaseMetric], tta: bool) -> dic
         for name in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
             built[name] = cfg.get(name)
     return built
+
+
+def _lengths(parts: Parts) -> list[tuple[int, str]]:
+    """What the log has to say about the length of the training, each with its level.
+
+    Raises:
+        ConfigError: most of the training would be at a learning rate of nearly 0.
+    """
+    cfg = parts.checked_cfg
+    size = cfg.train_dataloader.get('batch_size', 1) * get_world_size()
+    number = len(parts.train_set)
+    span = Span.of(cfg.train_cfg, math.ceil(number / size))
+    found = [*too_large_batch(size, number), *disagreements(cfg, span)]
+    for each in found:
+        if each.is_refused:
+            raise ConfigError(str(each))
+    stretched = getattr(cfg, 'stretched', None)
+    said = [] if stretched is None else [(logging.INFO, str(stretched))]
+    return said + [(logging.WARNING, str(each)) for each in found]
 
 
 def _hooks(parts: Parts) -> dict[str, Any]:

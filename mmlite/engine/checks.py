@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,11 +32,13 @@ def check_config(cfg: Mapping, task: str) -> None:
     """
     for name in NEEDED[task]:
         if not isinstance(cfg.get(name), (Mapping, list)):
-            old = ' It looks like one of mmdet 1.x or 2.x: python tools/migrate_config.py OLD NEW'
-            raise ConfigError(
-                f"the config has no '{name}', which the task '{task}' needs."
-                f'{old if isinstance(cfg.get("data"), Mapping) else ""}'
+            hint = (
+                'It looks like one of mmdet 1.x or 2.x: python tools/migrate_config.py OLD NEW'
+                if isinstance(cfg.get('data'), Mapping)
+                else "A base brings it, such as _base_ = 'configs/ssd/ssd300_bccd.py'; "
+                'python -m mmlite init FOLDER writes a whole config for your data'
             )
+            raise ConfigError(f"the config has no '{name}', which the task '{task}' needs. {hint}")
     for loop in STAGES_OF[task]:
         loader = cfg.get(f'{loop}_dataloader')
         if loader is not None and 'dataset' not in loader:
@@ -128,9 +131,49 @@ def check_checkpoint_classes(checkpoint: Mapping, classes: Sequence[str], path: 
     Raises:
         ConfigError: the class names differ; the message holds both lists.
     """
+    _check_same_classes(_trained_classes(checkpoint), classes, path)
+
+
+def check_resumed_classes(checkpoint: Mapping, dataset: Dataset, path: str) -> None:
+    """Refuses to go on with a training on other classes, or the same in another order.
+
+    Raises:
+        ConfigError: the class names differ; the message holds both lists.
+    """
+    trained, given = _trained_classes(checkpoint), getattr(dataset, 'metainfo', {}).get('classes')
+    if trained is None or given is None or list(trained) == list(given):
+        return
+    how = (
+        'the same classes in another order'
+        if sorted(trained) == sorted(given)
+        else ('other classes')
+    )
+    raise ConfigError(
+        f'{path} cannot be resumed on {how}: it was trained on {list(trained)}, and '
+        f'train_dataloader.dataset has {list(given)}. To go on, give the data sets '
+        'metainfo=dict(classes=...) with its list; to start a training of the new ones from its '
+        'weights: --cfg-options load_from=FILE, without --resume'
+    )
+
+
+def warn_of_class_order(
+    checkpoint: Mapping, dataset: Dataset, path: str, logger: logging.Logger
+) -> None:
+    """Warns where a training starts from weights of the same classes in another order."""
+    trained, given = _trained_classes(checkpoint), getattr(dataset, 'metainfo', {}).get('classes')
+    if not trained or not given or list(trained) == list(given):
+        return
+    if sorted(trained) == sorted(given):
+        logger.warning(
+            f'{path} was trained on {list(trained)}, and train_dataloader.dataset has the same '
+            f'classes in another order, {list(given)}: the head has to learn them again. Set '
+            'metainfo=dict(classes=...) to its list'
+        )
+
+
+def _trained_classes(checkpoint: Mapping) -> Sequence[str] | None:
     meta = checkpoint.get('meta') or {}
-    trained = (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
-    _check_same_classes(trained, classes, path)
+    return (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
 
 
 def check_validation_classes(train: Dataset, val: Dataset) -> None:

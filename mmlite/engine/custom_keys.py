@@ -15,13 +15,16 @@ from mmlite.config.schema import DEFAULT_CONSTRUCTOR
 from mmlite.errors import ConfigError, did_you_mean
 
 PATH = 'optim_wrapper.paramwise_cfg.custom_keys'
+# mmdet's recipes name these for every backbone; few have them, and nothing is lost without
+_OF_SOME_TRANSFORMERS = ('absolute_pos_embed', 'relative_position_bias_table')
 _NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)  # as mmengine's constructor has them
 
 
 def check_custom_keys(cfg: Mapping, detector: nn.Module) -> None:
     """Refuses a key that matches no parameter, and says which other rules the keys switch off.
 
-    A constructor of one's own may read the keys in another way: then nothing is checked.
+    Two keys of mmdet's recipes for transformers need not match. A constructor of one's own may read
+    the keys in another way: then nothing is checked.
 
     Args:
         cfg: the whole config.
@@ -36,6 +39,8 @@ def check_custom_keys(cfg: Mapping, detector: nn.Module) -> None:
     custom_keys = custom_keys_of(cfg)
     names = [name for name, _ in detector.named_parameters()]
     for key in keys_of_nothing(custom_keys, names):
+        if key in _OF_SOME_TRANSFORMERS:
+            continue
         parts = dict.fromkeys(part for name in names for part in _parts_of(name))
         raise ConfigError(
             f"{PATH}: no parameter of the model has '{key}' in its name.{did_you_mean(key, parts)} "

@@ -6,6 +6,50 @@ from collections.abc import Mapping
 
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
+from torch import nn
+
+# The highest rate per image of a step that published recipes come near: SGD with 0.02 for 16
+# images, or for a network without any norm (SSD's VGG) with 0.001 for 32; Adam's does not scale.
+_MOST_SGD, _MOST_SGD_WITHOUT_NORM, _MOST_ADAM = 5e-3, 1e-4, 1e-2
+_LEAST_SGD, _LEAST_ADAM = 1e-7, 1e-6
+
+
+def usual_rates(kind: str, base: int, backbone: nn.Module) -> tuple[float, float] | None:
+    """Returns the lowest and highest learning rate that is usual; None of unknown optimisers.
+
+    Args:
+        kind: the name of the optimiser.
+        base: images of a step that the rate is meant for.
+        backbone: whose norms allow higher rates.
+    """
+    if kind.startswith('Adam'):
+        return _LEAST_ADAM, _MOST_ADAM
+    if not kind.startswith('SGD'):
+        return None
+    norms = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm)
+    has_norm = any(isinstance(module, norms) for module in backbone.modules())
+    return _LEAST_SGD * base, (_MOST_SGD if has_norm else _MOST_SGD_WITHOUT_NORM) * base
+
+
+def warn_of_unusual(
+    optim_wrapper: OptimWrapper, settings: Mapping, size: int, backbone: nn.Module, logger: MMLogger
+) -> None:
+    """Says in the log where the learning rate is far from all published recipes.
+
+    Args:
+        optim_wrapper, settings, logger: as `fit_to_batch` takes them.
+        size: images of a step.
+        backbone: of the detector.
+    """
+    optimizer = optim_wrapper.optimizer
+    kind, base = type(optimizer).__name__, settings.get('base_batch_size') or size
+    usual = usual_rates(kind, base, backbone)
+    rate = optimizer.defaults.get('lr')
+    if usual is not None and rate is not None and not usual[0] <= rate <= usual[1]:
+        logger.warning(
+            f'LEARNING RATE: {kind} with {rate:g} for {base} images a step; {usual[0]:g} to '
+            f'{usual[1]:g} are usual. Set optim_wrapper.optimizer.lr={usual[1] / 4:.1g} or so'
+        )
 
 
 def fit_to_batch(

@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmlite.datasets.loader import skip_batches
-from mmlite.engine.step import begin_iteration, train_step, warn_of_own_way
+from mmlite.engine.step import begin_epoch, begin_iteration, train_step, warn_of_own_way
 from mmlite.engine.units import iterations_per_epoch
 from mmlite.registry import LOOPS
 
@@ -62,6 +62,12 @@ class _Resumable:
         self.runner.call_hook('before_train')
         warn_of_own_way(self.runner)
 
+    def _begin_epoch(self) -> None:
+        """What comes before the first iteration of an epoch, or of what a resume left of it."""
+        begin_epoch(self.runner.model, self._epoch)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.restore_random_state()
+
     def _train_on(self, data_batch: Mapping[str, Any], batch_idx: int) -> None:
         """One iteration: the step of the model, and the hooks before, in and after it."""
         call_hook = partial(self.runner.call_hook, batch_idx=batch_idx, data_batch=data_batch)
@@ -92,8 +98,7 @@ class EpochBasedTrainLoop(_Resumable, mmengine.runner.EpochBasedTrainLoop):
 
     def run_epoch(self) -> None:
         """Trains on the batches of the epoch that are not done yet."""
-        self.runner.call_hook('before_train_epoch')
-        self.runner.restore_random_state()
+        self._begin_epoch()
         self.runner.model.train()
         skip_batches(self.dataloader, self.done_in_epoch)
         for batch_idx, data_batch in enumerate(self.dataloader, self.done_in_epoch):
@@ -148,8 +153,7 @@ class IterBasedTrainLoop(_Resumable, mmengine.runner.IterBasedTrainLoop):
 
     def run_epoch(self, batches: Iterator[Mapping[str, Any]]) -> None:
         """Trains on what is left of a pass through the data, or of `max_iters`."""
-        self.runner.call_hook('before_train_epoch')
-        self.runner.restore_random_state()
+        self._begin_epoch()
         if 0 < self.done_in_epoch < self._per_epoch:
             self._validate_if_due(self._iter, self._max_iters)
         while self.done_in_epoch < self._per_epoch and self._goes_on():

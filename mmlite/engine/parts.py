@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 from torch import nn
 
 from mmlite.datasets import build_dataset
+from mmlite.datasets.auto_classes import settle_classes
 from mmlite.engine.checks import STAGES_OF, check_config, check_head_against_data
 from mmlite.engine.vis_backends import check_vis_backends
 from mmlite.errors import ConfigError
@@ -56,10 +57,15 @@ class Parts:
     Args:
         cfg: from `load_config`; it is not changed: the parts are made of a copy, `self.cfg`.
         task: 'train', with a validation where the config has one, or 'test'.
+        classes: those of the checkpoint that is used, for an 'auto' in the config; None for those
+            of the training data.
     """
 
-    def __init__(self, cfg: Config, task: str = 'train') -> None:
+    def __init__(
+        self, cfg: Config, task: str = 'train', classes: Sequence[str] | None = None
+    ) -> None:
         self.cfg = copy.deepcopy(cfg)
+        self.said_of_classes = settle_classes(self.cfg, classes)
         self.task = task
         self.failed: list[str] = []
         self._made: dict[str, Any] = {}

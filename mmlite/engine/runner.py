@@ -43,10 +43,10 @@ from mmlite.datasets import build_dataloader
 from mmlite.datasets.loader import ReleasableLoader
 from mmlite.datasets.workers import WorkerError
 from mmlite.engine.amp import use_half_dtype
-from mmlite.engine.checks import check_checkpoint_classes, typed_loop
+from mmlite.engine.checks import check_checkpoint_classes, typed_loop, warn_of_class_order
 from mmlite.engine.hooks.checkpoint import CheckpointHook
 from mmlite.engine.hooks.ema import put_training_weights_back
-from mmlite.engine.learning_rate import fit_to_batch
+from mmlite.engine.learning_rate import fit_to_batch, warn_of_unusual
 from mmlite.engine.parts import build_hook
 from mmlite.engine.prepare_model import (
     compile_parts,
@@ -111,6 +111,7 @@ class Runner(mmengine.runner.Runner):
         self._resumed = resumed
         self._own_state: dict | None = None  # of this process, in the checkpoint that is resumed
         self.resumed_from: Path | None = None
+        self._at_end = ''  # what to say where the training that is resumed was finished
         super().__init__(*args, **kwargs)
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -135,7 +136,10 @@ class Runner(mmengine.runner.Runner):
     def train(self) -> nn.Module:
         """Trains, with validation where the config has it, and returns the wrapped model."""
         try:
-            return super().train()
+            model = super().train()
+            if self._at_end:
+                self.logger.warning(self._at_end)
+            return model
         except WorkerError as error:  # between two iterations: all that is done is whole
             saved = [hook.rescue(self) for hook in self.hooks if isinstance(hook, CheckpointHook)]
             raise WorkerError(' '.join([str(error), *saved])) from error
@@ -287,8 +291,12 @@ class Runner(mmengine.runner.Runner):
         return LOG_PROCESSORS.build(part, at='log_processor')
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
-        """Compares the batch with the one that the learning rate is meant for."""
+        """Compares the batch with the one that the learning rate is meant for, and the rate."""
         batch_size = self.train_dataloader.batch_sampler.batch_size
+        backbone = getattr(_unwrapped(self.model), 'backbone', None)
+        if backbone is not None:
+            size = self.total_batch_size * optim_wrapper._accumulative_counts
+            warn_of_unusual(optim_wrapper, auto_scale_lr or {}, size, backbone, self.logger)
         fit_to_batch(optim_wrapper, auto_scale_lr or {}, batch_size, self.world_size, self.logger)
 
     def _maybe_compile(self, target: str) -> None:
@@ -325,13 +333,14 @@ class Runner(mmengine.runner.Runner):
             f'seed {self.seed}, work dir {self.work_dir}'
         )
         environment = '\n'.join(f'  {key}: {value}' for key, value in collect_env().items())
-        self._log_to_file(f'Environment:\n{environment}\nConfig:\n{self.cfg.pretty_text}')
+        self.log_to_file(f'Environment:\n{environment}\nConfig:\n{self.cfg.pretty_text}')
         for loop in STAGES:
             loader = getattr(self, f'_{loop}_dataloader')
             if isinstance(loader, dict):  # its data set spoke when there was no log file yet
-                self._log_to_file(getattr(loader['dataset'], 'summary', ''))
+                self.log_to_file(getattr(loader['dataset'], 'summary', ''))
 
-    def _log_to_file(self, text: str) -> None:
+    def log_to_file(self, text: str) -> None:
+        """Writes what was printed when there was no log file yet, or is too long to print."""
         record = self.logger.makeRecord(self.logger.name, logging.INFO, '', 0, text, (), None)
         for handler in self.logger.handlers:
             if isinstance(handler, logging.FileHandler):
@@ -416,7 +425,7 @@ class Runner(mmengine.runner.Runner):
         """
         checkpoint = self.load_checkpoint(filename)
         changes = changes_since(checkpoint['meta'], self.cfg, filename)
-        resume_training(self, checkpoint, filename, changes)
+        self._at_end = resume_training(self, checkpoint, filename, changes)
         states = checkpoint.get('process_states', [])
         if self.rank < len(states) and not concern(changes or [], 'randomness.seed'):
             self._own_state = states[self.rank]
@@ -468,6 +477,8 @@ class Runner(mmengine.runner.Runner):
             check_checkpoint_classes(
                 checkpoint, self.test_dataloader.dataset.metainfo['classes'], filename
             )
+        elif not self._resume and isinstance(self._train_loop, mmengine.runner.BaseLoop):
+            warn_of_class_order(checkpoint, self.train_dataloader.dataset, filename, self.logger)
         if 'message_hub' in checkpoint:
             checkpoint['message_hub'] = message_hub_state(checkpoint['message_hub'])
         self._has_loaded = True

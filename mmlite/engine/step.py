@@ -72,6 +72,18 @@ def train_step(
     return log_vars
 
 
+def begin_epoch(model: nn.Module, epoch: int) -> None:
+    """Says to the parts of a model that change with it, such as TOOD's head, which epoch it is.
+
+    Args:
+        model: a part that has it is called: `part.set_epoch(epoch)`.
+        epoch: of the training, from 0.
+    """
+    for module in model.modules():
+        if callable(getattr(module, 'set_epoch', None)):
+            module.set_epoch(epoch)
+
+
 def begin_iteration(model: nn.Module, iteration: int, seed: int) -> None:
     """Says to the parts of a model that change with it, such as BatchSyncRandomResize, which it is.
 

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 
 from mmlite.datasets.bad_items import bad_items, leaves
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.evaluation.ap_rule import ApRule
 from mmlite.evaluation.coco import AREA_RANGES, IOU_THRS, MAX_DETS, CocoTables, coco_tables
 from mmlite.evaluation.coco_ids import check_ids, image_ranks, write_coco_results
 from mmlite.evaluation.report import coco_class_table, coco_table
@@ -136,6 +137,12 @@ class CocoMetric(ResultsMetric):
         names = [f'bbox_{name}' for name in self._figures(tables)]
         return names + [f'{name}_precision' for name in self.classes if self.classwise]
 
+    def ap_rule(self, figure: str) -> ApRule | None:
+        """Returns how the figure of this name, without the prefix, counts AP; None for another."""
+        rules = {'bbox_mAP': ApRule(self.iou_thrs, 101)}
+        rules |= {f'bbox_mAP_{round(100 * thr)}': ApRule((thr,), 101) for thr in (0.5, 0.75)}
+        return rules.get(figure)
+
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns the figures, see the class."""
         ordered = self.in_order(results)
@@ -162,6 +169,7 @@ class CocoMetric(ResultsMetric):
             per_class = self._per_class(tables)
             print_log(f'\n{coco_class_table(per_class)}', logger='current')
             figures |= {f'{name}_precision': row['mAP'] for name, row in per_class.items()}
+        self.tabulated = list(figures)
         return figures | self.coverage(covered)
 
     def _figures(self, tables: CocoTables) -> dict[str, float]:

@@ -31,6 +31,7 @@ class ResultsMetric(BaseMetric):
     """
 
     dataset: Any = None
+    tabulated: Sequence[str] = ()  # figures, without the prefix, that its tables in the log show
 
     def set_dataset(self, dataset: Any) -> None:
         """Takes the data set that is evaluated."""

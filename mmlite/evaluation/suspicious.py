@@ -1,4 +1,7 @@
-"""Annotations that a model contradicts: the first to look at again, for one of the two is wrong."""
+"""Annotations that a model contradicts: one of the two is wrong.
+
+Which of the two it is depends on the model: see `suspect_gate`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 
 from mmlite.evaluation.error_types import Judged, Kind
 
+NOTHING_THERE = 'nothing there?'
 _REASONS = {
     Kind.BACKGROUND: 'not annotated?',
     Kind.CLASSIFICATION: 'other class?',
@@ -81,7 +85,7 @@ def suspicious_labels(
     found += [
         Suspicion(
             files[judged.gt_image[gt]],
-            'nothing there?',
+            NOTHING_THERE,
             classes[judged.gt_label[gt] - 1],
             '',
             0.0,

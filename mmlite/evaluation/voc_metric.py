@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 
 from mmlite.datasets.bad_items import leaves
 from mmlite.errors import ConfigError, did_you_mean
+from mmlite.evaluation.ap_rule import ApRule
 from mmlite.evaluation.mean_ap import EVAL_MODES, mean_ap
 from mmlite.evaluation.overlaps import best_overlaps
 from mmlite.evaluation.report import map_table
@@ -67,6 +68,8 @@ class VOCMetric(ResultsMetric):
                 f'VOCMetric.iou_thrs: numbers in (0, 1] are expected, found {iou_thrs!r}'
             )
         self.eval_mode = eval_mode
+        # each threshold has a table; the mean over several is in none
+        self.tabulated = self.figure_names()[len(self.iou_thrs) > 1 :]
 
     def set_dataset(self, dataset: Any) -> None:
         """Takes the data set that is evaluated.
@@ -80,6 +83,12 @@ class VOCMetric(ResultsMetric):
     def figure_names(self) -> list[str]:
         """Returns the names of the figures, without the prefix, before anything is evaluated."""
         return ['mAP', *(f'AP{round(100 * thr):02d}' for thr in self.iou_thrs)]
+
+    def ap_rule(self, figure: str) -> ApRule | None:
+        """Returns how the figure of this name, without the prefix, counts AP; None for another."""
+        points = 11 if self.eval_mode == '11points' else 0
+        rules = {f'AP{round(100 * thr):02d}': ApRule((thr,), points) for thr in self.iou_thrs}
+        return {**rules, 'mAP': ApRule(tuple(self.iou_thrs), points)}.get(figure)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns `mAP` in [0, 1] and, rounded to 3 digits as in mmdet, `AP50` and so on.

@@ -16,6 +16,7 @@ from mmlite.checkpoints.loading import load_weights, read_checkpoint
 from mmlite.config import load_config
 from mmlite.config.overrides import override
 from mmlite.config.recorded import config_in
+from mmlite.datasets.encoded_image import read_image
 from mmlite.datasets.transforms import Compose
 from mmlite.datasets.transforms.loading import set_loaded_image
 from mmlite.engine.parts import Parts
@@ -24,14 +25,18 @@ from mmlite.inference.detections import Detections
 from mmlite.models.layers import prepare_for_inference
 from mmlite.parallel import collate, scatter
 from mmlite.registry import DATASETS, without_scope
+from mmlite.support.devices import find_device
+from mmlite.visualization import drawing, write_image
 
 Image = str | os.PathLike | np.ndarray
 
+_CONFIG_ENDINGS = ('.py', '.json', '.yaml', '.yml')
+
 
 def init_detector(
-    config: str | Path | Config | None,
+    config: str | Path | Config | None = None,
     checkpoint: str | Path | None = None,
-    device: str = 'cpu',
+    device: str | torch.device = 'cpu',
     allow_partial: bool = False,
     trusted: bool = False,
     layout: str | None = None,
@@ -39,12 +44,15 @@ def init_detector(
 ) -> nn.Module:
     """Builds a detector ready for `inference_detector`.
 
+    `init_detector('epoch_8.pth')` is enough for a checkpoint of `tools/train.py`, which holds its
+    config; `init_detector(config, checkpoint)` is mmdet's form.
+
     On a CPU, `mmlite.support.allocator.keep_feature_maps()` before it makes the whole process
     faster, as `tools/predict.py` does.
 
     Args:
         config: a config file, or what `load_config` returned; None for the config that the
-            checkpoint holds, as those of `tools/train.py` do.
+            checkpoint holds. A checkpoint as the only one of the two is taken for that.
         checkpoint: its weights, all of them; None leaves them undrawn.
         device: where the detector lies.
         allow_partial: go on where only a part of the checkpoint fits.
@@ -56,16 +64,17 @@ def init_detector(
         are set on it.
 
     Raises:
-        ConfigError: there is no config, or it cannot be built.
+        ConfigError: there is no config, it cannot be built, or there is no such device.
         DataError: the checkpoint cannot be read, or is not of this model.
     """
+    place = find_device(device, 'init_detector: device')
     return prepare_for_inference(
-        load_detector(config, checkpoint, allow_partial, trusted, layout, overrides).to(device)
+        load_detector(config, checkpoint, allow_partial, trusted, layout, overrides).to(place)
     )
 
 
 def load_detector(
-    config: str | Path | Config | None,
+    config: str | Path | Config | None = None,
     checkpoint: str | Path | None = None,
     allow_partial: bool = False,
     trusted: bool = False,
@@ -78,8 +87,7 @@ def load_detector(
         ConfigError: there is no config, neither given nor in the checkpoint, or it has no model.
         DataError: the checkpoint cannot be read, or does not fit the model.
     """
-    if config is None and checkpoint is None:
-        raise ConfigError('init_detector: a config, or a checkpoint that holds one, is needed')
+    config, checkpoint = _config_and_checkpoint(config, checkpoint)
     content = {} if checkpoint is None else read_checkpoint(checkpoint, trusted)
     meta = content.get('meta')
     meta = meta if isinstance(meta, Mapping) else {}
@@ -87,7 +95,7 @@ def load_detector(
         config = config_in(meta, str(checkpoint))
     elif not isinstance(config, Config):
         config = load_config(config)
-    parts = Parts(config, 'test')
+    parts = Parts(config, 'test', _trained_names(meta))
     cfg = parts.cfg
     override(cfg, overrides)
     detector = parts.detector
@@ -97,6 +105,32 @@ def load_detector(
     detector.cfg = cfg
     detector.classes = _class_names(cfg, meta, detector.bbox_head.num_classes)
     return detector.eval()
+
+
+def _config_and_checkpoint(
+    config: str | Path | Config | None, checkpoint: str | Path | None
+) -> tuple[str | Path | Config | None, str | Path | None]:
+    """Puts a checkpoint that is given as the only argument into its place.
+
+    Raises:
+        ConfigError: there is neither, or they are in the places of each other.
+    """
+    if config is None and checkpoint is None:
+        raise ConfigError('init_detector: a config, or a checkpoint that holds one, is needed')
+    if config is None or isinstance(config, Config) or _is_config_file(config):
+        return config, checkpoint
+    if checkpoint is None:
+        return None, config
+    if _is_config_file(checkpoint):
+        raise ConfigError(
+            f'init_detector: the config comes first: init_detector({str(checkpoint)!r}, '
+            f'{str(config)!r})'
+        )
+    return config, checkpoint
+
+
+def _is_config_file(path: str | Path) -> bool:
+    return Path(path).suffix in _CONFIG_ENDINGS
 
 
 @torch.inference_mode()
@@ -131,6 +165,48 @@ def inference_detector(
     return [as_detections(det, model.classes) for det in found]
 
 
+def draw_result(
+    img: Image,
+    detections: Detections,
+    score_thr: float = 0.3,
+    classes: Sequence[str] | None = None,
+    out_file: str | os.PathLike | None = None,
+) -> np.ndarray:
+    """Draws what `inference_detector` found into a copy of the image.
+
+    Args:
+        img: the image that was looked at: a path, or (h, w, 3) BGR uint8.
+        detections: of this image.
+        score_thr: detections of a lower score are left out.
+        classes: names to write; None for those of the model.
+        out_file: where the picture is written too; the ending is one that OpenCV writes.
+
+    Returns:
+        (h, w, 3) BGR uint8, `out[..., ::-1]` is RGB for matplotlib and Pillow.
+
+    Raises:
+        ConfigError: these are not the detections of one image, an array is no image, or the file
+            cannot be written.
+        ImageError: the file cannot be read as an image.
+    """
+    if not isinstance(detections, Detections):
+        raise ConfigError(
+            'draw_result: the detections of one image are expected, as inference_detector '
+            f'returns them; found {type(detections).__name__}'
+        )
+    names = detections.classes if classes is None else classes
+    if isinstance(img, np.ndarray):
+        _check_array(img, 'draw_result: img')
+    else:
+        img = read_image(os.fspath(img))
+    drawn = drawing.draw_detections(
+        img, detections.bboxes, detections.labels, detections.scores, names, score_thr
+    )
+    if out_file is not None:
+        write_image(drawn, Path(out_file))
+    return drawn
+
+
 def as_detections(det: Mapping[str, Tensor], classes: Sequence[str]) -> Detections:
     """Brings one image's dict from `detector.predict` to the host."""
     arrays = (det[key].cpu().numpy() for key in ('bboxes', 'scores', 'labels'))
@@ -147,11 +223,18 @@ def _test_pipeline(cfg: Config) -> list[Any]:
 def _loaded(img: Image, index: int, load: Compose) -> dict[str, Any]:
     if not isinstance(img, np.ndarray):
         return load(dict(filename=os.fspath(img), img_id=index))
-    if img.ndim != 3 or img.shape[2] != 3 or not img.size:
-        raise ConfigError(
-            f'image {index}: an array (h, w, 3) BGR is expected, found shape {img.shape}'
-        )
+    _check_array(img, f'image {index}')
     return set_loaded_image(dict(filename=f'image {index}', img_id=index), img)
+
+
+def _check_array(img: np.ndarray, name: str) -> None:
+    if img.ndim != 3 or img.shape[2] != 3 or not img.size:
+        raise ConfigError(f'{name}: an array (h, w, 3) BGR is expected, found shape {img.shape}')
+
+
+def _trained_names(meta: Mapping[str, Any]) -> Any:
+    """The names that a checkpoint holds, as mmdet 3.x or 2.x writes them."""
+    return (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
 
 
 def _class_names(cfg: Config, meta: Mapping[str, Any], num_classes: int) -> tuple[str, ...]:
@@ -161,8 +244,7 @@ def _class_names(cfg: Config, meta: Mapping[str, Any], num_classes: int) -> tupl
     if 'type' in dataset:
         own = getattr(DATASETS.find(dataset['type'], 'test_dataloader.dataset'), 'METAINFO', {})
     candidates = (
-        (meta.get('dataset_meta') or {}).get('classes'),
-        meta.get('CLASSES'),  # mmdet 2.x
+        _trained_names(meta),
         (dataset.get('metainfo') or {}).get('classes'),
         own.get('classes'),
     )

@@ -76,6 +76,16 @@ def read_frames(
     return _frames_of(sources, _folder_of(inputs, sources), max_frames, bad_images)
 
 
+def count_frames(inputs: Sequence[str]) -> int | None:
+    """Returns how many pictures `read_frames` will yield; None with a video or camera."""
+    sources = [source for text in inputs for source in find_sources(text)]
+    return None if any(map(_is_film, sources)) else len(sources)
+
+
+def _is_film(source: str | int) -> bool:
+    return isinstance(source, int) or Path(source).suffix.lower() in VIDEO_ENDINGS
+
+
 def _folder_of(inputs: Sequence[str], sources: Sequence[str | int]) -> str:
     """Returns the innermost folder that holds all folders given and all files."""
     folders = [os.path.abspath(text) for text in inputs if os.path.isdir(text)]
@@ -130,7 +140,7 @@ def _frames_of(
     for source in sources:
         title = f'camera {source}' if isinstance(source, int) else source
         name = _new_name(Path(title).stem.replace(' ', '_'), taken)
-        if isinstance(source, int) or Path(source).suffix.lower() in VIDEO_ENDINGS:
+        if _is_film(source):
             for index, (img, fps) in enumerate(_pictures(source, title, max_frames)):
                 own = _new_name(f'{name}_{index:06d}', taken)
                 yield Frame(img, title, own, index, fps, name)

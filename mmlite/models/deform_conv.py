@@ -1,4 +1,4 @@
-"""Modulated deformable convolution (DCNv2, Zhu et al. 2018, section 3.2), by torchvision."""
+"""Deformable convolutions (Dai et al. 2017; Zhu et al. 2018, section 3.2), by torchvision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torchvision.ops import deform_conv2d
 
 
 class DeformConv2d(nn.Module):
-    """A convolution that is given, at each place, where to look and how much each look counts.
+    """A convolution that is given, at each place, where to look and, if so, how much a look counts.
 
     Args:
         in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias: as
@@ -31,31 +31,36 @@ class DeformConv2d(nn.Module):
         bound = 1 / math.sqrt(in_channels * kernel_size**2)
         nn.init.uniform_(self.weight, -bound, bound)
 
-    def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, offset: Tensor, mask: Tensor | None = None) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, h, w).
 
         Args:
             x: the map.
             offset: (N, 2 * taps, h, w): how far each tap is moved, (y, x) in cells.
-            mask: (N, taps, h, w), how much each counts.
+            mask: (N, taps, h, w), how much each counts; None for 1.
         """
-        return deform_conv2d(
-            x, offset, self.weight, self.bias, self.stride, self.padding, self.dilation, mask
+        # in float32, as torchvision does it under CUDA's autocast: it has no kernel for bfloat16
+        tensors = (x, offset, self.weight, self.bias, mask)
+        seen, offset, weight, bias, mask = (t if t is None else t.float() for t in tensors)
+        out = deform_conv2d(
+            seen, offset, weight, bias, self.stride, self.padding, self.dilation, mask
         )
+        return out.to(x.dtype)
 
 
-class ModulatedDeformConv2d(DeformConv2d):
-    """A convolution that learns where to look, and how much each look counts.
+class DeformConvPack(DeformConv2d):
+    """A convolution that learns where to look.
 
     At each place a plain convolution, `conv_offset`, says for each of the k * k taps how far it is
-    moved (y, x, in cells) and how much it counts (through a sigmoid). It starts at 0: taps unmoved,
-    each counting a half. State-dict keys are those of mmcv's DCNv2.
+    moved (y, x, in cells). It starts at 0: taps unmoved. State-dict keys are those of mmcv's DCN.
 
     Args:
         in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias: as
             nn.Conv2d.
         deform_groups: groups of input channels that have taps of their own.
     """
+
+    of_a_tap = 2  # y and x
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
@@ -65,12 +70,26 @@ class ModulatedDeformConv2d(DeformConv2d):
         where = (kernel_size, stride, padding, dilation)
         super().__init__(in_channels, out_channels, *where, groups, bias)
         self.num_taps = deform_groups * kernel_size**2
-        self.conv_offset = OffsetConv(in_channels, 3 * self.num_taps, *where)
+        self.conv_offset = OffsetConv(in_channels, self.of_a_tap * self.num_taps, *where)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, h, w)."""
+        return super().forward(x, self.conv_offset(x))
+
+
+class ModulatedDeformConv2d(DeformConvPack):
+    """A convolution that learns where to look, and how much each look counts.
+
+    `conv_offset` also says how much a tap counts (through a sigmoid), a half at first. State-dict
+    keys are those of mmcv's DCNv2; arguments as DeformConvPack.
+    """
+
+    of_a_tap = 3  # y, x, and how much it counts
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, h, w)."""
         offset, mask = self.conv_offset(x).split([2 * self.num_taps, self.num_taps], dim=1)
-        return super().forward(x, offset, mask.sigmoid())
+        return DeformConv2d.forward(self, x, offset, mask.sigmoid())
 
 
 class OffsetConv(nn.Module):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.activations import build_activation
-from mmlite.models.deform_conv import ModulatedDeformConv2d
+from mmlite.models.deform_conv import DeformConvPack, ModulatedDeformConv2d
 from mmlite.models.norms import build_norm
 
 
@@ -137,13 +137,14 @@ def conv_norm(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
 
 
 _CONVS = {'Conv2d': Conv2d, 'ConvWS': ConvWS2d}
+_DEFORMABLE = {'DCN': DeformConvPack, 'DCNv2': ModulatedDeformConv2d}
 
 
 def conv_class(conv_cfg: dict | None) -> Callable[..., nn.Module]:
     """Returns what builds a convolution, with the arguments of nn.Conv2d: Conv2d itself for None.
 
-    `dict(type='ConvWS')` means one with standardised weights, `dict(type='DCNv2',
-    deform_groups=1)` a deformable one.
+    `dict(type='ConvWS')` means one with standardised weights, `dict(type='DCN', deform_groups=1)`
+    and `dict(type='DCNv2', deform_groups=1)` a deformable one.
 
     Raises:
         ConfigError: another type or argument.
@@ -152,18 +153,28 @@ def conv_class(conv_cfg: dict | None) -> Callable[..., nn.Module]:
     kind = cfg.pop('type', None)
     if kind in _CONVS and not cfg:
         return _CONVS[kind]
-    if kind != 'DCNv2':
+    if kind not in _DEFORMABLE:
         raise ConfigError(
-            "conv_cfg: dict(type='ConvWS'), dict(type='DCNv2') or None is expected, "
-            f'found {conv_cfg!r}'
+            "conv_cfg: dict(type='ConvWS'), dict(type='DCN'), dict(type='DCNv2') or None is "
+            f'expected, found {conv_cfg!r}'
         )
     # False is mmcv's default too: the stride is the deformable convolution's own
     if cfg.pop('fallback_on_stride', False):
-        raise ConfigError('DCNv2: fallback_on_stride=True is not supported; leave it out')
+        raise ConfigError(f'{kind}: fallback_on_stride=True is not supported; leave it out')
     deform_groups = cfg.pop('deform_groups', 1)
     if cfg:
-        raise ConfigError(f'DCNv2 takes deform_groups, found {", ".join(cfg)}')
-    return partial(ModulatedDeformConv2d, deform_groups=deform_groups)
+        raise ConfigError(f'{kind} takes deform_groups, found {", ".join(cfg)}')
+    return partial(_DEFORMABLE[kind], deform_groups=deform_groups)
+
+
+class ConvNorm(nn.Sequential):
+    """A convolution, a norm, and what may follow, under the keys '0', '1', ...; see `conv_norm`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = conv_norm(self[0], self[1], x)
+        for layer in self[2:]:
+            x = layer(x)
+        return x
 
 
 class ConvModule(nn.Module):

@@ -230,7 +230,9 @@ class CrossEntropyLoss(nn.Module):
         self.use_sigmoid = use_sigmoid
         self.loss_weight = loss_weight
 
-    def forward(self, cls_score: Tensor, labels: Tensor, avg_factor: Tensor) -> Tensor:
+    def forward(
+        self, cls_score: Tensor, labels: Tensor, avg_factor: Tensor, weight: Tensor | float = 1.0
+    ) -> Tensor:
         """Returns a scalar.
 
         Args:
@@ -238,6 +240,7 @@ class CrossEntropyLoss(nn.Module):
             labels: (N, R): -1 ignore, 0 background, 1..C. With `use_sigmoid` also probabilities
                 of the shape of `cls_score`, any shape, such as centerness; -1 ignore here too.
             avg_factor: scalar.
+            weight: of each probability, of the shape of `labels`; only for these.
         """
         if not self.use_sigmoid:
             # (N, R, C + 1), (N, R) -> (N, R) -> scalar
@@ -245,7 +248,7 @@ class CrossEntropyLoss(nn.Module):
         elif labels.is_floating_point():
             targets = labels.type_as(cls_score)
             loss = F.binary_cross_entropy_with_logits(cls_score, targets, reduction='none')
-            loss = loss.where(labels >= 0, 0).sum()
+            loss = (loss.where(labels >= 0, 0) * weight).sum()
         else:
             # (N, R) -> (N, R, C)
             targets = one_hot(labels, cls_score.shape[-1]).type_as(cls_score)

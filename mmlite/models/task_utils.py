@@ -1,6 +1,14 @@
 """Gives the classes of `mmlite.ops` their names in configs; `ops` itself uses no registry."""
 
-from mmlite.ops import assigners, coders, dynamic_assigners, priors
+from mmlite.ops import (
+    assigners,
+    center_region_assigner,
+    coders,
+    dynamic_assigners,
+    priors,
+    task_aligned_assigner,
+    uniform_assigner,
+)
 from mmlite.registry import TASK_UTILS
 
 for cls in (
@@ -12,11 +20,17 @@ for cls in (
     priors.TorchvisionAnchorGenerator,
     coders.DeltaXYWHBBoxCoder,
     coders.LegacyDeltaXYWHBBoxCoder,
+    coders.TBLRBBoxCoder,
+    coders.DecodedBBoxCoder,
+    coders.FoveaBBoxCoder,
     coders.DistancePointBBoxCoder,
     coders.YOLOXBBoxCoder,
     assigners.ATSSAssigner,
     assigners.FCOSAssigner,
     assigners.MaxIoUAssigner,
+    center_region_assigner.CenterRegionAssigner,
+    task_aligned_assigner.TaskAlignedAssigner,
+    uniform_assigner.UniformAssigner,
     dynamic_assigners.DynamicSoftLabelAssigner,
     dynamic_assigners.SimOTAAssigner,
 ):

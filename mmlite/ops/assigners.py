@@ -21,7 +21,7 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from mmlite.errors import ConfigError
-from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment
+from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, Predictions
 from mmlite.ops.boxes import box_iof
 
 MATRIX_SIZE = 2**22  # pairs of a box and a prior compared at once: 16 MiB in float32
@@ -238,21 +238,53 @@ class ATSSAssigner(Assigner):
         ignore_iof_thr: priors with a larger share inside an ignored box are ignored, and are no
             candidates unless a level has fewer than `topk` others, as in mmdet; a value of zero or
             less switches this off.
+        alpha: None, or DDOD's: in place of the prior's IoU counts score^(1 - alpha) * IoU^alpha of
+            what is predicted at it (Chen et al. 2021, section 3.2).
     """
 
-    def __init__(self, topk: int = 9, ignore_iof_thr: float = -1) -> None:
+    def __init__(
+        self, topk: int = 9, ignore_iof_thr: float = -1, alpha: float | None = None
+    ) -> None:
         super().__init__(ignore_iof_thr)
         self.topk = topk
+        self.alpha = alpha
+        self.needs_predictions = alpha is not None
+
+    def __call__(
+        self,
+        priors: Tensor,
+        num_per_level: Sequence[int],
+        gt_bboxes: Tensor,
+        gt_bboxes_ignore: Tensor | None = None,
+        gt_labels: Tensor | None = None,
+        predictions: Predictions | None = None,
+    ) -> Assignment:
+        """Does what any assigner does; with `alpha`, labels (g,) and predictions count too."""
+        ignored = inside_ignored(priors, gt_bboxes_ignore, self.ignore_iof_thr)
+        asked = (gt_labels, predictions)
+        return Assignment(self.assign(priors, num_per_level, gt_bboxes, ignored, *asked))
 
     def assign(
-        self, priors: Tensor, num_per_level: Sequence[int], gt_bboxes: Tensor, ignored: Tensor
+        self,
+        priors: Tensor,
+        num_per_level: Sequence[int],
+        gt_bboxes: Tensor,
+        ignored: Tensor,
+        gt_labels: Tensor | None = None,
+        predictions: Predictions | None = None,
     ) -> Tensor:
         """Returns (R,) int64: index of a box, BACKGROUND or IGNORE."""
         assigned = _unassigned(ignored)
         best_iou = torch.full_like(priors[:, 0], -1)
         points = (priors[:, :2] + priors[:, 2:]) / 2
         for start, bboxes in chunks(gt_bboxes, len(priors)):
-            ious = box_iou(bboxes, priors)  # (c, 4), (R, 4) -> (c, R)
+            if self.alpha is None:
+                ious = box_iou(bboxes, priors)  # (c, 4), (R, 4) -> (c, R)
+            else:
+                labels = gt_labels[start : start + len(bboxes)]
+                scores = predictions.scores.T[labels - 1]  # (R, C) -> (c, R)
+                ious = box_iou(bboxes, predictions.bboxes) ** self.alpha
+                ious = scores ** (1 - self.alpha) * ious
             centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2  # (c, 2)
             # (c, R); an ignored prior is a candidate only where its level has too few others
             distances = torch.cdist(centers, points).masked_fill_(ignored, torch.inf)

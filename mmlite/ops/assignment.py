@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 BACKGROUND = -1
@@ -37,10 +38,13 @@ class Assignment:
         indices: (R,) int64: 0..g-1 for a box, BACKGROUND or IGNORE.
         quality: (R,) in [0, 1], the score that the prior's class has to reach, 0 where it has no
             box; None where an assigner says nothing about it.
+        pairs: (p, 2) int64, a prior and a box, which the assigner names beside the indices; its
+            docstring says what they are for.
     """
 
     indices: Tensor
     quality: Tensor | None = None
+    pairs: Tensor | None = None
 
     def spread(self, inside: slice | Tensor, count: int) -> Assignment:
         """Returns the assignment of `count` priors, IGNORE for those that are not `inside`.
@@ -53,11 +57,13 @@ class Assignment:
             return self
         indices = self.indices.new_full((count,), IGNORE)
         indices[inside] = self.indices
-        if self.quality is None:
-            return Assignment(indices)
-        quality = self.quality.new_zeros(count)
-        quality[inside] = self.quality
-        return Assignment(indices, quality)
+        quality, pairs = self.quality, self.pairs
+        if quality is not None:
+            quality = quality.new_zeros(count)
+            quality[inside] = self.quality
+        if pairs is not None:
+            pairs = torch.stack([inside[pairs[:, 0]], pairs[:, 1]], dim=1)
+        return Assignment(indices, quality, pairs)
 
 
 def as_assignment(found: Assignment | Tensor) -> Assignment:

@@ -37,6 +37,8 @@ class DeltaXYWHBBoxCoder:
         clip_border: clip decoded boxes to the image.
         bound_shrinking: a side decodes to no less than 16/1000 of its prior's, as in mmdet; False
             bounds its growth only, as torchvision does.
+        add_ctr_clamp: YOLOF's: a centre moves by at most `ctr_clamp` pixels, and shrinking has no
+            bound.
     """
 
     pixel = 0  # what a box of x1..x2 spans beyond x2 - x1: 1 in mmdet 1.x
@@ -47,11 +49,15 @@ class DeltaXYWHBBoxCoder:
         target_stds: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
         clip_border: bool = True,
         bound_shrinking: bool = True,
+        add_ctr_clamp: bool = False,
+        ctr_clamp: float = 32,
     ) -> None:
         self.means = tuple(map(float, target_means))
         self.stds = tuple(map(float, target_stds))
         self.clip_border = clip_border
-        self.least_log_ratio = -_MAX_LOG_RATIO if bound_shrinking else None
+        bounded = bound_shrinking and not add_ctr_clamp
+        self.least_log_ratio = -_MAX_LOG_RATIO if bounded else None
+        self.longest_shift = ctr_clamp if add_ctr_clamp else None
 
     def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
         """Returns deltas (n, 4) that take `priors` (n, 4) to `bboxes` (n, 4)."""
@@ -74,7 +80,10 @@ class DeltaXYWHBBoxCoder:
         """
         deltas = deltas * on_device(self.stds, deltas) + on_device(self.means, deltas)
         prior_wh = priors[:, 2:] - priors[:, :2] + self.pixel
-        centre = (priors[:, :2] + priors[:, 2:]) / 2 + prior_wh * deltas[:, :2]
+        shift = prior_wh * deltas[:, :2]
+        if self.longest_shift is not None:
+            shift = shift.clamp(-self.longest_shift, self.longest_shift)
+        centre = (priors[:, :2] + priors[:, 2:]) / 2 + shift
         half = prior_wh * deltas[:, 2:].clamp(self.least_log_ratio, _MAX_LOG_RATIO).exp() / 2
         bboxes = torch.cat([centre - half, centre + half], dim=1)  # (n, 2), (n, 2) -> (n, 4)
         if not (self.clip_border and max_shape):
@@ -128,6 +137,84 @@ class DistancePointBBoxCoder:
         # (n, 2), (n, 2) -> (n, 4)
         bboxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], dim=1)
         return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes
+
+
+class TBLRBBoxCoder:
+    """Distances from the middle of a prior: top, bottom, left, right (FSAF, Zhu et al. 2019, 3.1).
+
+    Args:
+        normalizer: prior sides that a distance of 1 means.
+        clip_border: clip decoded boxes to the image.
+    """
+
+    def __init__(self, normalizer: float | Sequence[float] = 4.0, clip_border: bool = True) -> None:
+        single = isinstance(normalizer, (int, float))
+        self.normalizer = (float(normalizer),) * 4 if single else tuple(map(float, normalizer))
+        self.clip_border = clip_border
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns what takes `priors` (n, 4) to `bboxes` (n, 4)."""
+        x, y = ((priors[:, :2] + priors[:, 2:]) / 2).unbind(dim=1)
+        x1, y1, x2, y2 = bboxes.unbind(dim=1)
+        sides = torch.stack([y - y1, y2 - y, x - x1, x2 - x], dim=1)  # 4 of (n,) -> (n, 4)
+        return sides / self._units(priors)
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns boxes (n, 4); arguments as DeltaXYWHBBoxCoder.decode."""
+        x, y = ((priors[:, :2] + priors[:, 2:]) / 2).unbind(dim=1)
+        top, bottom, left, right = (deltas * self._units(priors)).unbind(dim=1)
+        bboxes = torch.stack([x - left, y - top, x + right, y + bottom], dim=1)
+        return clip_boxes(bboxes, max_shape) if self.clip_border and max_shape else bboxes
+
+    def _units(self, priors: Tensor) -> Tensor:
+        """Pixels of each of the four distances (n, 4)."""
+        width, height = (priors[:, 2:] - priors[:, :2]).unbind(dim=1)
+        units = torch.stack([height, height, width, width], dim=1)
+        return units * on_device(self.normalizer, priors)
+
+
+class FoveaBBoxCoder:
+    """Logarithms of the distances to the sides, in sides of the prior (FoveaBox, section 3.4).
+
+    What is learnt is between 1/16 and 16. Boxes end at the middle of the last pixel, as in mmdet.
+    """
+
+    clip_border = True
+    pixel = 1
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns what takes the squares `priors` (n, 4) to `bboxes` (n, 4)."""
+        points = (priors[:, :2] + priors[:, 2:]) / 2  # (n, 4) -> (n, 2)
+        # (n, 2), (n, 2) -> (n, 4): left, top, right, bottom
+        distances = torch.cat([points - bboxes[:, :2], bboxes[:, 2:] - points], dim=1)
+        return (distances / _side(priors)).clamp(1 / 16, 16).log()
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns boxes (n, 4); arguments as DeltaXYWHBBoxCoder.decode."""
+        points, distances = (priors[:, :2] + priors[:, 2:]) / 2, deltas.exp() * _side(priors)
+        # (n, 2), (n, 2) -> (n, 4)
+        bboxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], dim=1)
+        return clip_boxes(bboxes, (max_shape[0] - 1, max_shape[1] - 1)) if max_shape else bboxes
+
+
+class DecodedBBoxCoder:
+    """For a head that predicts the boxes themselves: there is nothing to encode."""
+
+    clip_border = False
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns `bboxes` (n, 4)."""
+        return bboxes
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns `deltas` (n, 4), which are boxes."""
+        return deltas
 
 
 class YOLOXBBoxCoder:

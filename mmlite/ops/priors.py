@@ -388,3 +388,17 @@ def _boxes_at(
 
 def _pair(value) -> tuple[int, int]:
     return (value, value) if isinstance(value, (int, float)) else tuple(value)
+
+
+def stride_of_each(prior_generator: GridPriors, maps: Sequence[Tensor]) -> Tensor:
+    """The stride of each prior in pixels (1, R, 1), from one map (N, ?, H, W) for each level."""
+    levels = [
+        m.new_full((1, m.shape[-2] * m.shape[-1] * count, 1), stride, dtype=torch.float32)
+        for m, count, (stride, _) in zip(
+            maps,
+            prior_generator.num_priors_per_location,
+            prior_generator.strides,
+            strict=True,
+        )
+    ]
+    return torch.cat(levels, dim=1)

@@ -43,7 +43,11 @@ NECKS = _own('neck', 'mmlite.models.necks')
 HEADS = _own('head', 'mmlite.models.heads')
 DETECTORS = _own('detector', 'mmlite.models.detectors')
 LOSSES = _own(
-    'loss', 'mmlite.models.losses', 'mmlite.models.box_losses', 'mmlite.models.distribution'
+    'loss',
+    'mmlite.models.losses',
+    'mmlite.models.box_losses',
+    'mmlite.models.distribution',
+    'mmlite.models.ghm_losses',
 )
 TASK_UTILS = _own(
     'task util',

@@ -93,6 +93,8 @@ def make_folder(path: str | Path) -> Path:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f'{path}: no folder can be made there: {error.strerror}') from error
+    if not os.access(path, os.W_OK):
+        raise ConfigError(f'{path}: nothing can be written there')
     return Path(path)
 
 
@@ -112,14 +114,23 @@ def refusing_full_disk(path: str | Path | None = None) -> Iterator[None]:
     """Turns the error of a disk without room into a DiskFullError that names the file."""
     try:
         yield
-    except (OSError, RuntimeError) as error:  # torch's writer wraps the OSError
-        cause = error if isinstance(error, OSError) else error.__context__
-        if isinstance(error, DiskFullError) or getattr(cause, 'errno', None) not in _FULL:
+    except (OSError, RuntimeError) as error:
+        full = disk_full_error(error, path)
+        if full is None:
             raise
-        raise DiskFullError(
-            f'{path or cause.filename or "a file"} cannot be written: {cause.strerror}. What is '
-            'there already, checkpoints above all, is whole'
-        ) from error
+        raise full from error
+
+
+def disk_full_error(error: BaseException, path: str | Path | None = None) -> DiskFullError | None:
+    """Returns the error to raise where `error` comes from a disk without room, else None."""
+    # torch's writer wraps the OSError
+    cause = error if isinstance(error, OSError) else error.__context__
+    if isinstance(error, DiskFullError) or getattr(cause, 'errno', None) not in _FULL:
+        return None
+    return DiskFullError(
+        f'{path or cause.filename or "a file"} cannot be written: {cause.strerror}. What is '
+        'there already, checkpoints above all, is whole'
+    )
 
 
 def _flush_folder(folder: Path) -> None:

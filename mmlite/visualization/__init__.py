@@ -11,6 +11,7 @@ from mmlite.visualization.pictures import (
     check_display,
     drawn_image,
     show_pictures,
+    write_image,
     write_jpeg,
     write_pictures,
 )
@@ -24,6 +25,7 @@ __all__ = [
     'drawn_image',
     'plot_curves',
     'show_pictures',
+    'write_image',
     'write_jpeg',
     'write_pictures',
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from mmlite.errors import DataError
+from mmlite.evaluation.ap_rule import ApRule
 from mmlite.evaluation.bootstrap import Difference, same_truth
 from mmlite.evaluation.error_types import Judged
 from mmlite.visualization import page
@@ -71,40 +73,85 @@ def difference_rows(difference: Difference, classes: Sequence[str]) -> list[tupl
     return rows
 
 
-def _signed(value: float) -> str:
-    return f'{round(value, 3) + 0.0:+.3f}'  # + 0.0 makes zero of minus zero
+def _signed(value: float, digits: int = 3) -> str:
+    return f'{round(value, digits) + 0.0:+.{digits}f}'  # + 0.0 makes zero of minus zero
 
 
-def comparison_page(
-    names: tuple[str, str],
-    config_rows: Sequence[tuple[str, str, str]],
-    rows: Sequence[tuple[str, ...]],
-    first: Findings,
-    second: Findings,
-) -> str:
-    """Returns the page as the text of one HTML file.
+@dataclass(frozen=True)
+class Compared:
+    """What two results differ in.
 
-    Args:
+    Attributes:
         names: of A and B.
-        config_rows: from `config_difference`.
-        rows: from `difference_rows`.
-        first, second: of A and B.
+        headline: the sentence of `headline_text`.
+        figures: rows of a table of the config's own figures, from `figure_rows`.
+        rule: how the AP of the classes is counted.
+        is_headline: whether that is how the first figure counts it.
+        classes: from `difference_rows`.
+        config: from `config_difference`.
     """
+
+    names: tuple[str, str]
+    headline: str
+    figures: Sequence[tuple[str, ...]]
+    rule: ApRule
+    is_headline: bool
+    classes: Sequence[tuple[str, ...]]
+    config: Sequence[tuple[str, str, str]]
+
+
+def headline_text(name: str | None, first: Mapping[str, float], second: Mapping[str, float]) -> str:
+    """Returns a sentence with the figure of this name in both."""
+    if name is None:
+        return "The metric of A's config gives no figure"
+    one, other = first[name], second[name]
+    change = _signed(other - one, 4)
+    return f"{name}, the metric of A's config: A {one:.4f}, B {other:.4f}, B - A {change}"
+
+
+def figure_rows(
+    name: str | None, first: Mapping[str, float], second: Mapping[str, float]
+) -> list[tuple[str, ...]]:
+    """Returns the rows of a table of all figures, that of this name first."""
+    names = sorted(first, key=lambda one: one != name)
+    rows = [(one, first[one], second[one]) for one in names if one in second]
+    return [
+        ('figure', 'A', 'B', 'B - A'),
+        *((one, f'{a:.4f}', f'{b:.4f}', _signed(b - a, 4)) for one, a, b in rows),
+    ]
+
+
+def comparison_page(compared: Compared, first: Findings, second: Findings) -> str:
+    """Returns the page as the text of one HTML file."""
     configs = page.paragraph('The configs are the same.')
-    if config_rows:
-        configs = page.table([('key', 'A', 'B'), *config_rows])
+    if compared.config:
+        configs = page.table([('key', 'A', 'B'), *compared.config])
+    counted = f'{compared.rule}, '
+    counted += (
+        'as the first figure counts it'
+        if compared.is_headline
+        else 'because the first figure cannot be counted again for drawn images'
+    )
     return page.page(
         'A and B compared',
         [
-            page.paragraph(f'A is {names[0]}, B is {names[1]}.'),
+            page.lead(f'{compared.headline}. {_verdict(compared.classes)}'),
+            page.facts([('A', compared.names[0]), ('B', compared.names[1])]),
+        ],
+        [
+            page.section(
+                'Figures',
+                page.paragraph("The metric of A's config, applied to both results."),
+                page.table(compared.figures),
+            ),
             page.section(
                 'Classes',
                 page.paragraph(
-                    'AP at an IoU of 0.5 (area under the curve). The interval is that of a paired '
-                    'bootstrap over the images: where it holds 0, other test images of the kind '
-                    'could turn the difference round.'
+                    f'{counted}. The interval is that of a paired bootstrap over the images: '
+                    'where it contains 0, other test images of the kind could turn the difference '
+                    'round.'
                 ),
-                page.table(rows),
+                page.table(compared.classes),
             ),
             *_changed(first, second),
             page.section('Config', configs),
@@ -112,7 +159,15 @@ def comparison_page(
     )
 
 
-def _changed(first: Findings, second: Findings) -> list[str]:
+def _verdict(classes: Sequence[tuple[str, ...]]) -> str:
+    """Returns what the last row of `difference_rows`, the mean, says."""
+    *_, interval, verdict = classes[-1]
+    if verdict == 'not certain':
+        return f'The difference is not certain: other images could turn it round ({interval}).'
+    return f'{verdict}, also on other images of the kind (95% interval {interval}).'
+
+
+def _changed(first: Findings, second: Findings) -> list[page.PageSection]:
     """Sections of the images whose number of errors changed most."""
     errors = [found.counts.errors for found in (first, second)]
     change = errors[1] - errors[0]

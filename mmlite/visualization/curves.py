@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from mmlite.errors import DataError
 from mmlite.visualization.figures import new_figure, save_figure
 from mmlite.visualization.run_log import read_scalars
+
+_MEAN_AP = re.compile(r'mAP(_50|_75|_s|_m|_l)?$')
+_MOST_CURVES = 10  # more cannot be distinguished by their colours
 
 Curves = dict[str, dict[float, float]]  # name -> {step: value}
 
@@ -66,10 +70,10 @@ def curves_figure(lines: Sequence[dict]) -> Any:
 
 
 def validation_curves(lines: Sequence[dict]) -> Curves:
-    """Returns the mAPs, or every figure if a metric has no mAP."""
-    return curves_of(lines, 'step', lambda key: 'mAP' in key) or curves_of(
-        lines, 'step', lambda key: '/' in key
-    )
+    """Returns the mAPs (COCO's also at 0.5, 0.75 and by size), or the first figures of another."""
+    curves = curves_of(lines, 'step', lambda key: bool(_MEAN_AP.search(key)))
+    curves = curves or curves_of(lines, 'step', lambda key: '/' in key)
+    return dict(list(curves.items())[:_MOST_CURVES])
 
 
 def curves_of(lines: Sequence[dict], step_key: str, wanted: Callable[[str], bool]) -> Curves:

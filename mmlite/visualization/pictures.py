@@ -16,6 +16,8 @@ from mmlite.datasets.encoded_image import ImageError, read_image
 from mmlite.errors import ConfigError
 from mmlite.evaluation.results import result2bbox
 from mmlite.support.arrays import evenly_spread
+from mmlite.support.files import make_folder
+from mmlite.support.progress import progress
 from mmlite.visualization.drawing import contact_sheet, draw_detections, draw_ground_truth
 
 
@@ -39,7 +41,8 @@ def write_pictures(
     out_dir.mkdir(parents=True, exist_ok=True)
     chosen = set(evenly_spread(len(results), on_sheet))
     sheet = []
-    for i, img in enumerate(drawn(results, dataset, score_thr)):
+    images = progress(drawn(results, dataset, score_thr), 'drawing images', len(results))
+    for i, img in enumerate(images):
         write_jpeg(img, out_dir / f'{i:05d}_{Path(dataset.filename(i)).stem}.jpg')
         if i in chosen:
             sheet.append(img)
@@ -106,6 +109,25 @@ def enlarged(img: np.ndarray, least: int = 600) -> tuple[np.ndarray, int]:
     """Returns a small image enlarged so that names fit beside its boxes, and the factor."""
     zoom = max(1, math.ceil(least / max(img.shape[:2])))
     return cv2.resize(img, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC), zoom
+
+
+def write_image(img: np.ndarray, path: Path) -> None:
+    """Writes an image (h, w, 3) BGR in the format of the ending; makes the folder.
+
+    Raises:
+        ConfigError: OpenCV writes no such format, or there can be no such folder.
+    """
+    make_folder(path.parent)
+    if path.suffix.lower() in ('.jpg', '.jpeg'):
+        write_jpeg(img, path)
+        return
+    try:
+        written, data = cv2.imencode(path.suffix, img)
+    except cv2.error:
+        written = False
+    if not written:
+        raise ConfigError(f'{path}: OpenCV writes no images of the ending {path.suffix!r}')
+    path.write_bytes(data.tobytes())
 
 
 def write_jpeg(img: np.ndarray, path: Path) -> None:

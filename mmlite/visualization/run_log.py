@@ -54,3 +54,17 @@ def read_training(source: Path) -> list[dict]:
 def is_training(lines: Sequence[dict]) -> bool:
     """Whether there are lines of training iterations among them."""
     return any('iter' in line for line in lines)
+
+
+def best_validation(lines: Sequence[dict]) -> int | None:
+    """Returns the epoch (or iteration) of the validation whose results a training keeps.
+
+    As `RunPicturesHook` chooses it: the greatest first figure whose name ends in mAP, the last of
+    equals; where there is no such figure, the last validation. None if there was no validation.
+    """
+    scores = {
+        line['step']: next((value for name, value in line.items() if name.endswith('mAP')), 0.0)
+        for line in lines
+        if 'iter' not in line and 'step' in line
+    }
+    return max(scores, key=lambda step: (scores[step], step), default=None)

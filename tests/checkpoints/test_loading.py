@@ -81,6 +81,11 @@ def test_a_bare_state_dict_is_a_checkpoint_too(tmp_path: Path) -> None:
     assert load_checkpoint(model(), tmp_path / 'a.pth').share == 1
 
 
+def test_weights_under_the_name_that_some_authors_use(tmp_path: Path) -> None:
+    torch.save(dict(model=model().state_dict(), epoch=3), tmp_path / 'a.pth')
+    assert load_checkpoint(model(), tmp_path / 'a.pth').share == 1
+
+
 def test_pretrained_weights_go_through_the_converter(tmp_path: Path) -> None:
     net = model()
     path = saved(tmp_path / 'a.pth', {'other.bias': torch.full((3,), 5.0)})

@@ -20,9 +20,9 @@ def test_it_prints_a_summary_and_writes_the_rest(tmp_path: Path) -> None:
     assert 'Boxes' not in ended.err
     assert 'hourglass' in ended.out
     assert 'To paste into the config:' in ended.out
-    names = {'boxes.png', 'priors.png', 'analysis.json', 'tiny_ssd_priors.py'}
+    names = {'classes.png', 'boxes.png', 'priors.png', 'analysis.json', 'tiny_ssd_priors.py'}
     assert {path.name for path in (tmp_path / 'out').iterdir()} == names
-    for name in ('boxes.png', 'priors.png'):
+    for name in ('classes.png', 'boxes.png', 'priors.png'):
         assert (tmp_path / 'out' / name).read_bytes().startswith(b'\x89PNG')
     found = json.loads((tmp_path / 'out' / 'analysis.json').read_text())
     assert found['splits']['train']['boxes'] == 49

@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from mmlite.cli.common import run
+from mmlite.cli.common import run, starts_from_weights, train_from_scratch
+from mmlite.config.loading import Config
 from mmlite.engine.process.stop_signals import StoppedBySignal
 from mmlite.errors import ConfigError, RunError
 
@@ -50,3 +51,20 @@ def test_what_is_expected_has_one_message(
 def test_what_is_not_keeps_its_traceback(error: Exception, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(type(error)):
         ended(error, capsys)
+
+
+def test_from_scratch_leaves_out_all_weights():
+    pretrained = dict(type='Pretrained', checkpoint='a.pth')
+    xavier = dict(type='Xavier', layer='Conv2d')
+    model = dict(
+        init_cfg=pretrained,
+        backbone=dict(type='TimmBackbone', model_name='resnet18', pretrained=True),
+        neck=dict(type='FPN', init_cfg=xavier),
+        bbox_head=dict(type='RetinaHead', init_cfg=pretrained),
+    )
+    cfg = Config(dict(model=model))
+    assert starts_from_weights(cfg)
+    train_from_scratch(cfg)
+    assert not starts_from_weights(cfg)
+    assert cfg.model.init_cfg is None and cfg.model.bbox_head.init_cfg is None
+    assert cfg.model.backbone.pretrained is False and cfg.model.neck.init_cfg == xavier

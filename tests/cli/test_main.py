@@ -11,6 +11,7 @@ import pytest
 import lab.cli
 import mmlite
 from mmlite.__main__ import main
+from mmlite.cli.parser import GROUPS as PARSER_GROUPS
 from mmlite.cli.verbs import GROUPS, VERBS, listing, summary
 from tests.runs import CHECKOUT, cli, command_line
 
@@ -76,9 +77,58 @@ def test_a_verb_of_the_laboratory_says_where_it_is(capsys: pytest.CaptureFixture
     assert 'in a checkout, python tools/benchmark.py starts it' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('words', 'near'),
+    [
+        (['help', 'trian'], "there is no verb 'trian'. Did you mean 'train'"),
+        (['analyze-dataset'], "Did you mean 'analyze_dataset'"),
+        (['--resume', 'train'], 'a verb comes first, as in `mmlite train --resume`'),
+    ],
+)
+def test_words_that_are_no_verb(words: list[str], near: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(words) == 2
+    assert near in capsys.readouterr().err
+
+
+def test_help_of_a_verb(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(['help', 'analyze_logs'])
+    assert end.value.code == 0
+    assert 'usage: analyze_logs WORK_DIR|scalars.json ... [flags]\n' in capsys.readouterr().out
+    assert main(['help']) == 0
+    assert capsys.readouterr().out == listing() + '\n'
+
+
+def test_the_flags_of_a_verb_are_in_groups() -> None:
+    lines = cli('train', '--help').out.splitlines()
+    titles = [line for line in lines if line.endswith(':') and not line.startswith(' ')]
+    assert lines[0] == 'usage: train CONFIG [flags]'
+    assert titles == ['arguments:', *(f'{title}:' for title in PARSER_GROUPS)]
+    assert not [line for line in lines if line.startswith('options')]
+
+
+@pytest.mark.parametrize('verb', [*VERBS, *lab.cli.VERBS])
+def test_no_flag_of_a_verb_is_outside_the_groups(verb: str) -> None:
+    parser = command_line(verb).build_parser()
+    groups = {group.title: group._group_actions for group in parser._action_groups}
+    assert not groups['options']
+    assert not [action for action in groups['arguments'] if action.option_strings]
+
+
+def test_a_misspelt_flag_names_the_nearest_in_one_line() -> None:
+    ended = cli('train', 'a.py', '--wrok-dir', 'x')
+    assert ended.status == 2
+    assert ended.err == (
+        "train: unrecognized arguments: --wrok-dir x. Did you mean '--work-dir'? (--help lists all "
+        'flags)\n'
+    )
+
+
 def test_the_version(capsys: pytest.CaptureFixture) -> None:
-    assert main(['--version']) == 0
-    assert capsys.readouterr().out == f'mmlite {mmlite.__version__}\n'
+    for words in (['--version'], ['version']):
+        assert main(words) == 0
+        assert capsys.readouterr().out == f'mmlite {mmlite.__version__}\n'
+    assert cli('train', '--version').out == f'mmlite {mmlite.__version__}\n'
 
 
 @pytest.mark.parametrize('words', ['-m mmlite', '-u -m mmlite', '-m mmlite migrate_config --help'])

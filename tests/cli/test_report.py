@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lab.pages.static_checks import page_faults
 from mmlite.evaluation import load_results, save_results
 from tests.runs import CHECKOUT, CHROMIUM, TINY, browser, cli, shell
 
@@ -54,18 +55,25 @@ def reported(work_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_holds_everything_and_asks_for_nothing(reported: Path) -> None:
     text = reported.read_text(encoding='utf-8')
-    headings = re.findall('<h2>(.*?)</h2>', text)
+    headings = re.findall('<h2 id=.*?>(.*?)</h2>', text)
     assert headings[:6] == [
         'Results', 'Training', 'Classes', 'Which class is taken for which', 'Errors', 'Calibration',
     ]  # fmt: skip
     assert headings[-1] == 'Annotations to look at again'
+    assert page_faults(text) == []
     sources = re.findall(r'(?:src|href)="(.{1,20})', text)
     assert len(sources) > 10
-    assert all(source.startswith('data:') for source in sources)
+    assert all(source.startswith(('data:', '#')) for source in sources)
     assert 'pascal_voc/mAP' in text
-    rows = list(csv.DictReader((reported.parent / 'suspicious_labels.csv').open()))
-    assert rows
-    assert all(Path(row['file']).is_file() for row in rows)
+    # two epochs make no model that could question an annotation
+    assert list(csv.DictReader((reported.parent / 'suspicious_labels.csv').open())) == []
+    assert 'No class is strong enough: ' in text
+    facts = dict(re.findall('<th scope="row">(.*?)</th><td>(.*?)</td>', text))
+    assert facts['config'].endswith('vis_data/config.py')
+    assert re.search(r'epoch_[12]\.pth \(the best validation\)', facts['checkpoint'])
+    assert re.search(r'val_results\.pkl, written \d{4}-\d\d-\d\d \d\d:\d\d$', facts['results'])
+    assert facts['data set'].endswith('; 6 images, 36 boxes of 5 classes')
+    assert re.search('<p class="lead">Finds (none|[0-9]+) of 36 objects', text)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='no chromium or google-chrome on PATH')
@@ -87,7 +95,7 @@ def test_a_file_of_results_with_its_config(work_dir: Path) -> None:
     shutil.copy(run_folder(work_dir) / 'val_results.pkl', 'mine.pkl')
     ended = cli('report', 'mine.pkl', '--config', TINY)
     assert ended.status == 0, ended.err
-    assert '<h2>Training</h2>' not in Path('report.html').read_text(encoding='utf-8')
+    assert '>Training</h2>' not in Path('report.html').read_text(encoding='utf-8')
 
 
 def test_mistakes(work_dir: Path, tmp_path: Path) -> None:
@@ -133,12 +141,19 @@ def test_results_are_compared(work_dir: Path) -> None:
     [mean] = [line for line in ended.out.splitlines() if line.startswith('| mean')]
     assert '1.000' in mean
     assert 'B is better' in mean
+    last = ended.out.splitlines()[-1]
+    assert last.startswith("pascal_voc/mAP, the metric of A's config: A 0.")
+    assert ', B 1.0000, B - A +0.' in last
+    assert 'AP at an IoU of 0.5, as the area under the curve:' in ended.out
     text = Path('compare.html').read_text(encoding='utf-8')
+    assert page_faults(text) == []
     # the work dir has its own config, with the pictures that the tiny one takes out
-    assert re.findall('<td>([a-z_.]+)</td><td>', text)[:2] == [
+    assert re.findall('>([a-z_]+[.][a-z_.]+)</td><td', text)[:2] == [
         'default_hooks.pictures', 'default_hooks.pictures.type',
     ]  # fmt: skip
-    assert re.findall('<h2>(.*?)</h2>', text) == ['Classes', 'Images', 'Better with B', 'Config']
+    assert re.findall('<h2 id=.*?>(.*?)</h2>', text) == [
+        'Figures', 'Classes', 'Images', 'Better with B', 'Config',
+    ]  # fmt: skip
 
 
 def test_logs_are_compared(work_dir: Path) -> None:
@@ -158,4 +173,10 @@ def test_a_test_leaves_pictures(work_dir: Path) -> None:
     names = {path.name for path in next(Path('w').glob('*/pictures')).iterdir()}
     assert names == {'predictions.jpg', 'precision_recall.png', 'f1.png', 'confusion.png'}
     assert cli('report', 'w').status == 0
+    text = max(Path('w').glob('*/report.html')).read_text(encoding='utf-8')
+    assert f'<th scope="row">checkpoint</th><td>{work_dir / "epoch_2.pth"}</td>' in text
+    # figures are printed once: in the table, and the headline in the last line
+    assert ended.out.count('pascal_voc/mAP') == 1
+    assert 'pascal_voc/AP50' not in ended.out
+    assert 'pascal_voc/AP50' in max(Path('w').glob('*/*.log')).read_text(encoding='utf-8')
     assert ended.out.splitlines()[-1].startswith('pascal_voc/mAP')

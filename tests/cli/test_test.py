@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmlite.cli.common import without_worker_traceback
+from mmlite.cli.ending import without_worker_traceback
 from tests.cli.conftest import first_image
 from tests.runs import CHECKOUT, TINY, Ended, cli, scalars, shell
 
@@ -100,7 +100,7 @@ def test_evaluation_without_a_model_gives_the_same_figure(tested) -> None:
         (['--results', 'r.pkl', '--out', 's.pkl'], '--out needs a checkpoint'),
         (['--results', 'r.pkl', '--checkpoint-layout', '1.x'], '--checkpoint-layout needs a check'),
         (['--results', 'r.pkl'], 'r.pkl: no such results file'),
-        ([], 'the following arguments are required: checkpoint'),
+        ([], 'the following arguments are required: CHECKPOINT'),
     ],
 )
 def test_results_or_a_checkpoint(words: list[str], message: str) -> None:

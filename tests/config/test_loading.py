@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-from mmlite.config import load_config
+from mmlite.config import is_pretrained, load_config
 from mmlite.errors import ConfigError
 from mmlite.models import build_detector
 from tests.runs import CONFIGS
@@ -113,6 +114,30 @@ def test_an_error_of_the_code_names_file_and_line(tmp_path: Path, files: dict, a
 def test_a_key_in_two_bases(tmp_path: Path) -> None:
     path = write(tmp_path, leaf="_base_ = ['./one.py', './two.py']", one='a = 1', two='a = 2')
     assert message(path).startswith(f'config {path}: KeyError: ')
+
+
+@pytest.mark.skipif(find_spec('mmpretrain') is not None, reason='mmpretrain is installed')
+def test_mmpretrain_of_mmdets_configs_need_not_be_there(tmp_path: Path) -> None:
+    imports = "custom_imports = dict(imports=['mmpretrain.models'], allow_failed_imports=False)"
+    path = write(tmp_path, leaf=imports)
+    assert load_config(path).custom_imports.imports == ['mmpretrain.models']
+    path = write(tmp_path, both=imports.replace("s'", "s', 'not_installed'"))
+    with pytest.raises(ConfigError, match="No module named 'not_installed'"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ('init_cfg', 'expected'),
+    [
+        (dict(type='Pretrained', checkpoint='a.pth'), True),
+        (dict(checkpoint='a.pth'), True),  # as mmdet's configs of PVT have it
+        (dict(type='Xavier', layer='Conv2d'), False),
+        ([dict(type='Constant', val=1)], False),
+        (None, False),
+    ],
+)
+def test_what_names_weights(init_cfg, expected: bool) -> None:
+    assert is_pretrained(init_cfg) is expected
 
 
 def test_a_module_of_custom_imports_that_is_not_there(tmp_path: Path) -> None:

@@ -218,9 +218,20 @@ def test_resolve_data_root(tmp_path, monkeypatch) -> None:
 def test_missing_data_names_what_is_near(tmp_path) -> None:
     (tmp_path / 'VOCdevkit').mkdir()
     path = str(tmp_path / 'VOCdevkt' / 'VOC2007')
-    text = str(missing_data('Toy()', path, 'Ask around.'))
+    text = str(missing_data('Toy()', path, '', 'Ask around.'))
     for part in (f"'{path}'", f"exists is '{tmp_path}'", "'VOCdevkit'?", 'Ask around.'):
         assert part in text
+    assert 'relative' not in text
+
+
+def test_missing_data_name_a_folder_once(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i in range(8):
+        (tmp_path / f'part{i}').touch()
+    text = str(missing_data('Toy()', str(tmp_path / 'gone'), 'gone', ''))
+    assert text.count(str(tmp_path)) == 1
+    assert "'. Its folder holds part0, part1, part2, part3, part4, part5 and 2 more. The" in text
+    assert text.endswith('checkout: --data-root DIR sets another.')
 
 
 def test_boxes_that_are_no_numbers_are_left_out_everywhere() -> None:

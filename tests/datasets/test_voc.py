@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -274,8 +275,11 @@ def test_missing_folders(tmp_path) -> None:
     root = write_voc(tmp_path / 'VOC2007', dict(a=xml(obj('cat', (1, 1, 9, 9)))))
     with pytest.raises(MissingDataError) as error:
         voc(root.parent / 'VOC20007')
-    for part in ('VOC20007', f"exists is '{root.parent}'", "'VOC2007'?", 'VOCtrainval_06-Nov-2007'):
+    for part in ('VOC20007', 'Its folder holds VOC2007', "'VOC2007'?"):
         assert part in str(error.value)
+    assert 'To get VOC' not in str(error.value)  # these are not VOC's classes
+    with pytest.raises(MissingDataError, match=r'To get VOC .*VOCtrainval_06-Nov-2007'):
+        voc(root.parent / 'VOC20007', VOCDataset.METAINFO['classes'])
     with pytest.raises(MissingDataError, match=r"al\.txt.*'all\.txt'\?"):
         voc(root, ann_file='ImageSets/Main/al.txt')
     (root / 'Annotations').rename(root / 'Annotation')
@@ -283,6 +287,39 @@ def test_missing_folders(tmp_path) -> None:
         voc(root)
     with pytest.raises(ConfigError, match=r"no key 'sub_data_rot'.*'sub_data_root'"):
         voc(root, data_prefix=dict(sub_data_rot='x'))
+
+
+def test_folders_of_other_names_and_levels(tmp_path) -> None:
+    root = write_voc(tmp_path / 'a' / 'own', dict(a=xml(obj('cat', (1, 1, 9, 9)))))
+    for folder, text in (
+        (root.parent, "One level lower there is 'own/Annotations': --data-root with /own added"),
+        (root / 'JPEGImages', "One level higher there is 'Annotations': --data-root without the"),
+    ):
+        with pytest.raises(MissingDataError) as error:
+            voc(folder)
+        assert text in str(error.value)
+    (root / 'Annotations').rename(root / 'labels')
+    (root / 'JPEGImages').rename(root / 'photos')
+    shutil.rmtree(root / 'ImageSets')
+    with pytest.raises(MissingDataError) as error:
+        voc(root)
+    keys = "ann_subdir='labels', img_subdir='photos', and without lists ann_file=''; python -m"
+    assert keys in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('names', 'test_mode', 'warns'),
+    [(('cat', 'dog'), False, True), (('cat', 'dog'), True, False), (('cat',), False, False)],
+)
+def test_a_class_without_objects_beside_objects_left_out(
+    tmp_path, names: tuple, test_mode: bool, warns: bool
+) -> None:
+    objects = ''.join(obj(name, (1, 1, 9, 9)) for name in names)
+    root = write_voc(tmp_path, dict(a=xml(objects)))
+    dataset = voc(root, ('cat', 'dgo'), test_mode=test_mode)
+    expected = ["no boxes of dgo. 'dgo': Did you mean 'dog'?"] if warns else []
+    assert dataset.warnings == expected
+    assert 'no boxes of dgo' in dataset.summary
 
 
 def test_an_image_without_objects(tmp_path) -> None:

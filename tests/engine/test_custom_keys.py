@@ -37,6 +37,12 @@ def test_a_key_that_matches_no_parameter_is_refused_with_the_nearest() -> None:
     assert str(info.value).endswith('begin with backbone, neck')
 
 
+def test_keys_of_transformers_in_mmdets_recipes_need_not_match() -> None:
+    check_custom_keys(config({'absolute_pos_embed': dict(decay_mult=0.0)}), Detector())
+    with pytest.raises(ConfigError, match="'absolute_pos'"):
+        check_custom_keys(config({'absolute_pos': dict(decay_mult=0.0)}), Detector())
+
+
 def test_a_constructor_of_ones_own_reads_the_keys_in_its_own_way() -> None:
     check_custom_keys(config({'layer_0': {}}, constructor='LayerDecay'), Detector())
     with pytest.raises(ConfigError):

@@ -9,7 +9,8 @@ import torch
 
 from mmlite.config import load_config
 from mmlite.errors import ConfigError, DataError
-from mmlite.inference.apis import inference_detector, init_detector
+from mmlite.inference.apis import draw_result, inference_detector, init_detector
+from mmlite.inference.detections import Detections
 from mmlite.models import build_detector
 from tests.runs import CONFIGS
 
@@ -93,3 +94,77 @@ def test_half_a_model_is_no_detector(tmp_path: Path) -> None:
     torch.save(dict(meta=dict(mmengine_version='0.10'), state_dict=kept), tmp_path / 'a.pth')
     with pytest.raises(DataError, match=r'(?s)bbox_head\.cls_convs.*100% of the model'):
         init_detector(CONFIG, tmp_path / 'a.pth')
+
+
+# ---- a checkpoint as the only argument --------------------------------------------------------
+
+
+def test_a_checkpoint_is_enough(model, tmp_path: Path) -> None:
+    meta = dict(mmlite_version='0.1', cfg=model.cfg.pretty_text)
+    torch.save(dict(meta=meta, state_dict=model.state_dict()), tmp_path / 'a.pth')
+    img = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    expected = inference_detector(model, img)
+    for given in (tmp_path / 'a.pth', str(tmp_path / 'a.pth')):
+        found = inference_detector(init_detector(given), img)
+        np.testing.assert_array_equal(found.bboxes, expected.bboxes)
+
+
+def test_a_checkpoint_without_a_config_says_what_to_give(model, tmp_path: Path) -> None:
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'a.pth')
+    with pytest.raises(ConfigError, match=r'a\.pth does not hold .* init_detector\(CONFIG, CHECK'):
+        init_detector(tmp_path / 'a.pth')
+    with pytest.raises(DataError, match=r'b\.pth: no such file'):
+        init_detector(str(tmp_path / 'b.pth'))
+
+
+def test_config_and_checkpoint_in_the_places_of_each_other(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config comes first: init_detector\('a\.py', 'a\.pt"):
+        init_detector('a.pth', 'a.py')
+
+
+def test_a_device_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match=r"init_detector: device gpu: .* Did you mean 'cuda'"):
+        init_detector(CONFIG, device='gpu')
+
+
+# ---- drawing ----------------------------------------------------------------------------------
+
+TWO = Detections(
+    np.array([[10, 30, 60, 80], [70, 30, 110, 80]], np.float32),
+    np.array([0.9, 0.2], np.float32),
+    np.array([1, 2]),
+    ('cat', 'dog'),
+)
+
+
+def test_detections_are_drawn_from_the_threshold_on(tmp_path: Path) -> None:
+    img = np.zeros((100, 120, 3), np.uint8)
+    drawn = draw_result(img, TWO)
+    assert drawn.shape == img.shape and drawn.dtype == np.uint8
+    assert not img.any()  # a copy
+    assert drawn[:, :65].any() and not drawn[:, 66:].any()  # 0.2 is below 0.3
+    both = draw_result(img, TWO, score_thr=0.2)
+    assert both[:, 66:].any()
+    path = tmp_path / 'a.png'
+    cv2.imwrite(str(path), img)
+    np.testing.assert_array_equal(draw_result(path, TWO), drawn)
+    other = draw_result(img, TWO, classes=('a much longer name', 'dog'))
+    assert (other != drawn).any()
+
+
+def test_the_picture_is_written_in_the_format_of_its_ending(tmp_path: Path) -> None:
+    img = np.zeros((100, 120, 3), np.uint8)
+    drawn = draw_result(img, TWO, out_file=tmp_path / 'new' / 'a.png')
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'new' / 'a.png')), drawn)
+    draw_result(img, TWO, out_file=str(tmp_path / 'a.jpg'))
+    assert (tmp_path / 'a.jpg').read_bytes().startswith(b'\xff\xd8')
+    with pytest.raises(ConfigError, match=r"a\.doc: OpenCV writes no images of the ending '\.doc'"):
+        draw_result(img, TWO, out_file=tmp_path / 'a.doc')
+
+
+def test_what_cannot_be_drawn() -> None:
+    img = np.zeros((100, 120, 3), np.uint8)
+    with pytest.raises(ConfigError, match=r'detections of one image are expected.* found list'):
+        draw_result(img, [TWO])
+    with pytest.raises(ConfigError, match=r'img: an array \(h, w, 3\).*\(100, 120\)'):
+        draw_result(img[..., 0], TWO)

@@ -98,8 +98,8 @@ def test_fcos_has_it_last_in_its_towers() -> None:
     ('conv_cfg', 'message'),
     [
         (
-            dict(type='DCN'),
-            r"conv_cfg: dict\(type='ConvWS'\), dict\(type='DCNv2'\) or None is expected",
+            dict(type='DCNv3'),
+            r"conv_cfg: dict\(type='ConvWS'\), dict\(type='DCN'\), dict\(type='DCNv2'\) or None is",
         ),
         (dict(type='DCNv2', fallback_on_stride=True), 'fallback_on_stride=True is not supported'),
         (dict(type='DCNv2', groups=4), 'DCNv2 takes deform_groups, found groups'),

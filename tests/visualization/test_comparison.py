@@ -10,6 +10,8 @@ from mmlite.visualization.comparison import (
     check_comparable,
     check_same_truth,
     difference_rows,
+    figure_rows,
+    headline_text,
 )
 
 
@@ -73,3 +75,16 @@ def test_rows_and_verdicts() -> None:
         ('d', '0.500', '0.250', '-0.250', '-', 'not certain'),  # no round drew a box of it
         ('mean', '0.500', '0.500', '+0.000', '-0.125 to +0.125', 'not certain'),
     ]
+
+
+def test_the_figures_of_the_config_with_the_headline_first() -> None:
+    first, second = {'v/AP50': 0.5, 'v/mAP': 0.25}, {'v/AP50': 0.5, 'v/mAP': 0.125}
+    assert figure_rows('v/mAP', first, second) == [
+        ('figure', 'A', 'B', 'B - A'),
+        ('v/mAP', '0.2500', '0.1250', '-0.1250'),
+        ('v/AP50', '0.5000', '0.5000', '+0.0000'),
+    ]
+    assert headline_text('v/mAP', first, second) == (
+        "v/mAP, the metric of A's config: A 0.2500, B 0.1250, B - A -0.1250"
+    )
+    assert headline_text(None, {}, {}) == "The metric of A's config gives no figure"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,11 +25,33 @@ def test_the_legend_names_ap_and_the_best_threshold() -> None:
         assert [text.get_text() for text in axes.get_legend().get_texts()] == expected
 
 
-def test_a_legend_of_many_classes_is_left_out() -> None:
-    curves = class_curves(judged())[:1] * 21
-    [axes] = result_plots.pr_figure(curves, [str(i) for i in range(21)]).axes
-    assert axes.get_legend() is None
-    assert len(axes.lines) == 21
+def test_of_many_classes_the_strongest_and_weakest_have_colours() -> None:
+    cat = class_curves(judged())[0]  # AP 0.5
+    curves = [replace(cat, ap=i / 80) for i in range(80)]
+    names = [f'c{i}' for i in range(80)]
+    for figure in (result_plots.pr_figure(curves, names), result_plots.f1_figure(curves, names)):
+        legend = figure.axes[0].get_legend()
+        shown = [text.get_text().split()[0] for text in legend.get_texts()]
+        assert shown == ['c79', 'c78', 'c77', 'c76', 'c75', 'c4', 'c3', 'c2', 'c1', 'c0']
+        assert legend.get_title().get_text() == 'strongest and weakest 5 of 80'
+        colours = {handle.get_color() for handle in legend.legend_handles}
+        assert len(colours) == 10
+    [axes] = result_plots.pr_figure(curves, names).axes
+    assert sum(line.get_color() == '#ccc' for line in axes.lines) == 70
+
+
+def test_a_matrix_grows_with_the_classes() -> None:
+    sizes = []
+    for number in (3, 20, 80):
+        names = [str(i) for i in range(number)]
+        figure = result_plots.confusion_figure(np.zeros((number + 1,) * 2, int), names)
+        label = figure.axes[0].get_yticklabels()[0]
+        # the labels have room: a line for each
+        room = figure.get_figheight() * 0.8 / (number + 1) * 72  # points
+        assert label.get_fontsize() < room
+        assert label.get_fontsize() > 8
+        sizes.append(figure.get_figheight())
+    assert sizes == sorted(sizes)
 
 
 def test_the_cells_hold_the_counts() -> None:

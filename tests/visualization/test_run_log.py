@@ -7,7 +7,7 @@ import pytest
 
 from mmlite.errors import ConfigError, DataError
 from mmlite.visualization.log_plots import draw_runs, log_rows
-from mmlite.visualization.run_log import read_training
+from mmlite.visualization.run_log import best_validation, read_training
 
 
 def run(work_dir: Path, name: str, *lines: dict) -> None:
@@ -64,3 +64,16 @@ def test_a_panel_for_each_key(tmp_path: Path) -> None:
     assert two.shape[1] == 2 * one.shape[1]
     with pytest.raises(ConfigError, match='--keys mAP: no number of that name in the logs'):
         draw_runs(dict(b=[step(1, 6)]), ['mAP'], tmp_path / 'none.png')
+
+
+def test_the_best_validation_is_the_one_whose_results_are_kept() -> None:
+    lines = [
+        step(1, 5),
+        {'a/mAP': 0.5, 'a/AP50': 0.9, 'step': 1},
+        {'a/mAP': 0.75, 'a/AP50': 0.8, 'step': 2},
+        {'a/mAP': 0.75, 'a/AP50': 0.7, 'step': 3},
+        {'a/mAP': 0.25, 'a/AP50': 0.9, 'step': 4},
+    ]
+    assert best_validation(lines) == 3  # the last of equals
+    assert best_validation([{'a/f1': 0.5, 'step': 1}, {'a/f1': 0.25, 'step': 2}]) == 2
+    assert best_validation([step(1, 5)]) is None

@@ -1,17 +1,11 @@
-# BCCD (blood cells, 364 images in VOC layout) at 300x300 px.
-_base_ = 'bccd_320.py'
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Resize', scale=(300, 300), keep_ratio=False),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDetInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(300, 300), keep_ratio=False),
-    dict(type='PackDetInputs'),
-]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+# BCCD: blood cells, 364 images in VOC layout.
+_base_ = 'pictures_300.py'
+bccd = dict(
+    type='VOCDataset',
+    data_root='data/bccd/',
+    data_prefix=dict(sub_data_root=''),
+    metainfo=dict(classes=('RBC', 'WBC', 'Platelets')),
+)
+train_dataloader = dict(dataset=dict(**bccd, ann_file='ImageSets/Main/trainval.txt'))
+val_dataloader = dict(dataset=dict(**bccd, ann_file='ImageSets/Main/test.txt'))
+test_dataloader = val_dataloader

@@ -2,7 +2,7 @@
 _base_ = [
     '../../../configs/_base_/models/ssd300.py',
     '../../../configs/_base_/datasets/bccd_300.py',
-    '../../../configs/_base_/schedules/bccd_8e.py',
+    '../../../configs/_base_/schedules/short_8e.py',
     '../../../configs/_base_/default_runtime.py',
 ]
 model = dict(
@@ -16,3 +16,4 @@ model = dict(
         ),
     ),
 )
+optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')  # in bfloat16

@@ -18,6 +18,7 @@ from mmlite.datasets.encoded_image import ImageError
 from mmlite.datasets.transforms.affine import RandomAffine, RandomShift
 from mmlite.datasets.transforms.albu import Albu
 from mmlite.datasets.transforms.cached_mix import CachedMixUp, CachedMosaic
+from mmlite.datasets.transforms.center_crop import RandomCenterCropPad
 from mmlite.datasets.transforms.choices import (
     AutoAugment,
     RandAugment,
@@ -96,6 +97,7 @@ __all__ = [
     'RandAugment',
     'RandomAffine',
     'RandomApply',
+    'RandomCenterCropPad',
     'RandomChoice',
     'RandomChoiceResize',
     'RandomCrop',

@@ -17,6 +17,7 @@ from typing import Any
 import mmengine
 import torch
 from mmengine.runner import Runner
+from torch import nn
 
 from mmlite.checkpoints.file import plain, write_checkpoint
 from mmlite.engine.black_box.report import report_text, write_images
@@ -26,6 +27,8 @@ from mmlite.support.files import refusing_full_disk, temporary_prefix, write_tex
 from mmlite.version import __version__
 
 STATE, CONFIG = 'state.pth', 'config.py'
+# what hooks set in parts of a model: YOLOXModeSwitchHook, SetEpochInfoHook
+SET_BY_HOOKS = ('use_l1', 'epoch')
 
 
 def write_black_box(runner: Runner, step: Step, what: str) -> Path:
@@ -91,6 +94,7 @@ def _state(runner: Runner, step: Step) -> dict[str, Any]:
         state_dict=detector.state_dict(),
         in_eval_mode=[name for name, m in detector.named_modules() if not m.training],
         frozen=[name for name, p in detector.named_parameters() if not p.requires_grad],
+        set_by_hooks=_set_by_hooks(detector),
         batch=batch,
         cpu_only=[key for key, value in step.batch.items() if getattr(value, 'cpu_only', False)],
         left_out=left_out,
@@ -99,6 +103,15 @@ def _state(runner: Runner, step: Step) -> dict[str, Any]:
         numerics=numerics(),
         versions=versions(),
     )
+
+
+def _set_by_hooks(detector: nn.Module) -> dict[str, dict[str, Any]]:
+    """Returns by the name of a part what hooks set in it."""
+    found = {
+        name: {key: vars(part)[key] for key in SET_BY_HOOKS if key in vars(part)}
+        for name, part in detector.named_modules()
+    }
+    return {name: values for name, values in found.items() if values}
 
 
 def versions() -> dict[str, str]:

@@ -17,7 +17,7 @@ from mmlite.engine.black_box.box import CONFIG, STATE, numerics, versions
 from mmlite.engine.black_box.layer_stats import LayerStats, LayerWatch
 from mmlite.engine.black_box.step_start import autocast
 from mmlite.engine.process.random_state import set_random_state
-from mmlite.engine.step import begin_iteration
+from mmlite.engine.step import begin_epoch, begin_iteration
 from mmlite.errors import DataError, did_you_mean
 from mmlite.models.norms import without_sync
 from mmlite.parallel import DataContainer, MMDataParallel
@@ -78,6 +78,7 @@ def repeat(detector: nn.Module, state: State, device: str, restore: bool = True)
     """
     model = MMDataParallel(without_sync(detector), device_ids=[device])
     _load(model.module, state)
+    begin_epoch(model, state['epoch'] - 1)
     begin_iteration(model, state['iteration'] - 1, state['seed'])
     where = model.devices[0]
     with _numerics(state['numerics']):
@@ -159,6 +160,7 @@ def _load(detector: nn.Module, state: State) -> None:
     in_eval_mode, frozen = set(state['in_eval_mode']), set(state['frozen'])
     for name, module in detector.named_modules():
         module.training = name not in in_eval_mode
+        vars(module).update(state.get('set_by_hooks', {}).get(name, {}))
     for name, parameter in detector.named_parameters():
         parameter.requires_grad_(name not in frozen)
 

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.engine.metric_names import check_metric_name
+from mmlite.engine.process.disk_use import summary
 from mmlite.engine.process.stop_signals import StoppedBySignal, StopSignals
 from mmlite.engine.units import counts_epochs, iterations_per_epoch
 from mmlite.errors import ConfigError, RunError, did_you_mean
@@ -164,10 +165,12 @@ class CheckpointHook(Hook):
             self._stop(runner, stop, position)
 
     def after_train(self, runner: Runner) -> None:
-        """Removes the snapshots of a training that has come to its end."""
+        """Removes the snapshots of a training that has come to its end; says what is left."""
         for name in self._info(runner, 'kept_snapshots', []):
             if name != self._saved[1]:
                 self._remove(name)
+        if is_main_process():
+            runner.logger.info(summary(runner.work_dir))
 
     def _stop(self, runner: Runner, number: int, position: dict[str, int]) -> None:
         if self._saved[0] != runner.iter:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import math
+
+import torch
 from mmengine import hooks
 from mmengine.logging import MMLogger
+from mmengine.model import BaseAveragedModel, ExponentialMovingAverage
+from mmengine.registry import MODELS
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmlite.errors import ConfigError, DataError
+from mmlite.errors import ConfigError, DataError, did_you_mean
 from mmlite.registry import HOOKS, without_scope
 
 
@@ -29,8 +35,8 @@ class EMAHook(hooks.EMAHook):
         strict_load: a checkpoint must hold every averaged tensor.
 
     Raises:
-        ConfigError: both begin_iter and begin_epoch are set; when the training begins: it ends
-            before.
+        ConfigError: both begin_iter and begin_epoch are set, or there is no such `ema_type`; when
+            the training begins: it ends before.
     """
 
     def __init__(
@@ -46,7 +52,7 @@ class EMAHook(hooks.EMAHook):
     ) -> None:
         if begin_iter and begin_epoch:
             raise ConfigError('EMAHook: set begin_iter or begin_epoch, not both')
-        ema_type = without_scope(ema_type)
+        ema_type = _known_average(ema_type)
         own = {key: v for key, v in dict(momentum=momentum, gamma=gamma).items() if v is not None}
         super().__init__(
             ema_type,
@@ -131,6 +137,58 @@ class EMAHook(hooks.EMAHook):
     def _swap_ema_parameters(self) -> None:
         super()._swap_ema_parameters()
         self._in_model = not self._in_model
+
+
+def _known_average(ema_type: str) -> str:
+    """Returns the name without mmdet's scope."""
+    name = without_scope(ema_type)
+    known = [
+        key
+        for key, cls in MODELS.module_dict.items()
+        if inspect.isclass(cls) and issubclass(cls, BaseAveragedModel)
+    ]
+    if name not in known:
+        raise ConfigError(
+            f"EMAHook.ema_type: there is no '{name}'.{did_you_mean(name, known)} Known: "
+            f'{", ".join(sorted(known))}.'
+        )
+    return name
+
+
+@MODELS.register_module()
+class ExpMomentumEMA(ExponentialMovingAverage):
+    """An average of weights, in the beginning mostly of the newest ones; YOLOX's and RTMDet's.
+
+    The share of the new weights after `steps` updates is
+    (1 - momentum) * exp(-(1 + steps) / gamma) + momentum: 1 at first, and in the end `momentum`.
+
+    Args:
+        model: whose weights are averaged.
+        momentum: the share in the end.
+        gamma: the updates after which what is above `momentum` has fallen to 1 / e.
+        interval: updates of the model between two of the average.
+        device: of the average; None: that of the model.
+        update_buffers: average buffers too; else they are copied.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        momentum: float = 0.0002,
+        gamma: int = 2000,
+        interval: int = 1,
+        device: torch.device | None = None,
+        update_buffers: bool = False,
+    ) -> None:
+        super().__init__(model, momentum, interval, device, update_buffers)
+        if gamma <= 0:
+            raise ValueError(f'gamma: a number above 0 is expected, found {gamma!r}')
+        self.gamma = gamma
+
+    def avg_func(self, averaged_param: Tensor, source_param: Tensor, steps: int) -> None:
+        """Moves `averaged_param` towards `source_param` in place."""
+        share = (1 - self.momentum) * math.exp(-(1 + int(steps)) / self.gamma) + self.momentum
+        averaged_param.lerp_(source_param, share)
 
 
 def training_weights_back(checkpoint: dict) -> dict[str, Tensor]:

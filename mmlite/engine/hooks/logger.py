@@ -12,6 +12,7 @@ from mmlite.engine.hooks.arguments import DataBatch, Outputs
 from mmlite.engine.units import counts_epochs
 from mmlite.errors import ConfigError
 from mmlite.registry import HOOKS
+from mmlite.support.quiet import quiet_console
 
 
 @HOOKS.register_module()
@@ -77,6 +78,11 @@ class LoggerHook(hooks.LoggerHook):
         if self.log_metric_by_epoch is None:
             self.log_metric_by_epoch = counts_epochs(runner)
         super().after_val_epoch(runner, metrics)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Writes the line of figures to the file; the screen gets them once, from what tests."""
+        with quiet_console(runner.logger):
+            super().after_test_epoch(runner, metrics)
 
     def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
         """Whether to log; mmengine asks this once in an iteration."""

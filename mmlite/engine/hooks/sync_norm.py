@@ -18,6 +18,8 @@ class SyncNormHook(Hook):
     training goes on with the average. One process has nothing to average.
     """
 
+    priority = 'ABOVE_NORMAL'  # before EMAHook puts its average in place
+
     def before_val_epoch(self, runner: Runner) -> None:
         if get_world_size() == 1:
             return

@@ -127,11 +127,11 @@ def check_gpu_ids(gpu_ids: Sequence[int] | None, launcher: str) -> None:
         return
     if launcher != 'none':
         raise ConfigError('--gpu-ids is for one process; of several each takes a GPU by itself')
-    missing = [i for i in gpu_ids if i >= torch.cuda.device_count()]
+    missing = [i for i in gpu_ids if not 0 <= i < torch.cuda.device_count()]
     if missing:
-        raise ConfigError(
-            f'--gpu-ids: there is no GPU {missing[0]}: {torch.cuda.device_count()} are seen'
-        )
+        count = torch.cuda.device_count()
+        instead = 'GPUs are counted from 0' if count else 'Without --gpu-ids the CPU is used'
+        raise ConfigError(f'--gpu-ids: there is no GPU {missing[0]}: {count} are seen. {instead}')
     if len(gpu_ids) > 1:
         print_log(
             'Several GPUs of one process copy the model in each step. Faster, with the same '

@@ -39,7 +39,7 @@ def changes_since(meta: Mapping[str, Any], cfg: Mapping, path: str) -> list[Chan
         raise ConfigError(
             f'optim_wrapper.optimizer.type: {old} -> {new}: {new} cannot go on with the state of '
             f'{old} in {path}. To start a training from its weights: --cfg-options '
-            f'load_from={path}'
+            'load_from=FILE'
         )
     keys = {
         _whole(key, before, cfg): None

@@ -124,7 +124,7 @@ def _arranged(
                 f'{path} cannot be resumed: optim_wrapper makes {len(own_sizes)} groups of '
                 f'{sum(own_sizes)} parameters, the file has {len(sizes)} of {sum(sizes)} and not '
                 'their names. To start a training from its weights: --cfg-options '
-                f'load_from={path}'
+                'load_from=FILE'
             )
         names = own
     elif len(names) != sum(sizes):
@@ -171,7 +171,7 @@ def _check_kind(name: str, new: Values, old: Values, path: str) -> None:
         raise ConfigError(
             f'optim_wrapper.optimizer: {name} cannot go on with the state of another optimiser: '
             f'{path} has its {", ".join(lost)}, and no {", ".join(missing)}. '
-            f'To start a training from its weights: --cfg-options load_from={path}'
+            'To start a training from its weights: --cfg-options load_from=FILE'
         )
 
 
@@ -199,7 +199,7 @@ def _check_is_usable(optimizer: Optimizer, state: Mapping[int, Values], path: st
         raise ConfigError(
             f'optim_wrapper.optimizer: with these arguments {type(optimizer).__name__} needs '
             f'{error} of each parameter, and {path} does not have it: the change cannot take '
-            f'effect. To start a training from its weights: --cfg-options load_from={path}'
+            'effect. To start a training from its weights: --cfg-options load_from=FILE'
         ) from error
 
 
@@ -213,7 +213,7 @@ def _check_can_be_computed(
                 f'param_scheduler[{i}] ({type(scheduler).__name__}) has followed the metrics of '
                 f'the training in {path}, which are not there to compute its rate again: the '
                 'learning rate and the other schedules cannot be changed. To start a training '
-                f'from its weights: --cfg-options load_from={path}'
+                'from its weights: --cfg-options load_from=FILE'
             )
 
 

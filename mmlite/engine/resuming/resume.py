@@ -13,6 +13,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmlite.checkpoints.file import last_checkpoint, read_checkpoint
+from mmlite.config.recorded import config_in
 from mmlite.config.schema import OPTIMISATION
 from mmlite.engine.resuming.config_changes import ChangedKey, concern
 from mmlite.engine.resuming.optimiser import put_optimisation_back
@@ -61,7 +62,7 @@ def check_can_be_resumed(checkpoint: Mapping, path: str) -> None:
     if missing:
         raise DataError(
             f'{path} cannot be resumed: it has no {", ".join(missing)}. To start a training from '
-            f'its weights: --cfg-options load_from={path}'
+            'its weights: --cfg-options load_from=FILE'
         )
 
 
@@ -120,7 +121,7 @@ def _warn(text: str) -> None:
 
 def resume_training(
     runner: Runner, checkpoint: Mapping[str, Any], path: str, changes: Sequence[ChangedKey] | None
-) -> None:
+) -> str:
     """Puts the loop, the log, the optimiser and the schedules into the state of a checkpoint.
 
     What the config says otherwise counts, and is said in a line each.
@@ -131,6 +132,9 @@ def resume_training(
         path: of it.
         changes: of the config since then; None where they are not known.
 
+    Returns:
+        what to say where nothing is left to train; else ''.
+
     Raises:
         ConfigError: a change cannot take effect.
         DataError: the file does not say which parameters its optimiser's state is of.
@@ -139,7 +143,7 @@ def resume_training(
     by_epoch, size = counts_epochs(runner), runner.total_batch_size
     per_epoch = iterations_per_epoch(runner.train_dataloader)
     loop.resume(resumed_position(meta, size, per_epoch if by_epoch else None))
-    _check_goes_on(loop, 'epochs' if by_epoch else 'iters', path)
+    at_end = _check_goes_on(loop, 'epochs' if by_epoch else 'iters', path, meta)
     runner.message_hub.load_state_dict(checkpoint['message_hub'])
     same_batch = meta.get('total_batch_size', size) == size
     is_told = changes is not None and concern(changes, *OPTIMISATION)
@@ -160,8 +164,13 @@ def resume_training(
         groups[0]['lr']
         for groups in (checkpoint['optimizer']['param_groups'], runner.optim_wrapper.param_groups)
     )
-    if was != now:
-        runner.logger.info(f'At iteration {loop.iter} the learning rate is {now:g}, it was {was:g}')
+    if was != now or concern(changes or [], 'param_scheduler', 'train_cfg'):
+        before = f'it was {was:g}' if was != now else 'as before'
+        runner.logger.info(
+            f'At iteration {loop.iter} the learning rate is {now:g}, {before}: the rest of the '
+            'schedules follows. To train from these weights with the whole schedules: '
+            f'--cfg-options load_from={path}, without --resume'
+        )
     states = checkpoint.get('process_states', [])
     gradients = states[runner.rank]['gradients'] if runner.rank < len(states) else {}
     other_step = concern(changes or [], 'optim_wrapper.accumulative_counts')
@@ -169,21 +178,40 @@ def resume_training(
         runner.logger.warning('The gradients that were accumulated for a step are left out')
     else:
         put_gradients_back(detector, gradients)
+    return at_end
 
 
 def _detector(runner: Runner) -> nn.Module:
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def _check_goes_on(loop: BaseLoop, unit: str, path: str) -> None:
-    """Refuses to end a training before the point that it has reached; `unit`: epochs or iters."""
+def _check_goes_on(loop: BaseLoop, unit: str, path: str, meta: Mapping[str, Any]) -> str:
+    """Refuses to end a training before the point that it has reached; `unit`: epochs or iters.
+
+    Returns:
+        what to say where that point is the end; else ''.
+    """
     key, length = f'train_cfg.max_{unit}', getattr(loop, f'max_{unit}')
     if loop.iter > loop.max_iters:
+        reached = loop.epoch + (loop.done_in_epoch > 0) if unit == 'epochs' else loop.iter
+        longer = max(reached, _recorded_length(meta, unit, path))
         raise ConfigError(
             f'{key}: {path} has done more than {length} already: it is in epoch '
             f'{loop.epoch + 1}, after iteration {loop.iter}. Go on from an earlier checkpoint '
-            '(--resume FILE), or train for longer'
+            f'(--resume FILE), or train for longer: --{unit} {longer}'
         )
-    if loop.iter == loop.max_iters:
-        text = f'{path} is at the end: {key} is {length}, and nothing is left to train'
-        print_log(text, 'current')
+    if loop.iter < loop.max_iters:
+        return ''
+    return (
+        f'Nothing was left to train: the checkpoint is from the end, as {key} is {length}. '
+        f'To train on, for example: --resume --{unit} {2 * length}; to start a new one from its '
+        f'weights: --cfg-options load_from={path}'
+    )
+
+
+def _recorded_length(meta: Mapping[str, Any], unit: str, path: str) -> int:
+    """The length of the training that wrote a checkpoint; 0 where the file does not say it."""
+    try:
+        return config_in(meta, path).train_cfg.get(f'max_{unit}', 0)
+    except (ConfigError, AttributeError):
+        return 0

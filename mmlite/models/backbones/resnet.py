@@ -3,98 +3,105 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.backbones.base import KAIMING, Backbone
+from mmlite.models.backbones.residual_blocks import BasicBlock, Block, Bottleneck
 from mmlite.models.layers import build_norm, conv_class, conv_norm
 from mmlite.registry import BACKBONES
 
 
-class Block(nn.Module):
-    """What both blocks share: norm layers are named as mmdet names them, `bn1` or `gn1`."""
+class ResNetBase(Backbone):
+    """A stem and up to four stages of residual blocks, `layer1` to `layer4`.
 
-    def add_norm(self, number: int, norm_cfg: dict, channels: int) -> None:
-        self.norm_name, norm = build_norm(norm_cfg, channels)
-        self.add_module(f'{self.norm_name}{number}', norm)
-
-    def conv_norm(self, number: int, x: Tensor) -> Tensor:
-        norm = getattr(self, f'{self.norm_name}{number}')
-        return conv_norm(getattr(self, f'conv{number}'), norm, x)
-
-    def last_norm(self) -> nn.Module:
-        return getattr(self, f'{self.norm_name}{3 if hasattr(self, "conv3") else 2}')
-
-
-class BasicBlock(Block):
-    """Two 3x3 convolutions and a shortcut (figure 5, left)."""
-
-    expansion = 1
-
-    def __init__(
-        self, in_channels: int, channels: int, width: int, groups: int, stride: int,
-        dilation: int, style: str, conv_cfg: dict | None, norm_cfg: dict, dcn: dict | None,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        wide = dict(padding=dilation, dilation=dilation)
-        self.conv1 = conv_class(conv_cfg)(in_channels, channels, 3, stride, **wide, bias=False)
-        self.add_norm(1, norm_cfg, channels)
-        self.conv2 = conv_class(conv_cfg)(channels, channels, 3, padding=1, bias=False)
-        self.add_norm(2, norm_cfg, channels)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(in_channels, channels, stride, conv_cfg, norm_cfg)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.conv_norm(2, self.relu(self.conv_norm(1, x)))
-        out += x if self.downsample is None else conv_norm(*self.downsample, x)
-        return self.relu(out)
-
-
-class Bottleneck(Block):
-    """1x1, 3x3, 1x1 convolutions and a shortcut (figure 5, right).
-
-    The 3x3 convolution has `width` channels in `groups`, and may be dilated or deformable. The
-    stride sits on it for style 'pytorch', on the first 1x1 for 'caffe'.
+    A subclass checks its stages, builds its stem, then calls `add_stages`.
     """
 
-    expansion = 4
+    INIT_CFG = KAIMING
+    zero_init_residual = False  # the last norm of each block starts at 0
 
-    def __init__(
-        self, in_channels: int, channels: int, width: int, groups: int, stride: int,
-        dilation: int, style: str, conv_cfg: dict | None, norm_cfg: dict, dcn: dict | None,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        first, second = (1, stride) if style == 'pytorch' else (stride, 1)
-        out_channels = channels * self.expansion
-        wide = dict(padding=dilation, dilation=dilation, groups=groups)
-        self.conv1 = conv_class(conv_cfg)(in_channels, width, 1, first, bias=False)
-        self.add_norm(1, norm_cfg, width)
-        self.conv2 = conv_class(dcn or conv_cfg)(width, width, 3, second, **wide, bias=False)
-        self.add_norm(2, norm_cfg, width)
-        self.conv3 = conv_class(conv_cfg)(width, out_channels, 1, bias=False)
-        self.add_norm(3, norm_cfg, out_channels)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(in_channels, out_channels, stride, conv_cfg, norm_cfg)
+    def check_stages(
+        self, num_stages: int, out_indices: Sequence[int], frozen_stages: int, **per_stage: Sequence
+    ) -> None:
+        """Raises ConfigError where stages are asked for that are not there.
 
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.conv_norm(1, x))
-        out = self.conv_norm(3, self.relu(self.conv_norm(2, out)))
-        out += x if self.downsample is None else conv_norm(*self.downsample, x)
-        return self.relu(out)
+        Args:
+            num_stages, out_indices, frozen_stages: as the backbone has them.
+            per_stage: other arguments, by name, that have one value for each stage at least.
+        """
+        name = type(self).__name__
+        if max(out_indices) >= num_stages:
+            raise ConfigError(
+                f'{name}: out_indices {tuple(out_indices)} need {max(out_indices) + 1} stages, '
+                f'num_stages is {num_stages}'
+            )
+        for key, values in per_stage.items():
+            if len(values) < num_stages:
+                raise ConfigError(
+                    f'{name}: {key} {tuple(values)} has fewer values than there are stages: one '
+                    f'for each of {num_stages} stages is expected'
+                )
+        if frozen_stages > num_stages:
+            raise ConfigError(
+                f'{name}: frozen_stages is {frozen_stages}, num_stages is {num_stages}'
+            )
 
+    def add_stages(
+        self, stages: Iterable[Sequence[nn.Module]], out_indices: Sequence[int], frozen_stages: int
+    ) -> None:
+        """Makes layers of the blocks of each stage, and freezes the first ones."""
+        self.out_indices = tuple(out_indices)
+        self.frozen_stages = frozen_stages
+        self.num_stages = 0
+        for blocks in stages:
+            self.num_stages += 1
+            self.add_module(f'layer{self.num_stages}', nn.Sequential(*blocks))
+        self.freeze()
 
-def _shortcut(
-    in_channels: int, out_channels: int, stride: int, conv_cfg: dict | None, norm_cfg: dict
-) -> nn.Sequential | None:
-    if stride == 1 and in_channels == out_channels:
-        return None
-    return nn.Sequential(
-        conv_class(conv_cfg)(in_channels, out_channels, 1, stride, bias=False),
-        build_norm(norm_cfg, out_channels)[1],
-    )
+    def stem_modules(self) -> list[nn.Module]:
+        """Returns what is before the stages and has weights."""
+        return [self.conv1, getattr(self, self.norm_name)]
+
+    def run_stem(self, x: Tensor) -> Tensor:
+        """Images (N, 3, H, W) -> the input of the first stage."""
+        return self.maxpool(self.relu(conv_norm(*self.stem_modules(), x)))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
+        x = self.run_stem(x)
+        feats = []
+        for stage in range(self.num_stages):
+            layer = getattr(self, f'layer{stage + 1}')
+            if self.with_cp and self.training and x.requires_grad:
+                x = torch.utils.checkpoint.checkpoint_sequential(
+                    layer, len(layer), x, use_reentrant=False
+                )
+            else:
+                x = layer(x)
+            if stage in self.out_indices:
+                feats.append(x)
+        return feats
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.zero_init_residual:  # each block starts as its shortcut (Goyal et al. 2017, 5.1)
+            for block in self.modules():
+                # a frozen norm would keep the block shut for ever
+                if isinstance(block, Block) and block.last_norm().weight.requires_grad:
+                    nn.init.zeros_(block.last_norm().weight)
+
+    def frozen_modules(self) -> list[nn.Module]:
+        """Returns the stem and the stages of `frozen_stages`."""
+        stem = self.stem_modules() if self.frozen_stages >= 0 else []
+        return stem + [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
+
+    def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Drops the classifier from the tensors of torchvision's or mmdet's file."""
+        return {key: v for key, v in state_dict.items() if not key.startswith('fc.')}
 
 
 _DEPTHS = {
@@ -108,7 +115,7 @@ _DEPTHS = {
 
 # a ResNeXt is a ResNet whose 3x3 convolutions have groups
 @BACKBONES.register_module(name=['ResNet', 'ResNeXt'])
-class ResNet(Backbone):
+class ResNet(ResNetBase):
     """ResNet; the feature maps of the stages asked for.
 
     Args:
@@ -132,8 +139,6 @@ class ResNet(Backbone):
         init_cfg: `dict(type='Pretrained', checkpoint='torchvision://resnet50')`, a path, a URL,
             or an initialiser of mmengine; None draws by Kaiming.
     """
-
-    INIT_CFG = KAIMING
 
     def __init__(
         self,
@@ -162,86 +167,38 @@ class ResNet(Backbone):
             raise ConfigError(f'ResNet: depth {depth} is unknown; known: {list(_DEPTHS)}')
         if style not in ('pytorch', 'caffe'):
             raise ConfigError(f"ResNet: style is 'pytorch' or 'caffe', found {style!r}")
-        if max(out_indices) >= num_stages:
-            raise ConfigError(
-                f'ResNet: out_indices {tuple(out_indices)} need {max(out_indices) + 1} stages, '
-                f'num_stages is {num_stages}'
-            )
-        if min(len(strides), len(dilations)) < num_stages:
-            raise ConfigError(
-                f'ResNet: strides {tuple(strides)} and dilations {tuple(dilations)} have one value '
-                f'for each of {num_stages} stages'
-            )
-        if frozen_stages > num_stages:
-            raise ConfigError(
-                f'ResNet: frozen_stages is {frozen_stages}, num_stages is {num_stages}'
-            )
+        self.check_stages(
+            num_stages, out_indices, frozen_stages, strides=strides, dilations=dilations,
+            stage_with_dcn=stage_with_dcn,
+        )  # fmt: skip
         block, num_blocks = _DEPTHS[depth]
         if groups > 1 and block is BasicBlock:
             raise ConfigError(f'ResNet: depth {depth} has no bottlenecks for groups={groups}')
         if dcn is not None and block is BasicBlock:
             raise ConfigError(f'ResNet: depth {depth} has no bottlenecks for dcn')
-        if len(stage_with_dcn) != 4:
-            raise ConfigError(
-                f'ResNet: stage_with_dcn has one value for each of 4 stages, found {stage_with_dcn}'
-            )
         norm_cfg = norm_cfg or dict(type='BN', requires_grad=True)
-        self.out_indices = tuple(out_indices)
-        self.num_stages = num_stages
-        self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
-
         self.conv1 = conv_class(conv_cfg)(3, base_channels, 7, stride=2, padding=3, bias=False)
         name, norm = build_norm(norm_cfg, base_channels)
         self.norm_name = f'{name}1'
         self.add_module(self.norm_name, norm)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        in_channels = base_channels
-        for stage in range(num_stages):
-            channels = base_channels * 2**stage
-            width = channels
-            if groups > 1:
-                width = math.floor(channels * base_width / base_channels) * groups
-            stage_dcn = dcn if stage_with_dcn[stage] else None
-            layers = (dilations[stage], style, conv_cfg, norm_cfg, stage_dcn)
-            blocks = []
-            for stride in (strides[stage], *[1] * (num_blocks[stage] - 1)):
-                blocks.append(block(in_channels, channels, width, groups, stride, *layers))
-                in_channels = channels * block.expansion
-            self.add_module(f'layer{stage + 1}', nn.Sequential(*blocks))
-        self.freeze()
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
-        x = self.maxpool(self.relu(conv_norm(self.conv1, getattr(self, self.norm_name), x)))
-        feats = []
-        for stage in range(self.num_stages):
-            layer = getattr(self, f'layer{stage + 1}')
-            if self.with_cp and self.training and x.requires_grad:
-                x = torch.utils.checkpoint.checkpoint_sequential(
-                    layer, len(layer), x, use_reentrant=False
-                )
-            else:
-                x = layer(x)
-            if stage in self.out_indices:
-                feats.append(x)
-        return feats
+        def stages() -> Iterator[list[nn.Module]]:
+            in_channels = base_channels
+            for stage in range(num_stages):
+                channels = base_channels * 2**stage
+                width = channels
+                if groups > 1:
+                    width = math.floor(channels * base_width / base_channels) * groups
+                stage_dcn = dcn if stage_with_dcn[stage] else None
+                layers = (dilations[stage], style, conv_cfg, norm_cfg, stage_dcn)
+                blocks = []
+                for stride in (strides[stage], *[1] * (num_blocks[stage] - 1)):
+                    blocks.append(block(in_channels, channels, width, groups, stride, *layers))
+                    in_channels = channels * block.expansion
+                yield blocks
 
-    def init_weights(self) -> None:
-        super().init_weights()
-        if self.zero_init_residual:  # each block starts as its shortcut (Goyal et al. 2017, 5.1)
-            for block in self.modules():
-                # a frozen norm would keep the block shut for ever
-                if isinstance(block, Block) and block.last_norm().weight.requires_grad:
-                    nn.init.zeros_(block.last_norm().weight)
-
-    def frozen_modules(self) -> list[nn.Module]:
-        """Returns the stem and the stages of `frozen_stages`."""
-        stem = [self.conv1, getattr(self, self.norm_name)] if self.frozen_stages >= 0 else []
-        return stem + [getattr(self, f'layer{i}') for i in range(1, self.frozen_stages + 1)]
-
-    def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Drops the classifier from the tensors of torchvision's or mmdet's file."""
-        return {key: v for key, v in state_dict.items() if not key.startswith('fc.')}
+        self.add_stages(stages(), out_indices, frozen_stages)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from mmlite.models.distribution import Integral
@@ -20,7 +19,7 @@ from mmlite.models.heads.retina_head import anchors_per_location
 from mmlite.models.layers import Conv2d, Scale, conv_tower
 from mmlite.models.losses import soft_targets
 from mmlite.ops.boxes import aligned_iou
-from mmlite.ops.priors import GridPriors
+from mmlite.ops.priors import stride_of_each
 from mmlite.registry import HEADS, LOSSES
 from mmlite.support.signatures import with_arguments_of
 
@@ -135,17 +134,3 @@ class GFLHead(DenseHead):
         sides = self.bbox_coder.encode(priors.repeat(count, 1), bboxes)
         # (N * R, 4) -> (N, R, 4); below reg_max, so that there is a whole number above
         return (sides.view(count, -1, 4) / stride).clamp(0, self.reg_max - 0.1)
-
-
-def stride_of_each(prior_generator: GridPriors, maps: Sequence[Tensor]) -> Tensor:
-    """The stride of each prior in pixels (1, R, 1), from one map (N, ?, H, W) for each level."""
-    levels = [
-        m.new_full((1, m.shape[-2] * m.shape[-1] * count, 1), stride, dtype=torch.float32)
-        for m, count, (stride, _) in zip(
-            maps,
-            prior_generator.num_priors_per_location,
-            prior_generator.strides,
-            strict=True,
-        )
-    ]
-    return torch.cat(levels, dim=1)

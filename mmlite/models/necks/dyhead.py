@@ -117,7 +117,7 @@ def _first_cells(t: Tensor, size: Sequence[int]) -> Tensor:
     if t[0].numel() < needed:
         raise ConfigError(
             f'DyHead: each level is half as large as the one before, rounded up; found '
-            f'{tuple(t.shape[-2:])} beside {height, width} (h, w)'
+            f'{tuple(t.shape[-2:])} beside {tuple(size)} (h, w), after its convolution'
         )
     # (N, C, H, W) -> (N, C * H * W) -> (N, C, h, w)
     return t.flatten(1)[:, :needed].unflatten(1, (channels, height, width))

@@ -15,6 +15,7 @@ from mmlite.datasets.annotation_files import Box, Listed, clipped
 from mmlite.datasets.image_files import read_size
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import make_folder, whole_file
+from mmlite.support.progress import progress
 from mmlite.tools.convert_dataset.content import is_plain
 from mmlite.tools.convert_dataset.formats import find_format, module_of
 from mmlite.tools.convert_dataset.pictures import written_path
@@ -85,7 +86,7 @@ def convert(
         raise ConfigError(f'{out}: a new or empty folder is expected, and it has files in it')
     records = reader.records(source)
     images = make_folder(out / writer.IMAGES)
-    settled = list(_settled(source, records, images))
+    settled = list(progress(_settled(source, records, images), 'reading images'))
     if not settled:
         raise DataError(f'{source.path}: no image is left of it. {"; ".join(source.bad[:3])}')
     classes = _classes(records, settled)
@@ -235,7 +236,8 @@ def _place(
     )
     if how == 'leave':
         return
-    for one, name in zip(settled, names, strict=True):
+    pairs = zip(settled, names, strict=True)
+    for one, name in progress(pairs, 'writing images', len(names)):
         target = images / name
         if one.file is None or one.file.absolute() == target.absolute():
             continue

@@ -15,10 +15,11 @@ LOOKS_FOR = f'a CSV table with the columns {", ".join(COLUMNS)}'
 
 
 def finds(source: Source) -> bool:
-    return bool(_tables(source))
+    return bool(tables_of(source))
 
 
-def _tables(source: Source) -> list[Path]:
+def tables_of(source: Source) -> list[Path]:
+    """Returns the files with the columns of CsvDataset."""
     return [path for path in source.ending_in('.csv') if set(COLUMNS) <= set(_header(path))]
 
 
@@ -28,7 +29,7 @@ def _header(path: Path) -> list[str]:
 
 def records(source: Source) -> Records:
     """Reads one table; images are looked for in its folder, in images there, or in --images."""
-    path = the_one(_tables(source) or source.ending_in('.csv'), source.path)
+    path = the_one(tables_of(source) or source.ending_in('.csv'), source.path)
     rows = load_table(path)
     first = rows[0].get('filename') if rows else None
     found = source.pictures.find(first) if first else None

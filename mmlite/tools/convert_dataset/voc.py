@@ -27,10 +27,11 @@ _PLAIN = dict(pose=('', 'Unspecified'), truncated=('', '0'), occluded=('', '0'))
 
 
 def finds(source: Source) -> bool:
-    return any(_is_voc(path) for path in source.ending_in('.xml')[:20])
+    return any(is_voc(path) for path in source.ending_in('.xml')[:20])
 
 
-def _is_voc(path: Path) -> bool:
+def is_voc(path: Path) -> bool:
+    """Whether a file starts like one of VOC."""
     start = starts_like(path)
     return '<annotation>' in start or '<annotation ' in start
 
@@ -55,7 +56,7 @@ def records(source: Source) -> Records:
     bad = ''.join(dataset.bad_items.values())
     listed = {Path(dataset.filename(i)).stem for i in range(len(dataset))}
     for path in sorted(folder.glob('*.xml')):
-        if not _is_voc(path) or path.name in bad:
+        if not is_voc(path) or path.name in bad:
             continue
         _count_lost(source, path)
         unlisted = bool(where['ann_file']) and path.stem not in listed
@@ -66,7 +67,7 @@ def records(source: Source) -> Records:
 def _folder(source: Source) -> Path:
     if source.path.is_file():
         raise DataError(f'{source.path}: one XML file: give the folder of all of them')
-    folders = sorted({path.parent for path in source.ending_in('.xml') if _is_voc(path)})
+    folders = sorted({path.parent for path in source.ending_in('.xml') if is_voc(path)})
     if len(folders) != 1:
         found = ', '.join(map(str, folders[:4])) or 'none'
         raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,17 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from mmlite.config import Config as ReadableConfig
 from mmlite.config.text import config_text
 from mmlite.errors import DataError
+from mmlite.tools.dataset_analysis.confirm import Trial, try_suggestion, with_suggestion
+from mmlite.tools.dataset_analysis.copies import Copies, find_copies
 from mmlite.tools.dataset_analysis.coverage import Coverage, measure_coverage
 from mmlite.tools.dataset_analysis.head import HeadOnGrid
-from mmlite.tools.dataset_analysis.pixels import duplicates, pixel_statistics
+from mmlite.tools.dataset_analysis.pixels import pixel_statistics
 from mmlite.tools.dataset_analysis.priors import prior_sides
 from mmlite.tools.dataset_analysis.splits import NetworkBoxes, Split, network_boxes, read_splits
 from mmlite.tools.dataset_analysis.statistics import split_figures
-from mmlite.tools.dataset_analysis.suggest import head_threshold, suggest
+from mmlite.tools.dataset_analysis.suggest import head_threshold
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Analysis:
         splits, boxes: the parts of the data, and their boxes in the network's input.
         figures: of each part, see `split_figures`.
         pixels: see `pixel_statistics`; of the training set.
-        copies: see `duplicates`.
+        copies: pictures that are there more than once.
         normalisation: what the config's preprocessor has: mean, std, bgr_to_rgb.
         before, after: coverage of each part with the config's priors and with the suggested ones.
-        suggestion: what to merge into `model`; None if there is nothing better to suggest.
+        trial: the fitted priors, and how they do on boxes of other images.
         prior_sides: (P, 2) w, h in pixels of the priors, before and after.
     """
 
@@ -46,17 +46,17 @@ class Analysis:
     boxes: dict[str, NetworkBoxes]
     figures: dict[str, dict[str, Any]]
     pixels: dict[str, Any]
-    copies: dict[str, Any]
+    copies: Copies
     normalisation: dict[str, Any]
     before: dict[str, Coverage]
     after: dict[str, Coverage]
-    suggestion: dict[str, Any] | None
+    trial: Trial
     prior_sides: tuple[np.ndarray, np.ndarray]
 
     @property
-    def snippet(self) -> str:
-        """The suggestion as text to paste into the config; '' without one."""
-        return config_text(dict(model=self.suggestion)) if self.suggestion else ''
+    def suggestion(self) -> dict[str, Any] | None:
+        """What to merge into `model`; None if nothing better is confirmed."""
+        return self.trial.confirmed
 
     def config_file(self) -> str:
         """Text of a config that is the one analysed with the suggested priors."""
@@ -64,7 +64,7 @@ class Analysis:
         return (
             '# The priors that tools/analyze_dataset.py fitted to the training boxes of the base.\n'
             '# Its other flags, such as --data-root, are needed on the next command line as well.\n'
-            f'{config_text(dict(_base_=[base]))}{self.snippet}'
+            f'{config_text(dict(_base_=[base]))}{self.trial.snippet}'
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -75,9 +75,10 @@ class Analysis:
             splits=self.figures,
             pixels=self.pixels,
             normalisation=self.normalisation,
-            duplicates=self.copies,
+            duplicates=self.copies.to_json(),
             coverage=dict(before=_summaries(self.before), after=_summaries(self.after)),
             suggestion=self.suggestion,
+            trial=self.trial.to_json(),
         )
 
 
@@ -103,10 +104,10 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
     thr = head_threshold(on_grid.head)
     classes = splits[0].classes
     before = {name: measure_coverage(on_grid, part, classes, thr) for name, part in boxes.items()}
-    suggestion = suggest(on_grid, boxes['train'], thr)
+    trial = try_suggestion(cfg, named, transforms)
     other, after = on_grid, before
-    if suggestion:
-        other = HeadOnGrid(with_suggestion(cfg, suggestion))
+    if trial.confirmed:
+        other = HeadOnGrid(with_suggestion(cfg, trial.confirmed))
         after = {name: measure_coverage(other, part, classes, thr) for name, part in boxes.items()}
     return Analysis(
         config=str(cfg.filename),
@@ -115,20 +116,13 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
         boxes=boxes,
         figures={name: split_figures(split, boxes[name]) for name, split in named.items()},
         pixels=pixel_statistics(named['train'].usable_files, images),
-        copies=duplicates(splits),
+        copies=find_copies({split.name: split.usable_files for split in splits}),
         normalisation=_normalisation(cfg),
         before=before,
         after=after,
-        suggestion=suggestion,
+        trial=trial,
         prior_sides=tuple(prior_sides(one.head.prior_generator) for one in (on_grid, other)),
     )
-
-
-def with_suggestion(cfg: Config, suggestion: Mapping[str, Any]) -> Config:
-    """Returns the config with the suggestion merged into its model."""
-    changed = ReadableConfig(copy.deepcopy(cfg.to_dict()), filename=cfg.filename)
-    changed.merge_from_dict(dict(model=suggestion))
-    return changed
 
 
 def _normalisation(cfg: Config) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmlite.tools.dataset_analysis.head import HeadOnGrid
 from mmlite.tools.dataset_analysis.points import points_in_range, spread
+from mmlite.tools.dataset_analysis.positives import positive_priors, share_with_several
 from mmlite.tools.dataset_analysis.priors import best_ious, prior_grid
 from mmlite.tools.dataset_analysis.splits import NetworkBoxes
 from mmlite.tools.dataset_analysis.statistics import SIZE_NAMES, size_class
@@ -20,13 +21,15 @@ class Coverage:
 
     Attributes:
         values: (G,) the best IoU of each box; for points 1 where one is in range, else 0.
+        counts: (G,) the number of positive priors (points) of each box, see `positives.py`.
         thresholds: from which values a box counts; the first is the assigner's.
         rows: a dict for all boxes, each class and each size: `what`, `boxes`, `shares` (one for
-            each threshold) and `mean`.
+            each threshold), `mean` and `several`, the share with SEVERAL positive priors.
         levels: for points the share of the boxes that falls to each level.
     """
 
     values: np.ndarray
+    counts: np.ndarray
     thresholds: tuple[float, ...]
     rows: list[dict[str, Any]]
     levels: list[float] | None = None
@@ -50,19 +53,20 @@ def measure_coverage(
     assigner = on_grid.head.assigner
     if hasattr(assigner, 'in_range'):  # FCOS', SimOTA, RTMDet's
         counts = points_in_range(on_grid, boxes, assigner)
-        values, thresholds = counts.any(axis=1).astype(float), (1.0,)
-        return Coverage(
-            values, thresholds, _rows(values, boxes, classes, thresholds), spread(counts).tolist()
-        )
+        values, thresholds, points = counts.any(axis=1).astype(float), (1.0,), counts.sum(axis=1)
+        rows = _rows(values, points, boxes, classes, thresholds)
+        return Coverage(values, points, thresholds, rows, spread(counts).tolist())
     generator = on_grid.head.prior_generator
     grids = {size: prior_grid(generator, on_grid.featmap_sizes(size)) for size, _ in boxes.groups()}
     values = best_ious(boxes, grids)
     thresholds = tuple(round(thr + more, 2) for more in (0, 0.1, 0.2))
-    return Coverage(values, thresholds, _rows(values, boxes, classes, thresholds))
+    counts = positive_priors(on_grid, boxes, thr)
+    return Coverage(values, counts, thresholds, _rows(values, counts, boxes, classes, thresholds))
 
 
 def _rows(
     values: np.ndarray,
+    counts: np.ndarray,
     boxes: NetworkBoxes,
     classes: tuple[str, ...],
     thresholds: tuple[float, ...],
@@ -77,6 +81,7 @@ def _rows(
             boxes=int(part.sum()),
             shares=[float((values[part] >= thr).mean()) for thr in thresholds],
             mean=float(values[part].mean()),
+            several=share_with_several(counts[part]),
         )
         for name, part in parts.items()
         if part.any()

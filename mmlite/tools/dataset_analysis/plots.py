@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,23 +16,30 @@ from mmlite.visualization.figures import new_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_CLASSES = 15  # bars in a chart: the most frequent ones
+_MOST_COLOURS = 10  # classes that can be distinguished by their colours
 _MOST_POINTS = 5000
 
 
 def write_plots(found: Analysis, folder: Path) -> list[Path]:
     """Draws PNGs of the boxes and of the priors' coverage into a folder; returns their paths."""
+    bars = len(found.classes) * len(found.figures)
     pages = {
-        'boxes.png': [_class_counts, _boxes_per_image, _sizes, _ratios],
-        'priors.png': [_shapes, _coverage],
+        'classes.png': (9, max(2.5, 1.2 + 0.2 * bars), [_class_counts]),
+        'boxes.png': (15, 4.6, [_boxes_per_image, _sizes, _ratios]),
+        'priors.png': (12, 4.6, [_shapes, _coverage]),
     }
-    return [_write(found, panels, folder / name) for name, panels in pages.items()]
+    return [_write(found, *page, folder / name) for name, page in pages.items()]
 
 
-def _write(found: Analysis, panels: list[Callable[[Axes, Analysis], None]], path: Path) -> Path:
-    rows = len(panels) // 2
-    figure, grid = new_figure(12, 4.6 * rows, rows, 2)
-    for axes, panel in zip(grid.flat, panels, strict=True):
+def _write(
+    found: Analysis,
+    width: float,
+    height: float,
+    panels: list[Callable[[Axes, Analysis], None]],
+    path: Path,
+) -> Path:
+    figure, [row] = new_figure(width, height, columns=len(panels))
+    for axes, panel in zip(row, panels, strict=True):
         panel(axes, found)
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
@@ -46,10 +53,9 @@ def _colour(label: int) -> tuple[float, ...]:
 
 
 def _frequent(found: Analysis) -> list[tuple[int, str]]:
-    """(label, name) of the classes with most boxes in training, at most _MOST_CLASSES."""
+    """(label, name) of the classes, that with most boxes in training first."""
     counts = found.figures['train']['classes']
-    order = sorted(enumerate(counts, 1), key=lambda item: -counts[item[1]]['boxes'])
-    return order[:_MOST_CLASSES]
+    return sorted(enumerate(counts, 1), key=lambda item: -counts[item[1]]['boxes'])
 
 
 def _class_counts(axes: Axes, found: Analysis) -> None:
@@ -61,13 +67,9 @@ def _class_counts(axes: Axes, found: Analysis) -> None:
         bars = axes.barh(places, counts, height, label=part)
         axes.bar_label(bars, padding=3, fontsize='small')
     axes.set_yticks(np.arange(len(names)) - height * (len(found.figures) - 1) / 2, names)
-    axes.margins(x=0.12)
-    total = len(found.classes)
-    which = (
-        f'the {len(names)} most frequent of {total} classes' if total > len(names) else 'each class'
-    )
-    axes.set(title=f'Boxes of {which}', xlabel='boxes')
-    axes.legend(frameon=False)
+    axes.margins(x=0.12, y=0.5 / len(names))
+    axes.set(title='Boxes of each class', xlabel='boxes')
+    axes.legend(frameon=False, loc='upper left', bbox_to_anchor=(1, 1))
 
 
 def _boxes_per_image(axes: Axes, found: Analysis) -> None:
@@ -106,15 +108,10 @@ def _ratios(axes: Axes, found: Analysis) -> None:
 
 
 def _by_class(axes: Axes, found: Analysis, values: np.ndarray) -> None:
-    """One outline for each class; more than ten could not be distinguished, and become one."""
-    labels = found.boxes['train'].labels
-    parts = {name: labels == label for label, name in _frequent(found)}
-    colours = [_colour(label) for label, _ in _frequent(found)]
-    if len(parts) > 10:
-        parts, colours = {'all classes': np.ones(len(labels), bool)}, ['tab:blue']
+    """One outline for each class, see `_coloured`."""
     low, high = np.quantile(values, (0.001, 0.999))
     bins = np.geomspace(low, max(high, low * 1.01), 40)
-    for (name, part), colour in zip(parts.items(), colours, strict=True):
+    for name, part, colour in _coloured(found):
         if part.any():
             weights = np.full(part.sum(), 100 / part.sum())
             axes.hist(
@@ -130,6 +127,19 @@ def _by_class(axes: Axes, found: Analysis, values: np.ndarray) -> None:
     axes.legend(frameon=False)
 
 
+def _coloured(found: Analysis) -> Iterator[tuple[str, np.ndarray, Any]]:
+    """Yields name, mask of the training boxes and colour: of each class, or of all together.
+
+    More than ten classes could not be distinguished by their colours.
+    """
+    labels = found.boxes['train'].labels
+    if len(found.classes) > _MOST_COLOURS:
+        yield 'all classes', np.ones(len(labels), bool), 'tab:blue'
+        return
+    for label, name in _frequent(found):
+        yield name, labels == label, _colour(label)
+
+
 def _plain_log_axis(axis: Any, set_scale: Callable[..., None]) -> None:
     """A logarithmic axis with numbers that people read: 20, 50, 100."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -142,19 +152,23 @@ def _plain_log_axis(axis: Any, set_scale: Callable[..., None]) -> None:
 
 def _shapes(axes: Axes, found: Analysis) -> None:
     """Sides of boxes and priors."""
-    sides, labels = found.boxes['train'].sides, found.boxes['train'].labels
-    shown = evenly_spread(len(sides), _MOST_POINTS)
-    colours = [_colour(label) for label in labels[shown]]
-    axes.scatter(*sides[shown].T, s=5, c=colours, alpha=0.35, linewidths=0)
+    sides = found.boxes['train'].sides
+    shown = np.zeros(len(sides), bool)
+    shown[evenly_spread(len(sides), _MOST_POINTS)] = True
+    for name, part, colour in _coloured(found):
+        axes.scatter(
+            *sides[part & shown].T, s=5, color=colour, alpha=0.35, linewidths=0, label=name
+        )
     if not found.before['train'].levels:  # points have no shape
         before, after = found.prior_sides
         axes.scatter(*before.T, marker='x', c='grey', s=28, label='priors of the config')
         if found.suggestion:
             axes.scatter(*after.T, marker='+', c='black', s=60, label='suggested priors')
-        axes.legend(frameon=False)
+    for handle in axes.legend(frameon=False).legend_handles:
+        handle.set(alpha=1, sizes=[28])  # the dots of the boxes are too small and pale for it
     _plain_log_axis(axes.xaxis, axes.set_xscale)
     _plain_log_axis(axes.yaxis, axes.set_yscale)
-    axes.set(title='Training boxes by class, and priors', xlabel='w, pixels', ylabel='h, pixels')
+    axes.set(title='Training boxes, and priors', xlabel='w, pixels', ylabel='h, pixels')
 
 
 def _coverage(axes: Axes, found: Analysis) -> None:

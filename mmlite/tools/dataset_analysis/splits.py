@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 
 from mmlite.datasets import build_dataset
+from mmlite.datasets.auto_classes import settle_classes
 from mmlite.datasets.bad_items import leaves
 from mmlite.datasets.encoded_image import open_image
 from mmlite.datasets.transforms import Compose, Pad, Resize, TestTimeAug
 from mmlite.errors import ConfigError
+from mmlite.tools.dataset_analysis.lists import lists_of
 
 SPLITS = ('train', 'val', 'test')
 
@@ -34,6 +37,7 @@ class Split:
         labels: (G,) 1..C.
         ignored: (G,) bool: difficult ones and crowds.
         remarks: how the data sets understood their files, and what they warn of.
+        lists: their annotation files, see `lists_of`.
     """
 
     name: str
@@ -46,11 +50,26 @@ class Split:
     labels: np.ndarray
     ignored: np.ndarray
     remarks: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
     @property
     def usable_files(self) -> list[str]:
         """The images that are not known to be bad."""
         return [file for file in self.files if file not in self.bad]
+
+    def take(self, wanted: Sequence[bool] | np.ndarray) -> Split:
+        """Returns a split of the images that `wanted` (n,) is true for."""
+        wanted = np.asarray(wanted, bool)
+        rows = wanted[self.image]
+        return replace(
+            self,
+            files=[file for file, use in zip(self.files, wanted, strict=True) if use],
+            sizes=self.sizes[wanted],
+            image=(np.cumsum(wanted) - 1)[self.image[rows]],
+            bboxes=self.bboxes[rows],
+            labels=self.labels[rows],
+            ignored=self.ignored[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,8 @@ def read_splits(cfg: Config) -> tuple[list[Split], list[Resize | Pad]]:
     """
     if not cfg.get('train_dataloader'):
         raise ConfigError(f'{cfg.filename}: it has no train_dataloader, and no data to analyse')
+    cfg = copy.deepcopy(cfg)
+    settle_classes(cfg)
     loaders = {name: cfg.get(f'{name}_dataloader') for name in SPLITS}
     parts = {name: loader.dataset for name, loader in loaders.items() if loader}
     if parts.get('test') == parts.get('val'):
@@ -101,15 +122,18 @@ def read_splits(cfg: Config) -> tuple[list[Split], list[Resize | Pad]]:
     }
     last = leaves(list(datasets.values())[-1])[0]
     splits = [read_split(dataset, name) for name, dataset in datasets.items()]
-    return splits, list(_resizing(last.pipeline))
+    return splits, resizing(last.pipeline)
 
 
-def _resizing(pipeline: Compose) -> Iterator[Resize | Pad]:
+def resizing(pipeline: Compose) -> list[Resize | Pad]:
+    """Returns the transforms that set the size of the network's input."""
+    found = []
     for transform in pipeline.transforms:
         if isinstance(transform, TestTimeAug):
-            yield from _resizing(transform.pipelines[0])
+            found += resizing(transform.pipelines[0])
         elif isinstance(transform, (Resize, Pad)):
-            yield transform
+            found.append(transform)
+    return found
 
 
 def read_split(dataset: Any, name: str) -> Split:
@@ -136,6 +160,7 @@ def read_split(dataset: Any, name: str) -> Split:
             for part in parts
             for text in dict.fromkeys([*part.read_as, *part.warnings])
         ),
+        lists=lists_of(dataset),
     )
 
 

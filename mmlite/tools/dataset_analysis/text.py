@@ -8,9 +8,10 @@ from typing import Any
 from mmlite.evaluation.report import text_table
 from mmlite.tools.dataset_analysis.analysis import Analysis
 from mmlite.tools.dataset_analysis.coverage import Coverage
+from mmlite.tools.dataset_analysis.lists import copies_text, what_to_remove
+from mmlite.tools.dataset_analysis.positives import SEVERAL
 from mmlite.tools.dataset_analysis.statistics import SIZE_NAMES
 
-_SHOWN_COPIES = 5
 _PER_IMAGE = 'an image: mean, median, most'
 _PART_COLUMNS = ('part', 'images', 'bad', 'no boxes', 'boxes', 'ignored', _PER_IMAGE)
 _CLASS_COLUMNS = ('boxes', 'images', 'w x h', 'network w x h', 'h / w: 5%, 50%, 95%')
@@ -74,21 +75,9 @@ def _pixels(found: Analysis) -> Iterator[str]:
 
 
 def _copies(found: Analysis) -> Iterator[str]:
-    copies = found.copies
-    surplus = sum(copies['within'].values())
-    if not copies['groups']:
-        yield '\nNo picture is there twice, in one part or in two (grey thumbnails compared).'
-        return
-    leaks = ', '.join(f'{count} of {pair}' for pair, count in copies['leaks'].items())
-    yield f'\nPictures that look alike: {surplus} surplus ones inside a part. ' + (
-        f'LEAKAGE between the parts: {leaks}.' if leaks else 'None is in two parts.'
-    )
-    # those between parts first: they make figures look better than they are
-    groups = sorted(copies['groups'], key=lambda group: -len({part for part, _ in group}))
-    for group in groups[:_SHOWN_COPIES]:
-        yield '  ' + ' = '.join(f'{part} {file}' for part, file in group)
-    if len(groups) > _SHOWN_COPIES:
-        yield f'  and {len(groups) - _SHOWN_COPIES} groups more in the JSON file'
+    yield f'\n{copies_text(found.copies)}'
+    lists = {name: split.lists for name, split in found.splits.items()}
+    yield from (f'  {line}' for line in what_to_remove(found.copies, lists))
 
 
 def _priors(found: Analysis) -> Iterator[str]:
@@ -100,11 +89,10 @@ def _priors(found: Analysis) -> Iterator[str]:
             if part is not None and part.levels is not None:
                 shares = ', '.join(map(_percent, part.levels))
                 yield f'Boxes by level{said}: {shares}'
-    if not found.suggestion:
-        yield "\nNothing better than the config's own priors was found."
-        return
-    yield '\nTo paste into the config:\n'
-    yield found.snippet
+    yield f'\n{found.trial}'
+    if found.suggestion:
+        yield '\nTo paste into the config:\n'
+        yield found.trial.snippet
 
 
 def _meaning(coverage: Coverage) -> str:
@@ -116,6 +104,7 @@ def _meaning(coverage: Coverage) -> str:
 def _coverage_table(before: Coverage, after: Coverage | None) -> str:
     points = before.levels is not None
     names = ['in range'] if points else [f'{thr:g}' for thr in before.thresholds] + ['mean IoU']
+    names.append(f'{SEVERAL} or more {"points" if points else "priors"}')
     rows = [['', 'boxes', *names]]
     for number, row in enumerate(before.rows):
         cells = _cells(row, points)
@@ -128,7 +117,8 @@ def _coverage_table(before: Coverage, after: Coverage | None) -> str:
 
 def _cells(row: dict[str, Any], points: bool) -> list[str]:
     shares = [f'{100 * share:.2f}%' for share in row['shares']]
-    return shares if points else [*shares, f'{row["mean"]:.3f}']
+    several = '-' if row['several'] is None else f'{100 * row["several"]:.2f}%'
+    return [*shares, *([] if points else [f'{row["mean"]:.3f}']), several]
 
 
 def _percent(share: float) -> str:

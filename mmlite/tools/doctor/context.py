@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config
@@ -18,7 +19,8 @@ from mmlite.errors import DataError
 from mmlite.parallel import collate
 from mmlite.support.arrays import evenly_spread
 
-FEW = 8  # images that are run through the network, and learnt by heart
+FEW = 8  # images that are run through the network at once, and learnt by heart
+BATCHES = 8  # of FEW images each, at most, that a claim about the whole network is made from
 MANY = 2000  # images whose annotations are looked at, unless all are
 
 
@@ -85,12 +87,20 @@ class Context(Parts):
     @part
     def train_samples(self) -> list[dict]:
         """FEW samples of the training with at least one object, as the pipeline makes them."""
-        return samples(self.trained, self.with_objects()[:FEW])
+        return next(self.train_sample_batches())
 
     @part
     def val_samples(self) -> list[dict]:
         """FEW samples of the validation."""
         return samples(self.val, evenly_spread(len(self.val), FEW).tolist())
+
+    def train_sample_batches(self) -> Iterator[list[dict]]:
+        """Yields BATCHES times FEW other samples with objects, the first ones from all over."""
+        inds = self.with_objects()
+        count = max(1, min(BATCHES, len(inds) // FEW))
+        spread = evenly_spread(len(inds), count * FEW)
+        for number in range(count):
+            yield samples(self.trained, [inds[place] for place in spread[number::count]])
 
     def train_batch(self) -> dict:
         """Returns a fresh batch of `train_samples`: a model writes into what it is given."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mmlite.datasets.bad_items import leaves
-from mmlite.tools.doctor.context import Context
+from mmlite.tools.dataset_analysis.copies import find_copies
+from mmlite.tools.dataset_analysis.lists import copies_text, lists_of, what_to_remove
+from mmlite.tools.doctor.context import MANY, Context
 from mmlite.tools.doctor.finding import Finding, error, ok, percent, warning
 
 _SHOWN = 5  # names in a message
 _OFF = 0.05  # share of boxes that is no accident any more
 _BEYOND = 2.0  # pixels: some count from 1, some to the last pixel inclusive
-_READ = 5000  # images of equal size in bytes that are read to be compared, unless all are
 
 
 class Truth(NamedTuple):
@@ -165,48 +162,34 @@ def _sides(bboxes: np.ndarray) -> str:
 
 
 def splits(context: Context) -> list[Finding]:
-    """Images that are trained on and tested on, by name and by content."""
+    """Pictures that are trained on and tested on, and those that a list has twice."""
     sets = splits_of(context)
     if len(sets) == 1:
         return [warning('there is no validation', 'val_dataloader, val_cfg and val_evaluator')]
-    files = {name: _files(dataset) for name, dataset in sets.items()}
-    train = files.pop('train')
-    findings = []
-    for name, tested in files.items():
-        shared = sorted(train & tested) or _same_content(
-            train, tested, None if context.full else _READ
-        )
-        if shared:
-            findings.append(
-                error(
-                    f'{percent(len(shared), len(tested))} images of {name} are in training too, '
-                    f'such as {", ".join(shared[:2])}',
-                    'the lists of the two (ann_file): figures of learnt images say nothing',
-                )
-            )
-    text = ', '.join(f'{len(tested)} of {name}' for name, tested in files.items())
-    return findings or [ok(f'no image is shared: {len(train)} of training, {text}')]
+    parts = {name: _files(dataset) for name, dataset in sets.items()}
+    count = sum(map(len, parts.values()))
+    by_pixels = context.full or count <= MANY
+    copies = find_copies(parts, by_pixels)
+    lists = {name: lists_of(dataset) for name, dataset in sets.items()}
+    lines = '\n'.join(what_to_remove(copies, lists))
+    text = copies_text(copies)
+    if not by_pixels:
+        text += f' Paths of {count} images were compared; --full compares the pictures.'
+    if copies.leaks:
+        change = 'the lines that are named: figures of learnt images say nothing'
+        return [error(f'{text}\n{lines}', change)]
+    if any(copies.within.values()):
+        return [warning(f'{text}\n{lines}', 'the lines that are named: each would count twice')]
+    sizes = ', '.join(f'{len(files)} of {name}' for name, files in parts.items())
+    return [ok(f'{text} Compared: {sizes}')]
 
 
-def _files(dataset: Any) -> set[str]:
-    return {os.path.realpath(dataset.filename(i)) for i in range(len(dataset))}
-
-
-def _same_content(train: set[str], tested: set[str], limit: int | None) -> list[str]:
-    """Returns files of `tested` whose bytes are those of one in `train` under another name."""
-    by_size = defaultdict(list)
-    for file in train:
-        by_size[_size(file)].append(file)
-    alike = [file for file in sorted(tested) if _size(file) in by_size][:limit]
-    digests = {_digest(twin) for size in {_size(file) for file in alike} for twin in by_size[size]}
-    return [file for file in alike if _digest(file) in digests]
-
-
-def _size(file: str) -> int:
-    return os.path.getsize(file) if os.path.exists(file) else -1
-
-
-def _digest(file: str) -> str:
-    if not os.path.exists(file):
-        return file
-    return hashlib.sha1(Path(file).read_bytes(), usedforsecurity=False).hexdigest()
+def _files(dataset: Any) -> list[str]:
+    """The images of the data sets inside, each as often as their lists have it."""
+    inside = leaves(dataset) or [dataset]
+    return [
+        leaf.filename(i)
+        for leaf in inside
+        for i in range(len(leaf))
+        if leaf.filename(i) not in getattr(leaf, 'bad_items', ())
+    ]

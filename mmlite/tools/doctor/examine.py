@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmlite.engine.parts import MissingPartError
 from mmlite.errors import ExpectedError
+from mmlite.support.progress import progress
 from mmlite.tools.doctor.building import parts, weights
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.data import annotations, classes, splits
@@ -17,7 +18,8 @@ from mmlite.tools.doctor.heads import coder, priors
 from mmlite.tools.doctor.normalisation import network_input, normalisation
 from mmlite.tools.doctor.pipeline import boxes
 from mmlite.tools.doctor.running import evaluation, ground_truth, overfit, step
-from mmlite.tools.doctor.training import frozen, learning_rate, sampling, schedule
+from mmlite.tools.doctor.schedule import schedule
+from mmlite.tools.doctor.training import frozen, learning_rate, sampling
 from mmlite.tools.doctor.units import units
 
 Check = Callable[[Context], list[Finding]]
@@ -52,9 +54,8 @@ def examine(context: Context, only: Sequence[str] = ()) -> Iterator[Finding]:
     A check that is not begun for lack of time says so, and one that raises has found an error: it
     ran nothing but what the config names.
     """
-    for name, check in CHECKS.items():
-        if only and name not in only:
-            continue
+    wanted = {name: check for name, check in CHECKS.items() if not only or name in only}
+    for name, check in progress(wanted.items(), 'doctor, checks', len(wanted)):
         for finding in _answers(check, context):
             yield replace(finding, check=name)
 

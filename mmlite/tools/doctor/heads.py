@@ -14,21 +14,27 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
+from mmlite.datasets.bad_items import leaves
 from mmlite.engine.parts import MissingPartError
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, head_with_priors
 from mmlite.ops.assigners import MaxIoUAssigner, chunks
 from mmlite.parallel import unwrapped
 from mmlite.support.arrays import evenly_spread
+from mmlite.tools.dataset_analysis.confirm import try_suggestion
+from mmlite.tools.dataset_analysis.splits import read_splits
 from mmlite.tools.doctor.context import Context, samples
 from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
 
 _IMAGES = 64  # of the training, unless all are looked at
 _LIMITS = dict(small=32.0, medium=96.0, large=float('inf'))  # px: COCO's, but in the input
 _COVERED, _COVERED_CLASS = 0.5, 0.3  # shares below which a recipe cannot work well
+_HOPELESS = 0.2  # IoU: a square prior of more than twice the side of its object has less
 _ENOUGH = 10  # objects of a class that say something about it
 _EXACT = 1.0  # px; the legacy coder is half a pixel off to each side by design
 _KEPT, _SURELY_KEPT = 0.7, 0.9  # of the objects, by NMS: some that overlap are lost by design
+_OTHER_INPUT = 'another input size (Resize in both pipelines), or a finer level'
+_SCORE_THR = 0.3  # that drawn boxes may have, and a test may not
 _IOU = 0.9  # from which a detection is the object itself
 
 
@@ -89,33 +95,65 @@ def priors(context: Context) -> list[Finding]:
     """Whether each object has a prior that finds it well enough, by class and by size."""
     assigner = _head(context).assigner
     by_iou = isinstance(assigner, MaxIoUAssigner)
-    covered, labels, sides, positives = [], [], [], 0
+    fits, labels, sides, levels = [], [], [], []
     for example in examples(context):
         if by_iou:
-            found = _best_iou(example) >= assigner.pos_iou_thr
+            fit = _best_iou(example)
         else:
-            found = torch.isin(torch.arange(len(example.gt_bboxes)), example.assigned)
+            fit = torch.isin(torch.arange(len(example.gt_bboxes)), example.assigned).float()
         wh = example.gt_bboxes[:, 2:] - example.gt_bboxes[:, :2]
-        covered.append(found.numpy())
+        fits.append(fit.numpy())
         labels.append(example.gt_labels.numpy())
         sides.append(wh.clamp(min=0).prod(dim=1).sqrt().numpy())
-        positives += int((example.assigned >= 0).sum())
-    if not covered:
+        levels.append(_positives(example))
+    if not fits:
         return [_NOTHING_LEFT]
-    covered, labels, sides = map(np.concatenate, (covered, labels, sides))
+    fits, labels, sides = map(np.concatenate, (fits, labels, sides))
+    positives = np.sum(levels, axis=0)
+    covered = fits >= (assigner.pos_iou_thr if by_iou else 1)
     what = f'an IoU of {assigner.pos_iou_thr:g}' if by_iou else 'a prior assigned to it'
     table, low = _coverage(covered, labels, sides, context.train.classes)
     evidence = f'{percent(int(covered.sum()), len(covered))} objects have {what}, each '
-    evidence += f'{positives / max(len(covered), 1):.1f} positive priors\n{table}'
-    change = (
-        'sizes of the priors (octave_base_scale, min_sizes, regress_ranges) near those of the '
-        'objects in the input, or another input size'
-    )
-    if covered.mean() < _COVERED:
-        return [error(evidence, change)]
-    if low:
-        return [warning(f'{evidence}\nlittle of {", ".join(low)}', change)]
-    return [ok(evidence)]
+    evidence += f'{positives.sum() / len(covered):.1f} positive priors\n'
+    evidence += f'{_by_level(positives)} ({len(levels)} images)\n{table}'
+    if covered.mean() >= _COVERED and not low:
+        return [ok(evidence)]
+    evidence += f'\nlittle of {", ".join(low)}' if low else ''
+    # every object takes its best prior, so a poor one is learnt slowly, a hopeless one not at all
+    hopeless = covered.mean() < _COVERED and np.median(fits) < _HOPELESS
+    return [(error if hopeless else warning)(evidence, _other_priors(context))]
+
+
+def _positives(example: Example) -> list[int]:
+    """Returns how many priors of each level have an object."""
+    levels = (example.assigned >= 0).split(list(example.num_per_level))
+    return [int(level.sum()) for level in levels]
+
+
+def _by_level(positives: np.ndarray) -> str:
+    shares = positives / max(positives.sum(), 1)
+    said = [f'{i}: {share:.0%}' if share else f'{i}: none' for i, share in enumerate(shares)]
+    return f'positive priors by level: {", ".join(said)}'
+
+
+def levels_without_objects(context: Context) -> list[int]:
+    """Returns the levels whose priors get no object of the images that are looked at."""
+    try:
+        positives = np.sum([_positives(example) for example in examples(context)], axis=0)
+    except MissingPartError:
+        return []
+    return np.flatnonzero(np.atleast_1d(positives) == 0).tolist()
+
+
+def _other_priors(context: Context) -> str:
+    """Priors that validation confirms, as lines to copy; else what could be changed."""
+    if not leaves(context.train) or (context.val is not None and not leaves(context.val)):
+        return _OTHER_INPUT  # a data set of a plugin, whose records are not read
+    splits, transforms = read_splits(context.cfg)
+    trial = try_suggestion(context.cfg, {split.name: split for split in splits}, transforms)
+    if trial.confirmed:
+        return f'{trial}:\n{trial.snippet.strip()}'
+    return f'{_OTHER_INPUT}. {trial}'
 
 
 def _best_iou(example: Example) -> Tensor:
@@ -168,14 +206,34 @@ def coder(context: Context) -> list[Finding]:
         change = 'encode and decode of model.bbox_head.bbox_coder: they are not inverse'
         return [error(exact, change)]
     evidence = f'a perfect prediction leaves {percent(found, wanted)} objects after NMS'
-    cfg = head.test_cfg
-    names = ('score_thr', 'iou_thr', 'max_per_img', 'min_bbox_size')
-    change = f'model.test_cfg: {", ".join(f"{name}={cfg[name]}" for name in names)}'
-    if found < _KEPT * wanted:
-        return [ok(exact), error(evidence, change)]
     if found < _SURELY_KEPT * wanted:
-        return [ok(exact), warning(evidence, change)]
-    return [ok(f'{exact}; {evidence}')]
+        verdict = error if found < _KEPT * wanted else warning
+        lost = verdict(evidence, f'model.test_cfg: {_limits(head)}')
+        return [ok(exact), *_thresholds(context, head), lost]
+    return _thresholds(context, head) or [ok(f'{exact}; {evidence}')]
+
+
+def _thresholds(context: Context, head: nn.Module) -> list[Finding]:
+    """Limits of post-processing that cost average precision whatever is predicted."""
+    findings, cfg = [], head.test_cfg
+    if cfg['score_thr'] > _SCORE_THR:
+        evidence = f'score_thr={cfg["score_thr"]}: detections below it are left out, and average '
+        evidence += 'precision counts what is found at low scores too'
+        findings.append(warning(evidence, 'model.test_cfg.score_thr=0.05'))
+    if context.val is not None and cfg['max_per_img'] > 0:
+        counts = [len(context.val.get_ann_info(i)['labels']) for i in range(len(context.val))]
+        more = sum(count > cfg['max_per_img'] for count in counts)
+        if more:
+            evidence = f'max_per_img={cfg["max_per_img"]}: {percent(more, len(counts))} images of '
+            evidence += f'the validation have more objects, up to {max(counts)}'
+            findings.append(warning(evidence, f'model.test_cfg.max_per_img={2 * max(counts)}'))
+    return findings
+
+
+def _limits(head: nn.Module) -> str:
+    """Returns what post-processing leaves out by, as it is set."""
+    names = ('score_thr', 'nms_pre', 'iou_thr', 'max_per_img', 'min_bbox_size')
+    return ', '.join(f'{name}={head.test_cfg[name]}' for name in names)
 
 
 def _detected(head: nn.Module, example: Example, pos: Tensor, deltas: Tensor) -> Tensor:

@@ -28,6 +28,8 @@ from mmlite.tools.doctor.context import Context, samples
 from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
 
 _PROBES = 8  # images that are probed in each split
+_LOOKED_AT = 400  # images of each split that they are chosen from
+_PROBE_SHARE = 0.25  # of the sides of an image, that a probed box has at least
 _SEEDS = 2  # times that each is, with other random numbers
 _SMALLEST = 8  # px: the border of a smaller object is too uncertain
 _TOGETHER = 0.7  # IoU of a box and its pixels: bilinear resizing blurs a border by a pixel
@@ -35,6 +37,7 @@ _SAMPLES = 32  # real samples whose boxes are looked at
 _MOVE_ALONG = 'that step, or its place: those after LoadAnnotations have to move boxes along'
 _PUT_BACK = 'that step: scale_factor has to say what it did, detections are put back by it'
 _LOST = 0.5  # share of objects that a pipeline may drop
+_ENOUGH = 20  # objects that such a share says something about
 
 
 @dataclass
@@ -142,21 +145,39 @@ def _probed(split: str, dataset: Any, boxes_of: BoxesOf, change: str) -> Finding
 
 
 def _probes(dataset: Any) -> Iterator[tuple[Probe, Compose]]:
-    for i in evenly_spread(len(dataset), _PROBES).tolist():
+    for i in _probed_images(dataset):
         leaf, inner = _source(dataset, i)
         if not isinstance(leaf, DetDataset):
             continue  # made of several images
         info = leaf.get_data_info(inner)
-        whole = info['ann']['bboxes'].round()
-        whole = np.clip(whole, 0, [info['width'], info['height']] * 2).astype(np.float32)
-        sides = (whole[:, 2:] - whole[:, :2]).min(axis=1, initial=np.inf)
-        if not len(whole) or sides.max() < _SMALLEST:
+        size = (info['width'], info['height'])
+        if min(size) < _SMALLEST:
             continue
-        largest = [int(sides.argmax())]
-        info['ann'].update(bboxes=whole[largest], labels=info['ann']['labels'][largest])
+        info['ann'].update(_one_box(info['ann'], size))
         info['ann'].update({f'{key}_ignore': info['ann'][key][:0] for key in ('bboxes', 'labels')})
         for seed in range(_SEEDS):
             yield Probe(info, seed), leaf.pipeline
+
+
+def _probed_images(dataset: Any) -> list[int]:
+    """Images that are spread over the data; those with objects where there are some."""
+    spread = evenly_spread(len(dataset), _LOOKED_AT).tolist()
+    inds = [i for i in spread if len(dataset.get_ann_info(i)['labels'])] or spread
+    return [inds[place] for place in evenly_spread(len(inds), _PROBES)]
+
+
+def _one_box(ann: dict, size: tuple[int, int]) -> dict[str, np.ndarray]:
+    """The largest box of an image, made larger around its centre where it is too small to see."""
+    bboxes, labels = ann['bboxes'], ann['labels']
+    if not len(bboxes):
+        bboxes, labels = np.array([[0.0, 0.0, *size]]) / 2, np.ones(1, np.int64)
+    largest = [int((bboxes[:, 2:] - bboxes[:, :2]).min(axis=1).argmax())]
+    low, high = bboxes[largest, :2], bboxes[largest, 2:]
+    half = np.maximum(high - low, np.array(size) * _PROBE_SHARE) / 2
+    centre = np.clip((low + high) / 2, half, np.maximum(half, size - half))
+    whole = np.concatenate([centre - half, centre + half], axis=1).round()
+    whole = np.clip(whole, 0, [*size, *size]).astype(np.float32)
+    return dict(bboxes=whole, labels=labels[largest])
 
 
 def _source(dataset: Any, i: int) -> tuple[Any, int]:
@@ -188,7 +209,8 @@ def _first_step_apart(probe: Probe, pipeline: Compose, boxes_of: BoxesOf) -> str
 
 
 def _real_boxes(context: Context) -> list[Finding]:
-    inds = evenly_spread(len(context.train), _SAMPLES).tolist()
+    objects = context.with_objects()
+    inds = [objects[place] for place in evenly_spread(len(objects), _SAMPLES)]
     made = samples(context.train, inds)
     before = sum(len(context.train.get_ann_info(i)['labels']) for i in inds)
     after = outside = lost = 0
@@ -211,6 +233,6 @@ def _real_boxes(context: Context) -> list[Finding]:
                 'the step that moves boxes has to clip them and to drop what is left of none',
             )
         ]
-    if after < _LOST * before:
+    if after < _LOST * before and before >= _ENOUGH:
         return [warning(found, 'the crops of the pipeline: less of them, or larger ones')]
     return [ok(found)]

@@ -17,11 +17,12 @@ from mmlite.engine.prepare_model import for_one_process, prepared_optim_wrapper
 from mmlite.engine.step import train_step
 from mmlite.evaluation import build_metrics, evaluate_results
 from mmlite.evaluation.results import bbox2result
-from mmlite.parallel import MMDataParallel, unwrapped
+from mmlite.parallel import MMDataParallel, collate, unwrapped
 from mmlite.parallel.model_wrapper import parse_losses
-from mmlite.tools.doctor.context import FEW, Context
+from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
-from mmlite.tools.doctor.training import Length
+from mmlite.tools.doctor.heads import levels_without_objects
+from mmlite.tools.doctor.schedule import span_of
 
 _PERFECT, _NEARLY = 0.999, 0.95  # mAP of the truth; twice the same box costs a little
 _STEPS, _WARM_UP = 60, 10  # of the training in small
@@ -62,47 +63,93 @@ def _figures(context: Context, results: list[list[np.ndarray]]) -> dict[str, flo
 
 
 def step(context: Context) -> list[Finding]:
-    """Forward and backward of one batch."""
-    model = _model(context)
-    started = time.monotonic()
-    losses = model(**context.train_batch(), return_loss=True)
-    total, values = parse_losses(losses)
-    total.backward()
-    context.step_seconds = seconds = time.monotonic() - started
-    shown = ', '.join(f'{name} {value.item():.4g}' for name, value in values.items())
-    evidence = f'{shown}; {seconds:.2g} s for {FEW} images, {_epoch_time(context, seconds)}'
-    if not math.isfinite(total.item()):
-        change = 'the boxes (no area?), the coder, or mean and std; tools/replay.py says where'
-        return [error(f'the loss is not finite: {evidence}', change)]
-    if total.item() > _HUGE:
-        return [warning(f'the loss is huge: {evidence}', 'how the head is drawn; normalisation')]
-    return _gradients(model.module) or [ok(evidence)]
+    """Forward and backward, of one batch after the other until every part has got a gradient."""
+    model, reached = _model(context), Reached()
+    for number, batch in enumerate(context.train_sample_batches(), 1):
+        started = time.monotonic()
+        model.zero_grad()
+        total, values = parse_losses(model(**collate(copy.deepcopy(batch)), return_loss=True))
+        total.backward()
+        seconds = time.monotonic() - started
+        if number == 1:
+            context.step_seconds = seconds
+            shown = ', '.join(f'{name} {value.item():.4g}' for name, value in values.items())
+            evidence = f'{shown}; {seconds:.2g} s for {len(batch)} images, '
+            evidence += _epoch_time(context, seconds / len(batch))
+        if not math.isfinite(total.item()):
+            change = 'the boxes (no area?), the coder, or mean and std; tools/replay.py says where'
+            return [error(f'the loss of batch {number} is not finite: {evidence}', change)]
+        if total.item() > _HUGE:
+            change = 'how the head is drawn; normalisation'
+            return [warning(f'the loss of batch {number} is huge: {evidence}', change)]
+        reached.add(model.module)
+        if not reached.still_zero or context.seconds_left() < seconds:
+            break
+    looked_at = f'in {number} {"batch" if number == 1 else "batches"} of {len(batch)} images'
+    return _gradients(reached, looked_at, evidence, context)
 
 
 def _epoch_time(context: Context, seconds: float) -> str:
-    length = Length.of(context)
+    """Says how long the training takes from the seconds that one image takes."""
+    length = span_of(context)
     size = context.cfg.train_dataloader.get('batch_size', 1)
-    hours = seconds * length.iterations * size / FEW / 3600
+    hours = seconds * length.iterations * size / 3600
     return f'{length} take {hours:.2g} hours here, loading not counted'
 
 
-def _gradients(detector: nn.Module) -> list[Finding]:
-    trained = {name: p for name, p in detector.named_parameters() if p.requires_grad}
-    infinite = [n for n, p in trained.items() if p.grad is not None and not p.grad.isfinite().all()]
-    if infinite:
-        evidence = f'{len(infinite)} gradients are not finite, such as that of {infinite[0]}'
-        return [error(evidence, 'the loss; tools/replay.py shows the layers of such a step')]
-    parts = {name.split('.')[0] for name in trained}
-    learning = {n.split('.')[0] for n, p in trained.items() if p.grad is not None and p.grad.any()}
-    if parts - learning:
-        evidence = f'no gradient reaches {", ".join(sorted(parts - learning))}'
-        return [error(evidence, 'a detach(), no_grad() or argmax() on the way to it?')]
-    unused = [name for name, p in trained.items() if p.grad is None]
-    if unused:
-        evidence = f'{len(unused)} parameters take no part in the loss, such as {unused[0]}'
+class Reached:
+    """Which parameters of a detector have got gradients in at least one of several batches."""
+
+    def __init__(self) -> None:
+        self.parts: set[str] = set()  # that are trained
+        self.connected: set[str] = set()  # parameters that a loss depends on
+        self.learning: set[str] = set()  # parts with a gradient that is not 0
+        self.infinite: list[str] = []
+        self.unconnected: list[str] = []
+
+    def add(self, detector: nn.Module) -> None:
+        """Looks at the gradients of one batch."""
+        trained = {name: p for name, p in detector.named_parameters() if p.requires_grad}
+        grads = {name: p.grad for name, p in trained.items() if p.grad is not None}
+        self.parts = {name.split('.')[0] for name in trained}
+        self.connected |= grads.keys()
+        self.learning |= {name.split('.')[0] for name, grad in grads.items() if grad.any()}
+        self.infinite += [name for name, grad in grads.items() if not grad.isfinite().all()]
+        self.unconnected = [name for name in trained if name not in self.connected]
+
+    @property
+    def cut_off(self) -> list[str]:
+        """The parts without a parameter that a loss depends on."""
+        return sorted(self.parts - {name.split('.')[0] for name in self.connected})
+
+    @property
+    def still_zero(self) -> list[str]:
+        """The parts that a loss depends on, whose gradients were all 0 so far."""
+        return sorted(self.parts - self.learning - set(self.cut_off))
+
+
+def _gradients(reached: Reached, looked_at: str, evidence: str, context: Context) -> list[Finding]:
+    if reached.infinite:
+        found = f'{len(reached.infinite)} gradients are not finite, such as that of '
+        change = 'the loss; tools/replay.py shows the layers of such a step'
+        return [error(found + reached.infinite[0], change)]
+    if reached.cut_off:
+        found = f'no loss depends on {", ".join(reached.cut_off)} {looked_at}'
+        return [error(found, 'a detach(), no_grad() or argmax() on the way to it?')]
+    if reached.still_zero:
+        names = ', '.join(reached.still_zero)
+        empty = levels_without_objects(context)
+        if not empty:
+            found = f'the gradients of {names} are 0 {looked_at}: it learns nothing'
+            return [error(found, 'weights of the losses (loss_weight), or a dead activation')]
+        numbers = ', '.join(map(str, empty))
+        evidence += f'\nthe gradients of {names} are 0 {looked_at}: no object has a prior in '
+        return [ok(f'{evidence}level {numbers}, and the hardest background is in the others')]
+    if reached.unconnected:
+        found = f'{len(reached.unconnected)} parameters take no part in the loss {looked_at}, '
         change = 'leave the layer out; in several processes find_unused_parameters=True'
-        return [warning(evidence, change)]
-    return []
+        return [warning(f'{found}such as {reached.unconnected[0]}', change)]
+    return [ok(evidence)]
 
 
 def evaluation(context: Context) -> list[Finding]:
@@ -142,8 +189,8 @@ def overfit(context: Context) -> list[Finding]:
         reason = f'{_WARM_UP} steps take {estimate:.0f} s, {context.seconds_left():.0f} s are left'
         return [skipped(reason, '--full takes the time')]
     losses = _losses(context)
-    evidence = f'the loss on {FEW} images went from {losses[0]:.3g} to {losses[-1]:.3g} '
-    evidence += f'in {len(losses)} steps'
+    evidence = f'the loss on {len(context.train_samples)} images went from {losses[0]:.3g} '
+    evidence += f'to {losses[-1]:.3g} in {len(losses)} steps'
     if not losses[-1] < losses[0]:
         return [error(evidence, 'a lower learning rate; else labels, boxes, normalisation, loss')]
     if losses[-1] <= _FELL * losses[0]:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from mmlite.config import is_pretrained
+from mmlite.engine.learning_rate import usual_rates
+from mmlite.engine.prepare_model import prepared_optim_wrapper
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, percent, skipped, warning
 
 _BATCH_NORM = nn.modules.batchnorm._BatchNorm
-# The highest rate per image of a step that published recipes come near: SGD with 0.02 for 16
-# images, or for a network without any norm (SSD's VGG) with 0.001 for 32; Adam's does not scale.
-_MOST_SGD, _MOST_SGD_WITHOUT_NORM, _MOST_ADAM = 5e-3, 1e-4, 1e-2
-_LEAST_SGD, _LEAST_ADAM = 1e-7, 1e-6
+# published recipes have 1e-4 to 5e-4 in the gradient, AdamW 0.05 beside it
+_MOST_DECAY, _MOST_DECOUPLED_DECAY = 0.02, 0.5
 _MISFIT = 2  # times the batch that a rate is meant for
 
 
 def frozen(context: Context) -> list[Finding]:
     """Layers that are never trained need weights from somewhere."""
+    still = _parts_that_stay(context)
+    if still:
+        return [
+            error(
+                f'{still} is not trained: its tensors are frozen or have a learning rate of 0',
+                'lr_mult in optim_wrapper.paramwise_cfg, or requires_grad',
+            )
+        ]
     backbone = context.checked_detector.backbone
     tensors = list(backbone.parameters())
     still = sum(not tensor.requires_grad for tensor in tensors)
@@ -47,6 +55,22 @@ def frozen(context: Context) -> list[Finding]:
     return [ok('nothing of the backbone is frozen')]
 
 
+def _parts_that_stay(context: Context) -> str:
+    """Names the parts that the optimiser leaves as they are, where nothing has trained them."""
+    detector = context.checked_detector
+    cfg = prepared_optim_wrapper(context.checked_cfg.optim_wrapper)
+    groups = build_optim_wrapper(detector, cfg).param_groups
+    moved = {id(p) for group in groups if group['lr'] for p in group['params'] if p.requires_grad}
+    parts: dict[str, bool] = {}
+    for name, parameter in detector.named_parameters():
+        part = name.split('.')[0]
+        parts[part] = parts.get(part, False) or id(parameter) in moved
+    if not any(parts.values()):
+        return 'the whole detector'
+    loaded = {'backbone'} if not context.cfg.get('load_from') else set(parts)
+    return ', '.join(part for part, learns in parts.items() if not learns and part not in loaded)
+
+
 def _has_weights(context: Context) -> bool:
     parts = (context.checked_detector, context.checked_detector.backbone)
     named = any(is_pretrained(getattr(part, 'init_cfg', None)) for part in parts)
@@ -58,16 +82,24 @@ def learning_rate(context: Context) -> list[Finding]:
     cfg = context.checked_cfg
     optimizer = cfg.optim_wrapper.get('optimizer') or {}
     kind, rate = str(optimizer.get('type')), optimizer.get('lr')
-    if rate is None or not kind.startswith(('SGD', 'Adam')):
-        return [skipped(f'no rule for {kind} with lr={rate}')]
     size = cfg.train_dataloader.get('batch_size', 1)
     size *= cfg.optim_wrapper.get('accumulative_counts', 1)
     settings = cfg.get('auto_scale_lr') or {}
     base = settings.get('base_batch_size') or size
-    low, high = _bounds(context, kind, base)
+    decay = optimizer.get('weight_decay') or 0
+    most = _MOST_DECOUPLED_DECAY if kind == 'AdamW' else _MOST_DECAY
+    if decay > most:
+        evidence = f'{kind} with weight_decay={decay:g}: more than {most:g} pulls weights to 0'
+        decay = 0.05 if kind == 'AdamW' else 1e-4
+        return [error(evidence, f'optim_wrapper.optimizer.weight_decay={decay:g}')]
+    usual = usual_rates(kind, base, context.checked_detector.backbone)
+    if rate is None or usual is None:
+        return [skipped(f'no rule for {kind} with lr={rate}')]
+    low, high = usual
     evidence = f'{kind} with {rate:g} for {base} images a step'
     if not low <= rate <= high:
-        return [error(f'{evidence}; {low:g} to {high:g} are usual', f'lr={high / 4:.1g} or so')]
+        change = f'optim_wrapper.optimizer.lr={high / 4:.1g}, or so'
+        return [error(f'{evidence}; {low:g} to {high:g} are usual', change)]
     if settings.get('enable'):
         return [ok(f'{evidence}, scaled to {rate * size / base:g} for {size}')]
     if not 1 / _MISFIT < size / base < _MISFIT:
@@ -79,62 +111,6 @@ def learning_rate(context: Context) -> list[Finding]:
             )
         ]
     return [ok(evidence)]
-
-
-def _bounds(context: Context, kind: str, base: int) -> tuple[float, float]:
-    if kind.startswith('Adam'):
-        return _LEAST_ADAM, _MOST_ADAM
-    modules = context.checked_detector.backbone.modules()
-    has_norm = any(isinstance(module, (_BATCH_NORM, nn.GroupNorm)) for module in modules)
-    return _LEAST_SGD * base, (_MOST_SGD if has_norm else _MOST_SGD_WITHOUT_NORM) * base
-
-
-def schedule(context: Context) -> list[Finding]:
-    """Schedulers that do their work when the training is over."""
-    cfg = context.checked_cfg
-    length = Length.of(context)
-    schedulers = cfg.get('param_scheduler') or []
-    schedulers = [schedulers] if isinstance(schedulers, Mapping) else schedulers
-    findings = []
-    for i, scheduler in enumerate(schedulers):
-        at = f'param_scheduler[{i}] ({scheduler.type})'
-        by_epoch = scheduler.get('by_epoch', True)
-        end = length.epochs if by_epoch else length.iterations
-        unit = 'epochs' if by_epoch else 'iterations'
-        late = [m for m in scheduler.get('milestones', ()) if m >= end]
-        if late:
-            evidence = f'{at}: {percent(len(late), len(scheduler.milestones))} milestones, {late},'
-            evidence += f' are not before the end: {end:g} {unit}'
-            findings.append(warning(evidence, f'milestones before {end:g}'))
-        is_warm_up = scheduler.type in ('LinearLR', 'ConstantLR') and not scheduler.get('begin')
-        if is_warm_up and scheduler.get('end', math.inf) > end:
-            findings.append(
-                error(
-                    f'{at}: the warm-up lasts {scheduler.get("end")} {unit}, the training '
-                    f'{end:g}: the full learning rate is never reached',
-                    f'end={max(1, round(end / 10))}, or a longer training',
-                )
-            )
-    return findings or [ok(f'{length}, {len(schedulers)} schedulers')]
-
-
-class Length:
-    """How long a training is, in epochs and in iterations of one process."""
-
-    def __init__(self, epochs: float, iterations: int, per_epoch: int) -> None:
-        self.epochs, self.iterations, self.per_epoch = epochs, iterations, per_epoch
-
-    @classmethod
-    def of(cls, context: Context) -> Length:
-        cfg = context.checked_cfg
-        per_epoch = math.ceil(len(context.train) / cfg.train_dataloader.get('batch_size', 1))
-        if 'max_iters' in cfg.train_cfg:
-            iterations = cfg.train_cfg.max_iters
-            return cls(iterations / per_epoch, iterations, per_epoch)
-        return cls(cfg.train_cfg.max_epochs, cfg.train_cfg.max_epochs * per_epoch, per_epoch)
-
-    def __str__(self) -> str:
-        return f'{self.epochs:g} epochs of {self.per_epoch} iterations'
 
 
 def sampling(context: Context) -> list[Finding]:

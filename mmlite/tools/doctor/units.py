@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmlite.engine.agreement import Span
 from mmlite.engine.units import loop_counts_epochs
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, warning
-from mmlite.tools.doctor.training import Length
+from mmlite.tools.doctor.schedule import span_of
 
 _CHECKPOINT = 'default_hooks.checkpoint'
 
 
 def units(context: Context) -> list[Finding]:
     """What in the config counts epochs or iterations, against what `train_cfg` counts."""
-    cfg, length = context.checked_cfg, Length.of(context)
+    cfg, length = context.checked_cfg, span_of(context)
     by_epoch = loop_counts_epochs(cfg.train_cfg)
     findings = [*_schedules(cfg, length, by_epoch), *_averages(cfg, length)]
     if not by_epoch:
@@ -23,7 +24,7 @@ def units(context: Context) -> list[Finding]:
     return findings or [ok(f'training counts {"epochs" if by_epoch else "iterations"}: {length}')]
 
 
-def _schedules(cfg: Mapping[str, Any], length: Length, by_epoch: bool) -> Iterator[Finding]:
+def _schedules(cfg: Mapping[str, Any], length: Span, by_epoch: bool) -> Iterator[Finding]:
     for i, scheduler in enumerate(_listed(cfg.get('param_scheduler'))):
         counts_epochs = scheduler.get('by_epoch', True)
         end = length.epochs if counts_epochs else length.iterations
@@ -40,7 +41,7 @@ def _schedules(cfg: Mapping[str, Any], length: Length, by_epoch: bool) -> Iterat
             yield _unsaid(at, f'param_scheduler.{i}', length)
 
 
-def _averages(cfg: Mapping[str, Any], length: Length) -> Iterator[Finding]:
+def _averages(cfg: Mapping[str, Any], length: Span) -> Iterator[Finding]:
     for i, hook in enumerate(_listed(cfg.get('custom_hooks'))):
         for key, end in (('begin_epoch', length.epochs), ('begin_iter', length.iterations)):
             if hook.get(key, 0) > end:
@@ -48,7 +49,7 @@ def _averages(cfg: Mapping[str, Any], length: Length) -> Iterator[Finding]:
                 yield error(evidence, f'custom_hooks.{i}.{key}={round(end / 10)}')
 
 
-def _checkpoints(cfg: Mapping[str, Any], length: Length) -> Iterator[Finding]:
+def _checkpoints(cfg: Mapping[str, Any], length: Span) -> Iterator[Finding]:
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     interval = hook.get('interval', -1)
     if hook.get('by_epoch') is not None or interval <= 0:
@@ -67,7 +68,7 @@ def _logs(cfg: Mapping[str, Any]) -> Iterator[Finding]:
         yield error(f'{key}=True, and the training counts iterations', f'{key}=False')
 
 
-def _validations(cfg: Mapping[str, Any], length: Length) -> Iterator[Finding]:
+def _validations(cfg: Mapping[str, Any], length: Span) -> Iterator[Finding]:
     interval = cfg['train_cfg'].get('val_interval', 1000)
     if cfg.get('val_dataloader') and interval < length.per_epoch / 10:
         evidence = f'train_cfg.val_interval={interval} counts iterations, and a pass through the '
@@ -75,7 +76,7 @@ def _validations(cfg: Mapping[str, Any], length: Length) -> Iterator[Finding]:
         yield warning(evidence, f'train_cfg.val_interval={length.per_epoch}')
 
 
-def _unsaid(at: str, key: str, length: Length) -> Finding:
+def _unsaid(at: str, key: str, length: Span) -> Finding:
     evidence = f'{at} counts epochs, as by_epoch is not set, and the training counts iterations: '
     evidence += f'an epoch is one pass through the data, {length.per_epoch} iterations'
     return warning(evidence, f'{key}.by_epoch=False, or True to keep it')

@@ -95,7 +95,7 @@ def _target_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]
     if call is None:
         return []
     priors, num_per_level, _, metas, gt_bboxes, gt_labels, *_ = call.args
-    labels, matched, *quality = call.result
+    labels, matched, *others = call.result
     who = [
         f'DenseHead.get_targets  {place(type(head).get_targets)}',
         *([called(head.assigner)] if head.assigner is not None else []),
@@ -104,7 +104,10 @@ def _target_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]
     hop.values = [
         describe('labels', labels, '(N, R): -1 ignore, 0 background, 1..C'),
         describe('matched', matched, '(N, R, 4) xyxy, pixels of the input'),
-        *(describe('quality', q, '(N, R): the score to reach, 0 for no box') for q in quality),
+        *(
+            describe(f'further target {number}', other, 'see `gather_targets` of the head')
+            for number, other in enumerate(others, 1)
+        ),
     ]
     hop.tables = [level_table(labels, num_per_level)]
     found = [owners(labels[i], matched[i], gt_bboxes[i], gt_labels[i]) for i in range(len(labels))]

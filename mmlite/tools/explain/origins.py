@@ -75,7 +75,7 @@ class Origins:
             )
             for line in self.files.history(key)
         ]
-        return found + self._options(key) + self._flag_settings(key)
+        return found + self._options(key) + self._stretched(key) + self._flag_settings(key)
 
     def has(self, key: str) -> bool:
         """Returns whether the config, with all flags, holds a dotted key."""
@@ -141,6 +141,14 @@ class Origins:
             if key == name or key.startswith(f'{name}.'):
                 found.append(Setting('--cfg-options', f'{name}={text.strip()}'))
         return found
+
+    def _stretched(self, key: str) -> list[Setting]:
+        """What the length of the training has made of a key."""
+        stretched = self.cfg.stretched
+        if stretched is None:
+            return []
+        where = f'stretched with {stretched.new.key}'
+        return [Setting(where, str(new)) for name, _, new in stretched.changes if name == key]
 
     def _flag_settings(self, key: str) -> list[Setting]:
         """Every flag by itself: does it change the value?"""

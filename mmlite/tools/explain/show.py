@@ -10,7 +10,7 @@ import numpy as np
 from terminaltables import AsciiTable
 
 from mmlite.tools.explain.hop import HEAD, Hop
-from mmlite.visualization.page import page, paragraph, picture, section, table
+from mmlite.visualization.page import PageSection, page, paragraph, picture, section, table
 
 _LARGEST = (1250, 560)  # (w, h) of a picture in the page
 
@@ -33,10 +33,10 @@ def as_text(hop: Hop) -> str:
 
 def as_page(title: str, hops: Sequence[Hop]) -> str:
     """Returns all hops as an HTML page that needs no network."""
-    return page(title, [paragraph(INTRODUCTION), *map(_as_section, hops)])
+    return page(title, [paragraph(INTRODUCTION)], list(map(_as_section, hops)))
 
 
-def _as_section(hop: Hop) -> str:
+def _as_section(hop: Hop) -> PageSection:
     parts = [paragraph(who) for who in hop.who]
     tables = [_value_rows(hop)] if hop.values else []
     parts += [table(rows) for rows in tables + hop.tables]

@@ -16,6 +16,7 @@ from mmlite.datasets.encoded_image import read_image
 from mmlite.evaluation import evaluate_results
 from mmlite.inference.apis import as_detections
 from mmlite.inference.detections import Detections
+from mmlite.support.progress import progress
 from mmlite.tools.export.onnx_detector import OnnxDetector
 
 SAME_IOU = 0.9  # boxes that overlap less are not two versions of one
@@ -60,7 +61,7 @@ def verify(
     """
     ours: list[Detections] = []
     theirs: list[Detections] = []
-    for start in range(0, len(dataset), _BATCH):
+    for start in progress(range(0, len(dataset), _BATCH), 'comparing, batches'):
         inds = range(start, min(start + _BATCH, len(dataset)))
         imgs = [read_image(dataset.filename(i)) for i in inds]
         ours += _by_torch(detector, exported, imgs)

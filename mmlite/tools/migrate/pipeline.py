@@ -51,6 +51,8 @@ def _add_transforms(pipeline: Pipeline, old: Sequence[Mapping], path: str, notes
         section.take('type')
         if kind == 'MultiScaleFlipAug':
             pipeline.transforms += _multi_scale_flip(section, pipeline)
+        elif kind == 'AutoAugment':
+            pipeline.transforms.append(_auto_augment(section, pipeline))
         else:
             pipeline.transforms += migrate_transform(kind, section, pipeline)
         section.close(f'{kind} takes no such argument')
@@ -78,6 +80,16 @@ def _multi_scale_flip(old: Section, pipeline: Pipeline) -> Transforms:
             f'{old.path}: flip, img_scale', 'tta_pipeline, tta_model', 'asked for by test.py --tta'
         )
     return inner.transforms
+
+
+def _auto_augment(old: Section, pipeline: Pipeline) -> dict:
+    """Each of its policies is a pipeline of its own."""
+    policies = []
+    for i, policy in enumerate(old.take('policies', ())):
+        inner = Pipeline(pipeline.test)
+        _add_transforms(inner, policy, f'{old.path}.policies[{i}]', old.notes)
+        policies.append(inner.transforms)
+    return dict(type='AutoAugment', policies=policies)
 
 
 def _versions(transforms: Transforms, scales: Transforms, flips: Transforms) -> list[Transforms]:

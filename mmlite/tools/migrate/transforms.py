@@ -158,6 +158,11 @@ def _mixing(kind: str, old: Section, pipeline: Pipeline) -> Transforms:
     return [fit_part(old, TRANSFORMS, kind)]
 
 
+def _affine(kind: str, old: Section, pipeline: Pipeline) -> Transforms:
+    _swap_size(old, 'border')
+    return [fit_part(old, TRANSFORMS, kind)]
+
+
 def _format(kind: str, old: Section, pipeline: Pipeline) -> Transforms:
     old.take('keys')
     old.notes.changed(old.path, '', 'PackDetInputs makes tensors')
@@ -189,6 +194,7 @@ _RULES: dict[str, Callable[[str, Section, Pipeline], Transforms]] = dict(
     RandomCrop=_random_crop,
     Mosaic=_mixing,
     MixUp=_mixing,
+    RandomAffine=_affine,
     DefaultFormatBundle=_format,
     ImageToTensor=_format,
     ToTensor=_format,

@@ -5,10 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import tests.failing_parts  # noqa: F401
-from mmlite.engine.black_box.replay import State, _batch, _numerics, read_black_box, repeat
+from mmlite.engine.black_box.box import _set_by_hooks
+from mmlite.engine.black_box.replay import (
+    State,
+    _batch,
+    _load,
+    _numerics,
+    read_black_box,
+    repeat,
+)
 from mmlite.engine.build import build_runner
 from mmlite.engine.hooks import NonFiniteLossError
 from mmlite.models import build_detector
@@ -64,3 +72,18 @@ def test_the_loss_is_divided_as_in_the_training(state: State, tmp_path: Path) ->
 
     assert gradient(1).any()
     assert torch.allclose(gradient(4) * 4, gradient(1))
+
+
+def test_what_hooks_set_in_the_model_is_set_again() -> None:
+    def part(use_l1: bool) -> nn.Module:
+        model = nn.Sequential(nn.Linear(1, 1))
+        model[0].use_l1 = use_l1  # YOLOXModeSwitchHook
+        return model
+
+    then, now = part(True), part(False)
+    state = dict(
+        state_dict=then.state_dict(), in_eval_mode=[], frozen=[], set_by_hooks=_set_by_hooks(then)
+    )
+    assert state['set_by_hooks'] == {'0': {'use_l1': True}}
+    _load(now, state)
+    assert now[0].use_l1

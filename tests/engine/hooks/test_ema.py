@@ -197,3 +197,23 @@ class AtStart(Hook):
         (ema,) = (hook for hook in runner.hooks if isinstance(hook, EMAHook))
         self.average = copy.deepcopy(ema.ema_model.module.state_dict())
         self.model = copy.deepcopy(runner.model.module.state_dict())
+
+
+def test_an_average_that_begins_quickly() -> None:
+    model = detector()
+    hook = EMAHook(ema_type='mmdet.ExpMomentumEMA', momentum=0.1, gamma=2, update_buffers=True)
+    hook.before_run(SimpleNamespace(model=model))
+    iterate(hook, model, 0)  # the first one copies
+    start = model.get_parameter(HEAD).detach().clone()
+    shift(model, 4)
+    iterate(hook, model, 1)
+    # 0.9 * exp(-(1 + 1) / 2) + 0.1 = 0.4311 of the new weights
+    average = hook.ema_model.module.get_parameter(HEAD)
+    torch.testing.assert_close(average, start + 4 * 0.431091, atol=1e-4, rtol=0)
+
+
+def test_an_unknown_average_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no 'ExpMomentumEma'. Did you mean 'ExpMomentumEMA'"):
+        EMAHook(ema_type='ExpMomentumEma')
+    with pytest.raises(ValueError, match='gamma: a number above 0'):
+        EMAHook(ema_type='ExpMomentumEMA', gamma=-1).before_run(SimpleNamespace(model=detector()))

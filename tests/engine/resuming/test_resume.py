@@ -29,6 +29,16 @@ class HeadWithDropout(HEADS.get('SSDHead')):
         return super().forward([torch.dropout(feat, 0.1, self.training) for feat in feats])
 
 
+@HEADS.register_module()
+class HeadWithEpoch(HEADS.get('SSDHead')):
+    """Changes with the epoch, as TOOD's does."""
+
+    epoch = None
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+
 HARD = dict(  # two workers, averaged weights, two batches for a step, dropout; warm-up is in it
     model__bbox_head__type='HeadWithDropout',
     train_dataloader__num_workers=2,
@@ -100,6 +110,35 @@ def test_a_training_goes_on_after_any_iteration(
     build_runner(tiny(tmp_path, **HARD, resume=True)).train()
     assert_same_end(whole, tmp_path)
     assert f'resumed epoch: 0, iter: {iteration}' in log(tmp_path) or iteration > 3
+
+
+class Epochs(Hook):
+    """Keeps which epoch the head was in, for each iteration."""
+
+    def __init__(self) -> None:
+        self.found: list[int] = []
+
+    def before_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        self.found.append(runner.model.module.bbox_head.epoch)
+
+
+@pytest.mark.parametrize(
+    'train_cfg', [{}, dict(train_cfg=dict(type='IterBasedTrainLoop', max_iters=6))]
+)
+def test_parts_get_the_epoch_without_a_hook_also_after_a_resume(
+    tmp_path: Path, train_cfg: dict
+) -> None:
+    here = dict(model__bbox_head__type='HeadWithEpoch', val_dataloader=None, **train_cfg)
+    for stop, expected in [(Stop(5), [0, 0, 0, 1, 1]), (Stop(9), [1])]:
+        runner, epochs = build_runner(tiny(tmp_path, **here, resume=True)), Epochs()
+        runner.register_hook(stop, 'VERY_HIGH')
+        runner.register_hook(epochs)
+        if stop.iteration == 5:
+            with pytest.raises(StoppedBySignal):
+                runner.train()
+        else:
+            runner.train()
+        assert epochs.found == expected
 
 
 def test_no_image_is_loaded_twice(tmp_path: Path) -> None:

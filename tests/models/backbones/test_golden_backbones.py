@@ -6,7 +6,15 @@ import pytest
 
 from tests.golden_modules import check_gradients, check_outputs, load_module_golden
 
-CASES = ('cspdarknet_tiny', 'cspnext_tiny')
+CASES = (
+    'cspdarknet_tiny',
+    'cspnext_tiny',
+    'hrnetv2p_w18',
+    'pvtv2_b0',
+    'regnetx_400mf',
+    'res2net_50',
+    'swin_t',
+)
 
 
 @pytest.mark.parametrize('name', CASES)

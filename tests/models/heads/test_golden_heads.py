@@ -9,7 +9,24 @@ from torchvision.ops import box_iou
 
 from tests.golden import Golden, load_golden
 
-CASES = ('atss_r18', 'gfl_r18', 'rtmdet_tiny', 'yolox_tiny')
+CASES = (
+    'atss_r18',
+    'gfl_r18',
+    'vfnet_r18',
+    'tood_r18',
+    'tood_r18_epoch5',
+    'ddod_r18',
+    'paa_r18',
+    'yolof_r18',
+    'freeanchor_r18',
+    'fsaf_r18',
+    'ghm_r18',
+    'autoassign_r18',
+    'fovea_align_r18',
+    'fovea_r18',
+    'rtmdet_tiny',
+    'yolox_tiny',
+)
 
 
 @pytest.fixture(scope='module', params=CASES)
@@ -57,7 +74,7 @@ def test_saved_weights_are_those_of_the_file(golden):
 
 @torch.no_grad()
 def test_detections(golden):
-    golden.model.load_state_dict(golden.state_dict)  # training moves the statistics of batch norms
+    golden.model.load_state_dict(golden.state_dict)  # a training step moves running statistics
     golden.model.eval()
     for image, found in enumerate(golden.model.predict(golden.img, golden.img_metas)):
         expected = {

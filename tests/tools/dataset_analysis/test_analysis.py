@@ -11,7 +11,8 @@ from mmengine.config import Config
 from mmlite.config import load_config
 from mmlite.datasets.relocate import relocate
 from mmlite.models import build_detector
-from mmlite.tools.dataset_analysis.analysis import analyse, with_suggestion
+from mmlite.tools.dataset_analysis.analysis import analyse
+from mmlite.tools.dataset_analysis.confirm import with_suggestion
 from mmlite.tools.dataset_analysis.coverage import measure_coverage
 from mmlite.tools.dataset_analysis.head import HeadOnGrid
 from mmlite.tools.dataset_analysis.splits import NetworkBoxes
@@ -85,7 +86,7 @@ def test_other_priors_are_measured_but_not_fitted() -> None:
     )
     found = analyse(cfg)
     assert found.suggestion is None
-    assert found.snippet == ''
+    assert found.trial.snippet == ''
     assert found.after == found.before
     assert 0 < found.before['train'].rows[0]['mean'] < 1
 
@@ -96,19 +97,14 @@ def test_assigners_without_a_threshold_take_one_half() -> None:
 
 
 @needs_bccd
-@pytest.mark.parametrize('name', ['ssd/ssd300_bccd.py', 'retinanet/retinanet_r18_fpn_bccd.py'])
-def test_bccd_is_covered_better(name: str, tmp_path: Path) -> None:
-    found = analyse(bccd(name), images=10)
-    for split in ('train', 'val'):
-        before, after = (part[split].rows[0] for part in (found.before, found.after))
-        assert after['shares'][0] >= before['shares'][0]  # 0.5, the assigner's
-        assert after['shares'][1] > before['shares'][1] + 0.01
-        assert after['shares'][2] > before['shares'][2] + 0.05
-        assert after['mean'] > before['mean'] + 0.01
-    file = tmp_path / 'fitted.py'
-    file.write_text(found.config_file())
-    build_detector(load_config(file).model)
-    assert found.copies['groups'] == []
+def test_priors_that_cover_bccd_are_kept() -> None:
+    """99.8% of the boxes have a prior with IoU 0.5: other numbers can change nothing there."""
+    found = analyse(bccd('ssd/ssd300_bccd.py'), images=10)
+    assert found.suggestion is None
+    assert found.trial.suggestion is not None
+    assert found.trial.own > 0.99
+    assert found.after == found.before
+    assert found.copies.groups == []
 
 
 @needs_bccd

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
+import numpy as np
 import torch
 from mmengine.config import Config
 
@@ -16,6 +19,10 @@ from tests.runs import CLASSES
 
 HERE = 'tests.tools.doctor.parts.'
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+ZERO_WEIGHT = dict(
+    loss_cls=dict(type='CrossEntropyLoss', loss_weight=0.0),
+    loss_bbox=dict(type='SmoothL1Loss', beta=1.0, loss_weight=0.0),
+)
 CAFFE = 'open-mmlab://detectron/resnet50_caffe'
 
 
@@ -259,6 +266,193 @@ def backbone_cut_off(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.model.backbone.type = HERE + 'Detached'
 
 
+def validated_on_the_training_list(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc)
+    cfg.val_dataloader.dataset.ann_file = 'ImageSets/Main/trainval.txt'
+    cfg.test_dataloader = cfg.val_dataloader
+
+
+def test_images_in_the_training_list(cfg: Config, voc: Path, folder: Path) -> None:
+    root = shutil.copytree(voc, folder / 'voc')
+    on_voc(cfg, root)
+    lists = root / 'ImageSets/Main'
+    with (lists / 'trainval.txt').open('a') as file:
+        file.writelines(f'{stem}\n' for stem in (lists / 'test.txt').read_text().split()[:2])
+
+
+def reencoded_twin(cfg: Config, voc: Path, folder: Path) -> None:
+    """An image of the test set is one of the training, saved again at another size."""
+    root = shutil.copytree(voc, folder / 'voc')
+    on_voc(cfg, root)
+    first, last = (
+        (root / f'ImageSets/Main/{part}.txt').read_text().split()[0]
+        for part in ('trainval', 'test')
+    )
+    img = cv2.imread(str(root / f'JPEGImages/{first}.jpg'))
+    other = root / f'JPEGImages/{last}.jpg'
+    height, width = cv2.imread(str(other)).shape[:2]
+    cv2.imwrite(str(other), cv2.resize(img, (width, height)), [cv2.IMWRITE_JPEG_QUALITY, 80])
+
+
+def listed_twice(cfg: Config, voc: Path, folder: Path) -> None:
+    root = shutil.copytree(voc, folder / 'voc')
+    on_voc(cfg, root)
+    file = root / 'ImageSets/Main/test.txt'
+    file.write_text(file.read_text().rstrip() + '\n' + file.read_text().split()[0] + '\n')
+
+
+def classes_found_in_each_part(cfg: Config, voc: Path, folder: Path) -> None:
+    """`classes='auto'` in two folders, of which one lacks a class."""
+    root, other = (shutil.copytree(voc, folder / name) for name in ('voc', 'other'))
+    on_voc(cfg, root, classes='auto')
+    cfg.val_dataloader.dataset.data_root = str(other)
+    for path in (other / 'Annotations').iterdir():
+        path.write_text(path.read_text().replace('<name>cross<', '<name>ring<'))
+
+
+def labels_one_too_high(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, HERE + 'LabelsFromTwo')
+
+
+def boxes_as_shares(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, HERE + 'BoxesAsShares')
+
+
+def x_and_y_swapped(cfg: Config, voc: Path, folder: Path) -> None:
+    on_voc(cfg, voc, HERE + 'XAndYSwapped')
+
+
+def sizes_swapped(cfg: Config, voc: Path, folder: Path) -> None:
+    root = shutil.copytree(voc, folder / 'voc')
+    on_voc(cfg, root)
+    for path in (root / 'Annotations').iterdir():
+        text = path.read_text().replace('width>', 'w>').replace('height>', 'width>')
+        path.write_text(text.replace('w>', 'height>'))
+
+
+def all_difficult(cfg: Config, voc: Path, folder: Path, part: str = 'trainval') -> None:
+    root = shutil.copytree(voc, folder / 'voc')
+    on_voc(cfg, root)
+    for stem in (root / f'ImageSets/Main/{part}.txt').read_text().split():
+        path = root / f'Annotations/{stem}.xml'
+        text = re.sub('<difficult>.*?</difficult>', '', path.read_text())
+        path.write_text(text.replace('<bndbox>', '<difficult>1</difficult><bndbox>'))
+
+
+def all_difficult_in_testing(cfg: Config, voc: Path, folder: Path) -> None:
+    all_difficult(cfg, voc, folder, 'test')
+
+
+def endings_in_other_case(cfg: Config, voc: Path, folder: Path) -> None:
+    """COCO's file names end in .JPG, the files in .jpg."""
+    on_coco(cfg, shutil.copytree(voc, folder / 'voc'))
+    for part in ('train', 'val'):
+        file = folder / f'voc/instances_{part}2017.json'
+        file.write_text(file.read_text().replace('.jpg', '.JPG'))
+
+
+def on_coco(cfg: Config, root: Path) -> None:
+    for loader, part in (('train_dataloader', 'train'), ('val_dataloader', 'val')):
+        cfg[loader].dataset = dict(
+            type='CocoDataset',
+            data_root=str(root),
+            ann_file=f'instances_{part}2017.json',
+            data_prefix=dict(img='JPEGImages/'),
+            metainfo=dict(classes=CLASSES),
+            pipeline=cfg[loader].dataset.pipeline,
+            test_mode=part == 'val',
+        )
+    cfg.test_dataloader = cfg.val_dataloader
+
+
+def metric_of_another_file(cfg: Config, voc: Path, folder: Path) -> None:
+    on_coco(cfg, voc)
+    other = str(voc / 'instances_train2017.json')
+    cfg.val_evaluator = cfg.test_evaluator = dict(type='CocoMetric', ann_file=other)
+
+
+def turned_by_exif_after_annotation(cfg: Config, voc: Path, folder: Path) -> None:
+    """The annotator saw the pictures as they are stored; viewers and mmlite turn them."""
+    on_voc(cfg, voc)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.dataset.pipeline.insert(1, dict(type=HERE + 'TurnPictureOnly'))
+
+
+def twelve_bits_in_sixteen(cfg: Config, voc: Path, folder: Path) -> None:
+    root = shutil.copytree(voc, folder / 'voc')
+    on_voc(cfg, root)
+    for path in (root / 'JPEGImages').iterdir():
+        img = cv2.imread(str(path)).astype(np.uint16) * 16
+        path.unlink()
+        cv2.imwrite(str(path.with_suffix('.png')), img)
+
+
+def grey_pictures(cfg: Config, voc: Path, folder: Path) -> None:
+    """One channel is loaded, and the network has three."""
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.dataset.pipeline[0] = dict(type=HERE + 'LoadGrey')
+
+
+def objects_vanish(cfg: Config, voc: Path, folder: Path) -> None:
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        for step in loader.dataset.pipeline:
+            if step.type == 'Resize':
+                step.scale = (8, 8)
+    cfg.model.bbox_head.anchor_generator.input_size = None
+
+
+def normalised_twice(cfg: Config, voc: Path, folder: Path) -> None:
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.dataset.pipeline.insert(-1, dict(type='Normalize', **IMAGENET))
+
+
+def mean_of_unit_range_with_std_of_255(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.data_preprocessor.mean = [0.485, 0.456, 0.406]
+
+
+def everything_frozen(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.optim_wrapper.paramwise_cfg = dict(
+        custom_keys={name: dict(lr_mult=0.0) for name in ('backbone', 'neck', 'bbox_head')}
+    )
+
+
+def head_frozen(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.optim_wrapper.paramwise_cfg = dict(custom_keys=dict(bbox_head=dict(lr_mult=0.0)))
+
+
+def rate_too_low(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.optim_wrapper.optimizer.lr = 1e-8
+
+
+def huge_weight_decay(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.optim_wrapper.optimizer.weight_decay = 0.5
+
+
+def nothing_above_the_threshold(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.test_cfg.score_thr = 0.9
+
+
+def few_candidates(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.test_cfg.nms_pre = 2
+
+
+def more_objects_than_detections(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.test_cfg.max_per_img = 5
+
+
+def anchors_too_small(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.bbox_head.anchor_generator.update(min_sizes=(2, 3, 4), max_sizes=(3, 4, 5))
+
+
+def losses_switched_off(cfg: Config, voc: Path, folder: Path) -> None:
+    for name in ('loss_cls', 'loss_bbox'):
+        cfg.model.bbox_head[name] = dict(ZERO_WEIGHT[name])
+
+
+def one_class_too_many(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.bbox_head.num_classes = 6
+
+
 MISTAKES = (
     Mistake('swapped class order', 'classes', swapped_classes),
     Mistake('misspelt class', 'classes', misspelt_class, 'warning'),
@@ -304,5 +498,34 @@ MISTAKES = (
     Mistake('backbone cut off', 'step', backbone_cut_off),
     Mistake('detections not put back', 'evaluation', scale_forgotten_in_testing),
     Mistake('detections left of the image', 'evaluation', coder_leaves_the_image),
+    Mistake('validated on the training list', 'splits', validated_on_the_training_list),
+    Mistake('test images in the training list', 'splits', test_images_in_the_training_list),
+    Mistake('test image in train, saved again', 'splits', reencoded_twin),
+    Mistake('image listed twice', 'splits', listed_twice, 'warning'),
+    Mistake("classes='auto' of each part", 'classes', classes_found_in_each_part),
+    Mistake('labels from 2', 'parts', labels_one_too_high),
+    Mistake('boxes from 0 to 1', 'annotations', boxes_as_shares),
+    Mistake('x and y swapped', 'annotations', x_and_y_swapped),
+    Mistake('width and height swapped', 'annotations', sizes_swapped, 'warning'),
+    Mistake('all objects difficult', 'parts', all_difficult),
+    Mistake('all objects difficult in val', 'ground_truth', all_difficult_in_testing),
+    Mistake('file names in another case', 'parts', endings_in_other_case),
+    Mistake('metric of another file', 'ground_truth', metric_of_another_file),
+    Mistake('pictures turned, boxes not', 'boxes', turned_by_exif_after_annotation),
+    Mistake('12 bits in files of 16', 'input', twelve_bits_in_sixteen, 'warning'),
+    Mistake('grey pictures, three channels', 'step', grey_pictures),
+    Mistake('objects vanish in the input', 'input', objects_vanish),
+    Mistake('normalised twice', 'input', normalised_twice),
+    Mistake('mean of 0-1, std of 0-255', 'parts', mean_of_unit_range_with_std_of_255),
+    Mistake('everything frozen', 'frozen', everything_frozen),
+    Mistake('head frozen', 'frozen', head_frozen),
+    Mistake('learning rate of nearly 0', 'learning_rate', rate_too_low),
+    Mistake('huge weight decay', 'learning_rate', huge_weight_decay),
+    Mistake('score_thr of 0.9', 'coder', nothing_above_the_threshold, 'warning'),
+    Mistake('nms_pre of 2', 'coder', few_candidates),
+    Mistake('fewer detections than objects', 'coder', more_objects_than_detections, 'warning'),
+    Mistake('anchors far too small', 'priors', anchors_too_small),
+    Mistake('losses switched off', 'step', losses_switched_off),
+    Mistake('num_classes one too many', 'parts', one_class_too_many),
     Mistake('learning rate diverges', 'overfit', rate_that_diverges),
 )

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from mmlite.datasets import VOCDataset
+from mmlite.datasets.transforms import LoadImageFromFile
 from mmlite.models.backbones.resnet import ResNet
 from mmlite.ops.coders import DeltaXYWHBBoxCoder
 
@@ -54,6 +55,46 @@ class LabelsFromZero(VOCDataset):
         for record in records:
             record['ann']['labels'] = record['ann']['labels'] - 1
         return records
+
+
+class LabelsFromTwo(VOCDataset):
+    def load_records(self) -> list[dict]:
+        records = super().load_records()
+        for record in records:
+            record['ann']['labels'] = record['ann']['labels'] + 1
+        return records
+
+
+class BoxesAsShares(VOCDataset):
+    """Boxes from 0 to 1, as YOLO's files have them."""
+
+    def load_records(self) -> list[dict]:
+        records = super().load_records()
+        for record in records:
+            sides = np.array([record['width'], record['height']] * 2, np.float32)
+            record['ann']['bboxes'] = record['ann']['bboxes'] / sides
+        return records
+
+
+class XAndYSwapped(VOCDataset):
+    def load_records(self) -> list[dict]:
+        records = super().load_records()
+        for record in records:
+            record['ann']['bboxes'] = record['ann']['bboxes'][:, [1, 0, 3, 2]]
+        return records
+
+
+class LoadGrey:
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        results = LoadImageFromFile()(results)
+        results['img'] = results['img'].mean(axis=2, keepdims=True).astype(np.uint8)
+        return results
+
+
+class TurnPictureOnly:
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        results['img'] = np.ascontiguousarray(np.rot90(results['img'], 2))
+        return results
 
 
 class WidthsAsCorners(VOCDataset):

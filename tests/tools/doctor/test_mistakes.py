@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmlite.config import load_config
-from mmlite.tools.doctor import QUESTIONS, data
+from mmlite.tools.doctor import QUESTIONS
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.examine import CHECKS, examine
 from mmlite.tools.doctor.finding import Finding
@@ -52,17 +52,6 @@ def test_data_only_for_testing_are_read_once() -> None:
     cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
     context = Context(cfg)
     assert context.test is context.val
-
-
-def test_files_of_equal_size_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [str(tmp_path / f'{number}.bmp') for number in range(6)]
-    for number, name in enumerate(names):
-        Path(name).write_bytes(bytes([number % 5]))  # the last is a copy of the first
-    read: list[str] = []
-    digest = data._digest
-    monkeypatch.setattr(data, '_digest', lambda file: read.append(file) or digest(file))
-    assert data._same_content(set(names[:3]), set(names[3:]), None) == [names[5]]
-    assert len(read) == 6
 
 
 def test_images_without_a_positive_prior_are_left_out() -> None:

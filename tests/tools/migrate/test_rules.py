@@ -384,3 +384,17 @@ def test_an_ssd_of_another_size_has_no_known_levels(tmp_path: Path) -> None:
     text = 'model = dict(backbone=dict(input_size=384))'
     with pytest.raises(ConfigError, match='300 and 512 px, found 384'):
         changed(tmp_path, text, base='ssd300_voc0712_2x.py')
+
+
+def test_the_policies_of_autoaugment_are_pipelines() -> None:
+    several = dict(type='Resize', img_scale=[(480, 1333), (800, 1333)], multiscale_mode='value')
+    crop = dict(type='RandomCrop', crop_size=(384, 600), crop_type='absolute_range')
+    steps, notes = steps_of(dict(type='AutoAugment', policies=[[several], [crop, several]]))
+    resize = dict(type='RandomChoiceResize', scales=[(480, 1333), (800, 1333)], keep_ratio=True)
+    assert steps == [dict(type='AutoAugment', policies=[[resize], [crop, resize]])]
+    assert not notes.unmapped
+
+
+def test_the_border_of_an_affine_was_h_w() -> None:
+    steps, _ = steps_of(dict(type='RandomAffine', border=(-240, -320)))
+    assert steps == [dict(type='RandomAffine', border=(-320, -240))]

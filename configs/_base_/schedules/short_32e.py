@@ -1,0 +1,14 @@
+# As short_8e, over 32 epochs: for fewer pictures.
+_base_ = 'short_8e.py'
+train_cfg = dict(max_epochs=32, val_interval=4)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        begin=0,
+        end=32,
+        T_max=32,
+        convert_to_iter_based=True,
+    ),
+]

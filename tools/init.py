@@ -1,0 +1,11 @@
+"""python tools/init.py: see `mmlite/cli/init.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmlite.cli.ending import start
+
+if __name__ == '__main__':
+    sys.exit(start('mmlite.cli.init'))
