@@ -153,10 +153,11 @@ class SimOTAAssigner(DynamicKAssigner):
     ) -> Tensor:
         """Returns (c, R): the cross entropy of all classes, -log(IoU), and the place."""
         scores = predictions.scores
-        absent = F.binary_cross_entropy(scores, torch.zeros_like(scores), reduction='none')
-        present = F.binary_cross_entropy(scores, torch.ones_like(scores), reduction='none')
-        # (R, C) -> (C, R)[(c,)] -> (c, R): what the class of each box changes in the sum of all
-        cls_cost = absent.sum(dim=1) + (present - absent).T[labels - 1]
+        absent = -torch.log1p(-scores).clamp(min=-100)  # (R, C)
+        own = labels - 1
+        present = -scores.T[own].log().clamp(min=-100)  # (R, C) -> (C, R)[(c,)] -> (c, R)
+        # what the class of each box changes in the sum of all
+        cls_cost = absent.sum(dim=1) + (present - absent.T[own])
         inside, near = self._inside_and_near(priors, bboxes)
         return cls_cost * self.cls_weight + self.iou_cost(ious) + ~(inside & near) * _FAR
 
@@ -172,8 +173,8 @@ class SimOTAAssigner(DynamicKAssigner):
 class DynamicSoftLabelAssigner(DynamicKAssigner):
     """RTMDet's (Lyu et al. 2022, section 3.3, equations 2 to 4).
 
-    A prior in a box is a candidate. Its score has to be the IoU, and the cost of its place grows
-    tenfold with each stride from the centre of the box.
+    A prior in a box is a candidate. Its score has to be the IoU, and the cost of its place is ten
+    times as high with each stride from the centre of the box.
 
     Args:
         soft_center_radius: distance in strides at which the place costs 1.

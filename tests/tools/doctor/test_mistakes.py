@@ -47,6 +47,20 @@ def test_the_demos_are_clean(name: str) -> None:
     assert wrong(list(examine(Context(cfg, seconds=600), only=QUICK))) == []
 
 
+@pytest.mark.parametrize(('name', 'train'), [('rtmdet', 'dataset'), ('yolox', 'dataset.dataset')])
+def test_what_depends_on_predictions_is_skipped(name: str, train: str) -> None:
+    few = {
+        f'+{dataset}.{key}': number
+        for dataset in (f'train_dataloader.{train}', 'val_dataloader.dataset')
+        for key, number in (('num_train', 120), ('num_test', 16))
+    }
+    cfg = load_config(CHECKOUT / f'configs/{name}/{name}_demo.py', few)
+    cfg.test_dataloader = cfg.val_dataloader
+    found = wrong(list(examine(Context(cfg, seconds=600), only=['parts', 'priors', 'coder'])))
+    assert len(found) == 2 and all(line.startswith('skipped') for line in found), found
+    assert all('compares what the network predicts' in line for line in found)
+
+
 def test_data_only_for_testing_are_read_once() -> None:
     cfg = load_config(TINY)
     cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
