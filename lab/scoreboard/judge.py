@@ -21,8 +21,11 @@ from mmlite.errors import DataError, UserError
 # a pattern of messages, and what it is counted as; the first that fits counts
 KINDS = (
     (r"type '([\w.]+)' is not in the registry", 'type {}'),
-    (r'(?:needs|is in) the package (\w+)|No module named \'?(\w+)', 'package {}'),
-    (r'([\w.]+): (?:unknown|not a) (?:key|argument)', 'key {}'),
+    (r"needs the package (\w+)|No module named '?(\w+)", 'package {}'),
+    (r"(\w+ takes no argument '\w+')", '{}'),
+    (r'(\w+\.\w+: only \S+ is supported)', '{}'),
+    (r'is a variable that a _base_ has', 'a variable of a base, set again'),
+    (r"(the config has no '\w+')", '{}'),
     (r'(\w+): \w+ supports only', 'value of {}'),
 )
 
@@ -128,7 +131,7 @@ def kind_of(error: Exception) -> str:
     for pattern, kind in KINDS:
         found = re.search(pattern, message)
         if found:
-            return kind.format(next(group for group in found.groups() if group))
+            return kind.format(*(group for group in found.groups() if group))
     return f'another: {message.partition(chr(10))[0]:.60}'
 
 
@@ -138,6 +141,6 @@ def _folder(path: Path, root: Path) -> str:
 
 def _as_mmengine_reads_it(path: Path) -> Config | None:
     try:
-        return Config.fromfile(path)
+        return Config.fromfile(path, import_custom_modules=False)
     except Exception:  # whatever it is, the file cannot be read
         return None

@@ -42,7 +42,13 @@ def test_any_other_value_is_an_error(registry: Registry, cfg: dict, message: str
 
 @pytest.mark.parametrize('name', INERT)
 def test_the_table_is_of_classes_that_do_not_take_these(name: str) -> None:
-    if name in ('BoxLoss', 'DynamicKAssigner', 'GridPriors', 'MovingStep', 'SigmoidLoss'):  # bases, which have no name in configs
+    if name in (
+        'BoxLoss',
+        'DynamicKAssigner',
+        'GridPriors',
+        'MovingStep',
+        'SigmoidLoss',
+    ):  # bases, which have no name in configs
         return
     cls = find_anywhere(name)
     assert cls is not None

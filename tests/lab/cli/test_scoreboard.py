@@ -11,7 +11,7 @@ from mmlite.errors import DataError
 from tests.runs import CHECKOUT, TINY, cli
 
 CONFIGS = {
-    'ssd/works.py': f"_base_ = '{TINY.as_posix()}'",
+    'ssd/works.py': f"_base_ = '{(CHECKOUT / 'tests/tiny_retinanet.py').as_posix()}'",
     'ssd/part.py': "tta_model = dict(type='DetTTAModel')",
     'rcnn/mask.py': f"_base_ = '{TINY.as_posix()}'\nmodel = dict(type='MaskRCNN')",
     'rcnn/broken.py': 'model = dict(',
@@ -86,7 +86,7 @@ def test_the_table_of_the_docs_adds_up() -> None:
     configs, models, built = map(int, folders[total][1:4])
     reasons = sum(int(count) for _, count in folders[total + 2 :])
     assert configs == 814
-    assert built >= 180
+    assert built >= 152
     assert models - built <= reasons <= configs - built  # a part that is not read has one too
 
 
