@@ -46,6 +46,7 @@ RUN_ELSEWHERE = {
     'migrate_config': 'tests/tools/migrate/test_cli.py',
     'model_info': 'test_costs_in_the_model_zoo of tests/test_docs.py',
     'replay': 'tests/cli/test_replay.py',
+    'scoreboard': 'tests/lab/cli/test_scoreboard.py',
     'verify_resume': 'tests/lab/cli/test_verify_resume.py',
 }
 # configs whose commands are run, and what makes them short; the others' take hours, or weights

@@ -17,7 +17,7 @@ from tests.runs import CONFIGS, LEAVES
 
 def test_there_are_configs_of_each_detector():
     assert {path.parent.name for path in LEAVES} == {
-        *('ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox'),
+        *('ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox', 'atss', 'gfl', 'tood', 'vfnet'),
         'configs',
     }
 

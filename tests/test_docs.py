@@ -196,7 +196,9 @@ def test_every_page_can_be_found() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize('folder', ['ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox'])
+@pytest.mark.parametrize(
+    'folder', ['ssd', 'retinanet', 'fcos', 'atss', 'gfl', 'tood', 'vfnet', 'rtmdet', 'yolox']
+)
 def test_costs_in_the_model_zoo(folder: str) -> None:
     zoo = (CHECKOUT / 'docs/model_zoo.md').read_text('utf-8')
     ended = cli('model_info', *(path for path in CONFIGS if path.parent.name == folder))

@@ -13,15 +13,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.hooks import Hook
-from mmengine.runner import Runner
 
-from mmlite.cli.common import train_from_scratch
+from lab.scoreboard.step import Roots, Stop, StopHook, drawn_sets, quarter, small
 from mmlite.config import load_config
-from mmlite.config.nodes import walk
-from mmlite.datasets.demo import draw_demo_set
-from mmlite.datasets.relocate import demo_classes, relocate
 from mmlite.engine.build import build_runner
 from mmlite.engine.tta import TTALoop
 from mmlite.evaluation import KeptResults
@@ -57,71 +51,9 @@ CONFIGS = [
 
 
 @pytest.fixture(scope='module')
-def data_roots(tmp_path_factory: pytest.TempPathFactory):
-    """Returns a function: classes -> the root of a small set with them, in both layouts."""
-    roots: dict[tuple[str, ...], Path] = {}
-
-    def root(classes: tuple[str, ...]) -> Path:
-        if classes not in roots:
-            folder = tmp_path_factory.mktemp('data')
-            roots[classes] = draw_demo_set(
-                folder, classes, num_train=4, num_test=2, size=(320, 240), seed=0
-            )
-        return roots[classes]
-
-    return root
-
-
-def small(path: Path, data_roots, work_dir: Path) -> Config:
-    """A config with made-up data, batches of one, and a quarter of the scales but for SSD."""
-    cfg = load_config(path)
-    relocate(cfg, data_roots(demo_classes(cfg)))
-    train_from_scratch(cfg)
-    cfg.work_dir = str(work_dir)
-    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        loader.update(batch_size=1, num_workers=0, persistent_workers=False)
-    if 'ssd' not in path.stem:
-        quarter(cfg)
-    return cfg
-
-
-def quarter(cfg: Config) -> None:
-    """Divides by 4 what has a size: in the pipelines, and what pads the batch."""
-    done: set[int] = set()  # a pipeline may be in several places
-    for _, node in walk(cfg):
-        if not isinstance(node, dict) or id(node) in done:
-            continue
-        done.add(id(node))
-        for key in (
-            'scale',
-            'scales',
-            'crop_size',
-            'size',
-            'img_scale',
-            'border',
-            'random_size_range',
-        ):
-            if key in node and node.get('type') in (
-                *('Resize', 'RandomResize', 'RandomChoiceResize', 'RandomCrop', 'Pad'),
-                *('Mosaic', 'CachedMosaic', 'RandomAffine', 'MixUp', 'CachedMixUp'),
-                *('BatchFixedSizePad', 'BatchSyncRandomResize'),
-            ):
-                node[key] = quartered(node[key])
-
-
-def quartered(value):
-    return [quartered(v) for v in value] if isinstance(value, (list, tuple)) else value // 4
-
-
-class Stop(Exception):
-    """Ends a training after its first step."""
-
-
-class StopHook(Hook):
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: dict, outputs: dict
-    ) -> None:
-        raise Stop(outputs)
+def data_roots(tmp_path_factory: pytest.TempPathFactory) -> Roots:
+    """Classes -> the root of a small set with them, in both layouts."""
+    return drawn_sets(tmp_path_factory.mktemp('data'))
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=[path.stem for path in CONFIGS])

@@ -31,7 +31,7 @@ GROUPS = {
 }
 VERBS = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 # in lab/cli of a checkout, which the package does not import
-LABORATORY = ('benchmark', 'ablate', 'verify_resume')
+LABORATORY = ('benchmark', 'ablate', 'verify_resume', 'scoreboard')
 
 
 def summary(verb: str) -> str:

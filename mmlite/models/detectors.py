@@ -28,7 +28,8 @@ class SingleStageDetector(BaseModule):
     as `DenseHead` has them; it need be no DenseHead, and have no priors.
 
     Args:
-        backbone, neck, bbox_head: configs of the parts; the neck may be None.
+        backbone, neck, bbox_head: configs of the parts; the neck may be None, or a list of necks,
+            each on what the one before it returns.
         data_preprocessor: config of what happens to a batch on the device; None where the
             pipeline has normalised and padded.
         train_cfg: assignment and sampling, handed to the head.
@@ -42,7 +43,7 @@ class SingleStageDetector(BaseModule):
         self,
         backbone: dict,
         bbox_head: dict,
-        neck: dict | None = None,
+        neck: dict | list | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -52,6 +53,7 @@ class SingleStageDetector(BaseModule):
         super().__init__(init_cfg)
         self.data_preprocessor = build_preprocessor(data_preprocessor)
         self.backbone = BACKBONES.build(backbone)
+        neck = dict(type='SequentialNeck', necks=neck) if isinstance(neck, (list, tuple)) else neck
         self.neck = NECKS.build(neck) if neck is not None else None
         self.bbox_head = HEADS.build(bbox_head, dict(train_cfg=train_cfg, test_cfg=test_cfg))
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format

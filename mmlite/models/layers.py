@@ -161,7 +161,8 @@ def conv_class(conv_cfg: dict | None) -> Callable[..., nn.Module]:
     # False is mmcv's default too: the stride is the deformable convolution's own
     if cfg.pop('fallback_on_stride', False):
         raise ConfigError(f'{kind}: fallback_on_stride=True is not supported; leave it out')
-    deform_groups = cfg.pop('deform_groups', 1)
+    # mmcv has two names for it
+    deform_groups = cfg.pop('deform_groups', cfg.pop('deformable_groups', 1))
     if cfg:
         raise ConfigError(f'{kind} takes deform_groups, found {", ".join(cfg)}')
     return partial(_DEFORMABLE[kind], deform_groups=deform_groups)

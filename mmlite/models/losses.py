@@ -217,6 +217,36 @@ class VarifocalLoss(SigmoidLoss):
 
 
 @LOSSES.register_module()
+class GaussianFocalLoss(SigmoidLoss):
+    """Focal loss towards a heat map with a 1 at each object (CornerNet, Law and Deng 2018, eq. 1).
+
+        (1 - p)^alpha -log(p) where the target is 1, (1 - q)^gamma p^alpha -log(1 - p) elsewhere
+
+    Args (others as of SigmoidLoss):
+        alpha: how much entries count less that are nearly right.
+        gamma: how much entries near an object count less.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        gamma: float = 4.0,
+        loss_weight: float = 1.0,
+        activated: bool = True,
+    ) -> None:
+        super().__init__(loss_weight, activated=activated)
+        self.alpha = alpha
+        self.gamma = gamma
+
+    def per_entry(self, cls_score: Tensor, targets: Tensor) -> Tensor:
+        """Probabilities (or logits) and targets (..., C) -> (..., C)."""
+        score, least = self.scores(cls_score), 1e-12
+        there = -(score + least).log() * (1 - score).pow(self.alpha)
+        absent = -(1 - score + least).log() * score.pow(self.alpha) * (1 - targets).pow(self.gamma)
+        return there.where(targets == 1, absent)
+
+
+@LOSSES.register_module()
 class CrossEntropyLoss(nn.Module):
     """Cross entropy over background and classes, or a binary one for each class.
 

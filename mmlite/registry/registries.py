@@ -47,6 +47,7 @@ LOSSES = _own(
     'mmlite.models.losses',
     'mmlite.models.box_losses',
     'mmlite.models.distribution',
+    'mmlite.models.box_loss_variants',
     'mmlite.models.ghm_losses',
 )
 TASK_UTILS = _own(

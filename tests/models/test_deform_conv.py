@@ -94,6 +94,11 @@ def test_fcos_has_it_last_in_its_towers() -> None:
     assert head(feats)['cls_score'].shape == (1, 64 + 49 + 16 + 9 + 4, 2)
 
 
+def test_mmcv_has_two_names_for_the_groups() -> None:
+    conv = conv_class(dict(type='DCNv2', deformable_groups=4))(8, 8, 3)
+    assert conv.num_taps == 4 * 9
+
+
 @pytest.mark.parametrize(
     ('conv_cfg', 'message'),
     [

@@ -1,0 +1,7 @@
+# GFL-ResNet18 on BCCD at 320 px, from scratch on a CPU.
+_base_ = [
+    '../_base_/models/gfl_r18_bccd.py',
+    '../_base_/datasets/bccd_320.py',
+    '../_base_/schedules/bccd_12e.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,1 @@
+"""How many of mmdet's published configs run here, and why the others do not."""

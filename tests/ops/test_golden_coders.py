@@ -1,0 +1,33 @@
+"""Coders of boxes against mmdet 3.3.0's."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mmlite.registry import TASK_UTILS
+from tests.golden import FOLDER
+
+IMAGE = (150, 180)  # (h, w), what the cases are clipped to
+
+
+@pytest.mark.parametrize('name', ['tblr', 'tblr_list', 'distance_point', 'delta_ctr_clamp'])
+def test_the_same_deltas_and_boxes_as_mmdet(name: str) -> None:
+    cfg = json.loads((FOLDER / f'part_coder_{name}.json').read_text(encoding='utf-8'))['cfg']
+    with np.load(FOLDER / f'part_coder_{name}.npz') as file:
+        case = {key: torch.from_numpy(value) for key, value in file.items()}
+    coder = TASK_UTILS.build(cfg)
+    if 'in_points' in case:  # here a prior is a square around the point
+        priors, deltas = torch.cat([case['in_points'] - 4, case['in_points'] + 4], 1), 'distances'
+    else:
+        priors, deltas = case['in_priors'], 'deltas'
+    found = dict(
+        encoded=coder.encode(priors, case['in_gt']),
+        decoded=coder.decode(priors, case[f'in_{deltas}']),
+        decoded_clipped=coder.decode(priors, case[f'in_{deltas}'], IMAGE),
+    )
+    for key, value in found.items():
+        torch.testing.assert_close(value, case[f'out_{key}'], rtol=1e-5, atol=1e-4)
