@@ -19,7 +19,7 @@ from mmlite.datasets.place import Place, SeededIndex, at_place, current_place
 from mmlite.datasets.transforms.cached_mix import CachedMix, Sample
 
 
-class Owner(Protocol):
+class SampleOwner(Protocol):
     """A data set with a pipeline."""
 
     lookback: int
@@ -42,7 +42,7 @@ class RecentSamples:
         stage: which of its transforms that is.
     """
 
-    def __init__(self, transform: CachedMix, owner: Owner, pipeline: Any, stage: int) -> None:
+    def __init__(self, transform: CachedMix, owner: SampleOwner, pipeline: Any, stage: int) -> None:
         self.transform = transform
         self.owner = owner
         self.pipeline = pipeline
@@ -112,7 +112,7 @@ def _key(position: SeededIndex) -> tuple[int, int]:
     return int(position), position.seed
 
 
-def _drawn_place(owner: Owner) -> Place:
+def _drawn_place(owner: SampleOwner) -> Place:
     """A place for a sample that no loader asks for: the samples before it are drawn."""
     inds = np.random.randint(len(owner), size=owner.lookback + 1).tolist()
     seeds = np.random.randint(2**31, size=owner.lookback + 1).tolist()

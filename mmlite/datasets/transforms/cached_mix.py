@@ -31,7 +31,7 @@ from mmlite.registry import TRANSFORMS
 Sample = dict[str, Any]  # `img`, boxes and labels
 
 
-class Cache(Protocol):
+class SampleCache(Protocol):
     """Where recent samples come from."""
 
     def including(self, sample: Sample) -> Sequence[Sample]:
@@ -94,7 +94,7 @@ class CachedMix:
         self.max_cached_images = max_cached_images
         self.prob = prob
         self.least = least
-        self.cache: Cache = Latest(max_cached_images, random_pop)
+        self.cache: SampleCache = Latest(max_cached_images, random_pop)
 
     def __call__(self, results: Sample) -> Sample:
         own = self.fitted(results)

@@ -91,7 +91,9 @@ class ConvNeXt(Backbone):
                 before = channels[stage - 1]
                 layers = [LayerNorm(before, _EPS), Conv2d(before, wide, 2, 2)]
             self.downsample_layers.append(nn.Sequential(*layers))
-            blocks = (Block(wide, layer_scale_init_value, rate, act_cfg) for rate in rates[stage])
+            blocks = (
+                ConvNeXtBlock(wide, layer_scale_init_value, rate, act_cfg) for rate in rates[stage]
+            )
             self.stages.append(nn.Sequential(*blocks))
         for stage in self.out_indices:
             self.add_module(f'norm{stage}', LayerNorm(channels[stage], _EPS))
@@ -122,7 +124,7 @@ class ConvNeXt(Backbone):
         return [*self.downsample_layers[frozen], *self.stages[frozen]]
 
 
-class Block(nn.Module):
+class ConvNeXtBlock(nn.Module):
     """7x7 within each channel, a norm, to four times the channels and back (figure 4).
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmlite.models.activations import build_activation
 from mmlite.models.backbones.base import Backbone
-from mmlite.models.backbones.pvt_weights import from_original
+from mmlite.models.backbones.pvt_weights import pvt_from_original
 from mmlite.models.layers import Conv2d
 from mmlite.models.norms import build_norm
 from mmlite.models.tokens import PatchEmbed, check_stages, drop_path, drop_path_rates
@@ -133,7 +133,7 @@ class PyramidVisionTransformer(Backbone):
 
     def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """Renames the tensors of the authors' file; those of mmdet's pass as they are."""
-        return from_original(state_dict)
+        return pvt_from_original(state_dict)
 
 
 @BACKBONES.register_module()

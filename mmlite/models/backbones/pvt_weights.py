@@ -12,7 +12,7 @@ _CLASSIFIER = ('head.', 'norm.', 'cls_token')
 _STAGE = re.compile(r'(patch_embed|pos_embed|block|norm)(\d)(?:\.|$)')
 
 
-def from_original(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def pvt_from_original(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Renames the authors' tensors; leaves those of another file as they are."""
     if not any(key.startswith('block1.') for key in state_dict):
         return dict(state_dict)

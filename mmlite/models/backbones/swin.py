@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmlite.errors import ConfigError
 from mmlite.models.activations import build_activation
 from mmlite.models.backbones.base import Backbone
-from mmlite.models.backbones.swin_weights import fitted_to, from_original
+from mmlite.models.backbones.swin_weights import fitted_to, swin_from_original
 from mmlite.models.backbones.window_attention import ShiftedWindows
 from mmlite.models.norms import build_norm
 from mmlite.models.tokens import PatchEmbed, check_stages, drop_path, drop_path_rates, padded_to
@@ -146,7 +146,7 @@ class SwinTransformer(Backbone):
     def convert_pretrained(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """Renames the tensors of the authors' file; fits tables of windows of another size."""
         inside = {key.removeprefix('backbone.'): value for key, value in state_dict.items()}
-        return fitted_to(from_original(inside), self.state_dict())
+        return fitted_to(swin_from_original(inside), self.state_dict())
 
 
 class SwinBlock(nn.Module):

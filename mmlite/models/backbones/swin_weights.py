@@ -16,7 +16,7 @@ _NAMES = {
 }
 
 
-def from_original(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def swin_from_original(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Renames the authors' tensors; leaves those of another file as they are.
 
     The authors merge patches in the order top left, bottom left, top right, bottom right, all

@@ -110,7 +110,7 @@ class TOODHead(DenseHead):
             shared = self.inter_convs(feats[level])
             pooled = F.adaptive_avg_pool2d(shared, 1)
             logits = self.tood_cls(self.cls_decomp(shared, pooled))
-            cls_maps.append(tood_layers.geometric_mean(logits, self.cls_prob_module(shared)))
+            cls_maps.append(tood_layers.joint_probability(logits, self.cls_prob_module(shared)))
             sides = self.tood_reg(self.reg_decomp(shared, pooled))
             stride, scale = self.prior_generator.strides[level][0], self.scales[level]
             boxes = tood_layers.boxes_in_strides(scale, sides, anchors, stride, self.anchor_coder)

@@ -107,7 +107,7 @@ def moved(boxes: Tensor, offset: Tensor) -> Tensor:
     return boxes.where(invalid, found)
 
 
-def geometric_mean(logits: Tensor, others: Tensor) -> Tensor:
+def joint_probability(logits: Tensor, others: Tensor) -> Tensor:
     """The geometric mean of two probabilities, from their logits (N, ?, H, W), in float32."""
     both = F.logsigmoid(logits.float()) + F.logsigmoid(others.float())
     return (both / 2).exp()

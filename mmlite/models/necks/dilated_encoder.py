@@ -53,7 +53,7 @@ class DilatedEncoder(BaseModule):
         self.fpn_conv = Conv2d(out_channels, out_channels, 3, padding=1)
         self.fpn_norm = BatchNorm2d(out_channels)
         self.dilated_encoder_blocks = nn.Sequential(
-            *(Bottleneck(out_channels, block_mid_channels, rate) for rate in block_dilations)
+            *(DilatedBottleneck(out_channels, block_mid_channels, rate) for rate in block_dilations)
         )
 
     def init_weights(self) -> None:
@@ -68,7 +68,7 @@ class DilatedEncoder(BaseModule):
         return [self.dilated_encoder_blocks(out)]
 
 
-class Bottleneck(nn.Module):
+class DilatedBottleneck(nn.Module):
     """1x1, a dilated 3x3, 1x1, each with batch norm and ReLU; and a shortcut (figure 5)."""
 
     def __init__(self, channels: int, mid_channels: int, dilation: int) -> None:

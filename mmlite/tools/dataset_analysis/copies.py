@@ -20,7 +20,7 @@ import numpy as np
 from mmlite.datasets.encoded_image import ImageError, open_image
 from mmlite.support.progress import progress
 
-Owner = tuple[str, str]  # name of a part, and an image file of it
+PartFile = tuple[str, str]  # name of a part, and an image file of it
 
 _THUMBNAIL, _DETAIL = 16, 128  # sides in pixels
 _TOLERANCE = 2.0  # grey levels, root mean square: what another JPEG quality or size changes
@@ -45,11 +45,11 @@ class Copies:
         lookalikes: groups of those, with the copies among them.
     """
 
-    groups: list[list[Owner]]
+    groups: list[list[PartFile]]
     within: dict[str, int]
     leaks: dict[str, int]
     alike: dict[str, int]
-    lookalikes: list[list[Owner]]
+    lookalikes: list[list[PartFile]]
 
     def to_json(self) -> dict[str, Any]:
         """Returns what there is twice, and the counts, as plain data."""
@@ -143,7 +143,7 @@ def _detail(file: str) -> np.ndarray:
     return cv2.blur(_grey(file, _DETAIL), (3, 3))
 
 
-def _grouped(owners: Sequence[Owner], pairs: np.ndarray) -> list[list[Owner]]:
+def _grouped(owners: Sequence[PartFile], pairs: np.ndarray) -> list[list[PartFile]]:
     """Returns the connected owners, those of several parts first."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -160,11 +160,11 @@ def _grouped(owners: Sequence[Owner], pairs: np.ndarray) -> list[list[Owner]]:
     return sorted(groups, key=lambda group: -len({part for part, _ in group}))
 
 
-def _surplus(groups: Sequence[Sequence[Owner]], names: Sequence[str]) -> dict[str, int]:
+def _surplus(groups: Sequence[Sequence[PartFile]], names: Sequence[str]) -> dict[str, int]:
     return {name: sum(max(0, count - 1) for count in _counts(groups, name)) for name in names}
 
 
-def _leaks(groups: Sequence[Sequence[Owner]], names: Sequence[str]) -> dict[str, int]:
+def _leaks(groups: Sequence[Sequence[PartFile]], names: Sequence[str]) -> dict[str, int]:
     leaks = {}
     for one, other in combinations(names, 2):
         both = zip(_counts(groups, one), _counts(groups, other), strict=True)
@@ -174,7 +174,7 @@ def _leaks(groups: Sequence[Sequence[Owner]], names: Sequence[str]) -> dict[str,
     return leaks
 
 
-def _counts(groups: Sequence[Sequence[Owner]], name: str) -> Iterator[int]:
+def _counts(groups: Sequence[Sequence[PartFile]], name: str) -> Iterator[int]:
     return (sum(part == name for part, _ in group) for group in groups)
 
 

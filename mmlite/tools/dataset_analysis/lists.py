@@ -12,7 +12,7 @@ from mmlite.datasets.bad_items import leaves
 from mmlite.datasets.paths import resolve_data_root
 from mmlite.errors import ExpectedError
 from mmlite.support.files import read_text
-from mmlite.tools.dataset_analysis.copies import Copies, Owner
+from mmlite.tools.dataset_analysis.copies import Copies, PartFile
 
 _SHOWN = 5  # groups of copies in a message
 
@@ -74,7 +74,7 @@ def what_to_remove(copies: Copies, lists: Mapping[str, Sequence[str]]) -> list[s
     return [*lines, f'and {more} more groups of copies'] if more else lines
 
 
-def _removal(group: Sequence[Owner], lists: Mapping[str, Sequence[str]]) -> str:
+def _removal(group: Sequence[PartFile], lists: Mapping[str, Sequence[str]]) -> str:
     """Leaves a picture in the part that is tested on, and there once."""
     same = ' = '.join(dict.fromkeys(f'{part} {file}' for part, file in group))
     parts = [name for name in lists if name in {part for part, _ in group}]

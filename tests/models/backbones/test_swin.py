@@ -9,7 +9,7 @@ from torch import Tensor
 from mmlite.errors import ConfigError
 from mmlite.models.backbones import SwinTransformer
 from mmlite.models.backbones.swin import PatchMerging
-from mmlite.models.backbones.swin_weights import from_original
+from mmlite.models.backbones.swin_weights import swin_from_original
 from mmlite.models.backbones.window_attention import ShiftedWindows
 from tests.models.backbones.common import check_frozen, check_with_cp, shapes
 
@@ -55,7 +55,7 @@ def test_patches_are_merged_in_the_order_of_the_authors_weights():
         'layers.0.downsample.reduction.weight': torch.rand(6, 12),
     }
     merging = PatchMerging(3, dict(type='LN'))
-    own = from_original(theirs)
+    own = swin_from_original(theirs)
     merging.load_state_dict({k.removeprefix('stages.0.downsample.'): v for k, v in own.items()})
     x = torch.rand(1, 4, 6, 3)
     # top left, bottom left, top right, bottom right
