@@ -181,14 +181,14 @@ def network_input(context: Context) -> list[Finding]:
     return [*findings, *_shrunk(context)]
 
 
-class Contrast(NamedTuple):
+class ChannelContrast(NamedTuple):
     """What files of pictures hold: the mean of their deviations, and the highest value, 0-255."""
 
     std: float
     highest: int
 
 
-def _contrast(few: list[dict]) -> Contrast | None:
+def _contrast(few: list[dict]) -> ChannelContrast | None:
     """Returns that of the files of these samples; None where they are not all files."""
     try:
         files = [unwrapped(sample['img_metas'])['filename'] for sample in few]
@@ -196,7 +196,7 @@ def _contrast(few: list[dict]) -> Contrast | None:
     except (KeyError, TypeError, ImageError):
         return None
     std = float(np.mean([picture.std() for picture in pictures]))
-    return Contrast(std, max(int(picture.max()) for picture in pictures))
+    return ChannelContrast(std, max(int(picture.max()) for picture in pictures))
 
 
 def _shrunk(context: Context) -> list[Finding]:
@@ -238,7 +238,7 @@ def _is_unit(context: Context) -> bool:
     return std is not None and all(value == 1 for value in std)
 
 
-def _spread(name: str, img: Tensor, unit_std: bool, files: Contrast | None) -> list[Finding]:
+def _spread(name: str, img: Tensor, unit_std: bool, files: ChannelContrast | None) -> list[Finding]:
     # of each channel by itself: wrong numbers set them apart from each other
     mean, std = img.mean().item(), img.std(dim=(0, 2, 3)).mean().item()
     size = 'x'.join(map(str, img.shape))
