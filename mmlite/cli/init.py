@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,9 @@ def start(args: argparse.Namespace) -> None:
 
 
 def _own_folder(folder: Path) -> Path:
-    """A folder in the current one with the name of the data, but never that of the data itself."""
-    name = folder.resolve().name or 'pictures'
-    own = Path(name)
-    return Path(f'{name}_config') if own.resolve() == folder.resolve() else own
+    """A folder in the current one, named after the data; beside the data where that is in them."""
+    data = folder.resolve()
+    own = Path(data.name or 'pictures')
+    if own.resolve().is_relative_to(data):
+        return Path(os.path.relpath(data.parent / f'{own}_config'))
+    return own

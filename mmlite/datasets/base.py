@@ -166,7 +166,10 @@ class DetDataset(SampleSource):
         self.names_found = Counter(found)
         if self.classes is None:
             if not found:
-                raise DataError(f'{self.title}: no objects to find the classes in.')
+                raise DataError(
+                    f'{self.title}: no objects to find the classes in. A training needs boxes; '
+                    'for pictures without any: metainfo=dict(classes=(...)) in the data set'
+                )
             self.metainfo['classes'] = tuple(sorted(found))
         compare_classes(self.classes, found, self.title)
         others = {name: n for name, n in found.items() if n and name not in self.classes}

@@ -72,6 +72,15 @@ def test_a_folder_in_the_current_one_is_not_written_into(here):
     assert (here / 'photos_config/photos.py').is_file()
 
 
+def test_in_the_folder_of_the_data_the_config_goes_beside_it(tmp_path, monkeypatch):
+    coco(tmp_path / 'photos/labels.json', tmp_path / 'photos', 6, ['a'])
+    before = content(tmp_path / 'photos')
+    monkeypatch.chdir(tmp_path / 'photos')
+    done = cli('init', '.')
+    assert content(tmp_path / 'photos') == before
+    assert 'written: ../photos_config/photos.py' in done.out
+
+
 def test_what_is_odd(here, tmp_path):
     root = tmp_path / 'odd'
     voc(root / 'Annotations', root / 'images', NAMES, ['Cell', 'cells', 'rare thing', 'Cell'])
@@ -88,7 +97,7 @@ def test_what_is_odd(here, tmp_path):
         '1 images without an XML file left out',
         '2 pictures look like another one, such as n01.png and n02.png',
         'fewer than 10 objects to learn from',
-        '2 groups by name',
+        '2 groups of 20 pictures by name',
     ):
         assert line in done.out, (line, done.out)
 
@@ -98,7 +107,9 @@ def test_the_split_of_the_folder_is_used(here, tmp_path):
     coco(root / 'train/_annotations.coco.json', root / 'train', 8, ['a', 'b'])
     coco(root / 'valid/_annotations.coco.json', root / 'valid', 4, ['a', 'c'])
     done = cli('init', root)
-    assert 'decided: split: that of the folder: train 8, val 4' in done.out
+    assert 'decided: split: that of the folder: train 8, val 4\n' in done.out
+    unused = cli('init', root, '--val-share', '0.5', '--out', 'again').out
+    assert 'train 8, val 4; --val-share, --seed and --groups change nothing\n' in unused
     assert 'only in val, so that they cannot be learnt: c' in done.out
     assert not list(here.rglob('*.txt'))
     cfg = load_config(here / 'parts/parts.py')
@@ -111,8 +122,9 @@ def test_mistakes(here, tmp_path):
     yolo(tmp_path / 'one/images', tmp_path / 'one/labels', 1)
     for args, why in (
         (['bare'], '2 pictures and no annotations'),
+        (['one', '--out', tmp_path / 'one/images'], 'in the folder of the data, which stays'),
         (['nowhere'], 'there is no such folder'),
-        (['one'], 'cannot be split'),
+        (['one'], 'two pictures or more are expected that look different.* 1 picture found'),
         (['one', '--val-share', '2'], 'a share between 0 and 1'),
     ):
         ended = cli('init', tmp_path / args[0], *args[1:])

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmlite.tools.init.words import counted
+
 _BASES = 'configs/_base_'
 _FOR_SSD = 14  # px in an input of 300x300 that SSD's default boxes, from 21 px, still reach
 _FOR_STRIDE_4 = 4.5  # px in the input that the level of stride 4 still finds
@@ -67,7 +69,7 @@ def choose(sizes: Sizes, gpu: bool) -> Choice:
     epochs = next(epochs for least, epochs in _EPOCHS if sizes.pictures >= least)
     batch = _batch(sizes.pictures)
     steps = epochs * math.ceil(sizes.pictures / batch[0])
-    schedule = f'{sizes.pictures} pictures: {epochs} epochs are {steps} steps'
+    schedule = f'{counted(sizes.pictures, "picture")}: {epochs} epochs are {steps} steps'
     bases = {
         f'{_BASES}/models/{model[0]}.py': model[1],
         f'{_BASES}/datasets/{data[0]}.py': data[1],
@@ -120,4 +122,4 @@ def _batch(pictures: int) -> tuple[int, str]:
     for batch in (8, 4, 2):
         if pictures >= batch * _PLENTY:
             return batch, ''
-    return 1 if pictures < 4 else 2, f'only {pictures} pictures'
+    return 1 if pictures < 4 else 2, f'only {counted(pictures, "picture")}'

@@ -17,6 +17,8 @@ from mmlite.tools.init.layouts.layout import WHOLE
 from mmlite.tools.init.split import groups_by_name, split_units, units_of
 from mmlite.tools.init.words import counted
 
+DEFAULT_SPLIT = (0.2, 0, '')  # share, seed and pattern where none is given
+
 
 def divided(
     source: Source,
@@ -43,7 +45,9 @@ def divided(
     """
     if data.split('val'):
         counts = ', '.join(f'{split.name} {len(split.files)}' for split in data.splits)
-        return data, {}, [f'split: that of the folder: {counts}']
+        unused = '; --val-share, --seed and --groups change nothing'
+        asked = (share, seed, pattern) != DEFAULT_SPLIT
+        return data, {}, [f'split: that of the folder: {counts}{unused if asked else ""}']
     whole = data.split('train') or data.split(WHOLE)
     names = [_listed_name(file, source) for file in whole.files]
     alike = _groups_inside(whole.files, copies)
@@ -93,7 +97,8 @@ def _sentence(
 ) -> str:
     train, val = len(inds['train']), len(inds['val'])
     kept = [f'{sum(map(len, alike))} pictures that look alike'] if alike else []
-    kept += [f'{counted(len(groups), "group")} by name'] if groups else []
+    by_name = f'{counted(len(groups), "group")} of {sum(map(len, groups))} pictures by name'
+    kept += [by_name] if groups else []
     together = f'; each in one part only: {" and ".join(kept)}' if kept else ''
     share = f'{val / (train + val):.0%}'
     return f'split: {train} to train on and {val} to validate ({share}, seed {seed}){together}'

@@ -11,6 +11,7 @@ from mmlite.tools.convert_dataset.formats import READERS, module_of
 from mmlite.tools.convert_dataset.source import Source
 from mmlite.tools.init.layouts import coco, csv_table, voc, yolo
 from mmlite.tools.init.layouts.layout import Layout, by_folder, images_of, part_of
+from mmlite.tools.init.unread import unread_files
 from mmlite.tools.init.words import counted, first_of
 
 LAYOUTS: dict[str, ModuleType] = dict(voc=voc, coco=coco, yolo=yolo, csv=csv_table)
@@ -100,6 +101,12 @@ def _why_none(source: Source, convert: str) -> str:
             'for a classifier, which says what a picture shows, and not where; '
             'torchvision.datasets.ImageFolder reads them. mmlite trains detectors, which learn '
             f'from boxes around the objects. {_how_to_annotate()}'
+        )
+    unread = unread_files(source)
+    if unread:
+        return (
+            f'{source.path}: {pictures}, and no annotations that init can read. {unread}. init '
+            f'reads {READ}, and convert_dataset makes these of other formats'
         )
     return (
         f'{source.path}: {pictures} and no annotations. A detector learns from boxes around the '

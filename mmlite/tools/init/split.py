@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from mmlite.errors import ConfigError
+from mmlite.tools.init.words import counted
 
 _TRIES = 20
 
@@ -34,7 +35,7 @@ def groups_by_name(names: Sequence[str], pattern: str) -> list[list[int]]:
     found = defaultdict(list)
     for i, name in enumerate(names):
         match = compiled.fullmatch(name)
-        if match:
+        if match and match[1] is not None:
             found[match[1]].append(i)
     if not found:
         shown = ', '.join(names[:3])
@@ -85,7 +86,8 @@ def split_units(
     """
     if len(units) < 2:
         raise ConfigError(
-            f'all {len(labels)} pictures belong together, so that they cannot be split in two parts'
+            'no split: two pictures or more are expected that look different, and with --groups '
+            f'more than one group; {counted(len(labels), "picture")} found, all in one group'
         )
     classes = [set().union(*(labels[i] for i in unit)) for unit in units]
     total = Counter(label for present in classes for label in present)

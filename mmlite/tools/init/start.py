@@ -84,6 +84,11 @@ def init(wishes: Wishes, convert: str) -> Started:
     if not 0 < wishes.share < 1:
         raise ConfigError(f'--val-share {wishes.share}: a share between 0 and 1 is expected')
     source = open_folder(wishes.folder)
+    if wishes.out.resolve().is_relative_to(source.path):
+        raise ConfigError(
+            f'--out {wishes.out} is in the folder of the data, which stays as it is: a folder '
+            f'outside {source.path} is expected'
+        )
     with busy('looking at the files'):
         layout = recognise(source, convert, wishes.layout)
         data = read_data(source, layout)

@@ -164,6 +164,19 @@ def test_folders_that_cannot_be_trained_on(tmp_path):
     pictures(tmp_path / 'bare' / 'images', 2)
     assert '2 pictures and no annotations' in why(tmp_path / 'bare')
     assert 'labelme, CVAT' in why(tmp_path / 'bare')
+    for name, text, said in (
+        ('a.json', '', 'a.json: the file is empty'),
+        ('a.json', '{"images": [], "annotations": [], "categories": []}', 'COCO without objects'),
+        ('a.json', '{"boxes": []}', "'categories' expected, found: boxes"),
+        ('a.json', '{', 'not well-formed JSON'),
+        ('a.csv', 'image;x;y\n', "no column 'filename'"),
+        ('a.csv', 'filename,xmin,ymin,xmax,ymax,class\n', 'the table has no rows'),
+        ('a.xml', '<boxes/>', 'does not begin with <annotation>'),
+        ('a.txt', 'cat\n', "no row 'class x y w h'"),
+    ):
+        (tmp_path / 'bare' / name).write_text(text, 'utf-8')
+        assert said in why(tmp_path / 'bare'), said
+        (tmp_path / 'bare' / name).unlink()
     (tmp_path / 'empty').mkdir()
     assert 'no picture among its 0 files' in why(tmp_path / 'empty')
     picture(tmp_path / 'labelme/a.png', 0)

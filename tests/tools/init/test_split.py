@@ -26,7 +26,7 @@ def test_every_image_is_in_one_part_and_no_group_is_cut(data, share, seed):
     units = units_of(len(labels), groups)
     assert sorted(i for unit in units for i in unit) == list(range(len(labels)))
     if len(units) < 2:
-        with pytest.raises(ConfigError, match='belong together'):
+        with pytest.raises(ConfigError, match='no split: two pictures'):
             split_units(units, labels, share, seed)
         return
     val = split_units(units, labels, share, seed)
