@@ -63,6 +63,11 @@ def find_source(path: str, config: str | None) -> ResultsSource:
         source = max(found, key=lambda file: (file.parent.name, file.stat().st_mtime))
     elif not source.is_file():
         raise DataError(f'{path}: no such file or folder.{near_files(source)}')
+    if source.suffix in ('.py', '.pth'):
+        raise DataError(
+            f'{path}: a work dir or a file of results is expected, such as those that test CONFIG '
+            'CHECKPOINT --out results.pkl writes'
+        )
     dumped = source.parent / 'vis_data' / 'config.py'
     if dumped.is_file():
         return ResultsSource(source, str(dumped), source.parent.parent)

@@ -18,6 +18,9 @@ from mmlite.errors import ConfigError
 
 STAGES_OF = dict(train=('train', 'val'), test=('test',))  # of each task
 
+# of the `data` of mmdet 1.x and 2.x, which is a name like any other in newer configs
+_OLD_DATA = {'train', 'val', 'test', 'imgs_per_gpu', 'samples_per_gpu'}
+
 
 def check_config(cfg: Mapping, task: str) -> None:
     """Checks what can be seen in the config, without data or weights.
@@ -34,7 +37,7 @@ def check_config(cfg: Mapping, task: str) -> None:
         if not isinstance(cfg.get(name), (Mapping, list)):
             hint = (
                 'It looks like one of mmdet 1.x or 2.x: python tools/migrate_config.py OLD NEW'
-                if isinstance(cfg.get('data'), Mapping)
+                if _OLD_DATA & set(cfg.get('data') or ())
                 else "A base brings it, such as _base_ = 'configs/ssd/ssd300_bccd.py'; "
                 'python -m mmlite init FOLDER writes a whole config for your data'
             )

@@ -108,6 +108,8 @@ def test_mistakes(work_dir: Path, tmp_path: Path) -> None:
     (tmp_path / 'empty').mkdir()
     shutil.copy(run_folder(work_dir) / 'val_results.pkl', 'mine.pkl')
     assert 'no val_results.pkl or test_results.pkl in it' in refused('report', 'empty')
+    Path('own.py').touch()
+    assert 'own.py: a work dir or a file of results is expected' in refused('report', 'own.py')
     assert "Did you mean 'mine.pkl'" in refused('report', 'mine.pk')
     assert '--config FILE says it' in refused('report', 'mine.pkl')
     fewer = ('--cfg-options', 'test_dataloader.dataset.num_test=5')

@@ -116,6 +116,11 @@ def test_the_error_says_how_a_config_of_1x_or_2x_becomes_new() -> None:
     with pytest.raises(ConfigError, match=r"no 'train_dataloader'.*tools/migrate_config\.py"):
         check_config(cfg, 'train')
 
+    # a variable of this name makes no old config
+    cfg = load_config(TINY, ['optim_wrapper=None', '+data=dict(data_root="a")'])
+    with pytest.raises(ConfigError, match=r"no 'optim_wrapper'.* A base brings it"):
+        check_config(cfg, 'train')
+
 
 def test_images_are_normalised_once() -> None:
     step = dict(type='Normalize', mean=[0, 0, 0], std=[1, 1, 1])

@@ -194,7 +194,7 @@ def _check_goes_on(loop: BaseLoop, unit: str, path: str, meta: Mapping[str, Any]
     key, length = f'train_cfg.max_{unit}', getattr(loop, f'max_{unit}')
     if loop.iter > loop.max_iters:
         reached = loop.epoch + (loop.done_in_epoch > 0) if unit == 'epochs' else loop.iter
-        longer = max(reached, _recorded_length(meta, unit, path))
+        longer = max(reached + 1, _recorded_length(meta, unit, path))
         raise ConfigError(
             f'{key}: {path} has done more than {length} already: it is in epoch '
             f'{loop.epoch + 1}, after iteration {loop.iter}. Go on from an earlier checkpoint '

@@ -16,6 +16,7 @@ _MANY_OF_A_CLASS = 10  # objects of a class that say how large it is
 _MANY_ON_GPU = 2000  # pictures from which RetinaNet's longer training pays
 # (from this number of pictures on, epochs): some 600 to 1,200 steps with batches of 8
 _EPOCHS = ((1500, 8), (600, 16), (200, 32), (80, 64), (0, 100))
+LARGEST_BATCH = 8
 _PLENTY = 4  # batches that an epoch should have at least
 _COUNTED = 100  # detections of a class in a picture that CocoMetric's mAP takes
 _DEFAULT_DETECTIONS = 200  # of ssd_r18
@@ -119,7 +120,7 @@ def _small(sides: np.ndarray, labels: np.ndarray) -> float:
 
 def _batch(pictures: int) -> tuple[int, str]:
     """Returns the images in a batch: few where an epoch would else have next to no steps."""
-    for batch in (8, 4, 2):
+    for batch in (LARGEST_BATCH, 4, 2):
         if pictures >= batch * _PLENTY:
             return batch, ''
     return 1 if pictures < 4 else 2, f'only {counted(pictures, "picture")}'

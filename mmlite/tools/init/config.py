@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmlite.config.text import flat_text
-from mmlite.tools.init.choice import Choice
+from mmlite.tools.init.choice import LARGEST_BATCH, Choice
 
 _CROWDED = (
     "val_evaluator = test_evaluator = dict(_delete_=True, type='VOCMetric')"
@@ -65,6 +65,8 @@ def config_of(
         else 'test_dataloader = val_dataloader',
         f'model = dict({model}){_comment(crowd)}',
     ]
+    if batch < LARGEST_BATCH:  # that of the schedules
+        lines.append(f'auto_scale_lr = dict(base_batch_size={batch})  # the learning rate stays')
     if choice.crowded:
         lines.append(_CROWDED)
     return '\n'.join(lines) + '\n'

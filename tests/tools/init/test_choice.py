@@ -69,7 +69,7 @@ def test_config_is_short_and_builds(tmp_path, side, most):
         part: dict(type='CocoDataset', data_root='/data', ann_file=f'{part}.json')
         for part in ('train', 'val', 'test')
     }
-    choice = choose(sizes([side] * 20, most=most), False)
+    choice = choose(sizes([side] * 20, pictures=20, most=most), False)
     text = config_of('A title', choice, ['a', "b's"], parts, True, {})
     assert len(text.splitlines()) <= 15
     file = tmp_path / 'own.py'
@@ -80,6 +80,8 @@ def test_config_is_short_and_builds(tmp_path, side, most):
     assert built.detector.bbox_head.num_classes == 2
     assert built.complexity().priors > 0
     assert cfg.test_dataloader.dataset.ann_file == 'test.json'
+    # a smaller batch brings no warning about the learning rate
+    assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size == 4
     assert cfg.train_dataloader.dataset.metainfo.classes == ('a', "b's")
 
 
