@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Sequence
 
-from mmlite.cli.common import run, verb_parser
+from mmlite.cli.common import command, run, verb_parser
 from mmlite.cli.parser import VerbParser
 from mmlite.errors import UserError, did_you_mean
 
@@ -81,7 +81,8 @@ def _print_caches() -> None:
                 f'{folder}: {others.files} other files ({as_text(others.size)}), which mmlite did '
                 'not make, and which stay'
             )
-    print('mmlite cache --clear [NAME ...] empties them; MMLITE_CACHE and TORCH_HOME move them')
+    clear = shlex.join([*command('cache'), '--clear'])
+    print(f'{clear} [NAME ...] empties them; MMLITE_CACHE and TORCH_HOME move them')
 
 
 def _clear(names: Sequence[str], older_than: float) -> None:
@@ -113,8 +114,8 @@ def _print_work_dir(work_dir: str) -> None:
     if needless:
         print(f'to delete what may be deleted: {shlex.join(["rm", "-r", *needless])}')
     print(
-        'A checkpoint to give away, without the state of the optimiser: mmlite convert_checkpoint '
-        'FILE NEW --publish'
+        'A checkpoint to give away, without the state of the optimiser: '
+        f'{shlex.join(command("convert_checkpoint"))} FILE NEW --publish'
     )
 
 

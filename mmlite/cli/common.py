@@ -170,6 +170,21 @@ def add_flags(parser: VerbParser, *names: str) -> None:
         parser.group('config and plugins')(name, **_FLAGS[name])
 
 
+def score(text: str) -> float:
+    """Reads a score of the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no number from 0 to 1.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'a number from 0 to 1 is expected, found {text}')
+    return value
+
+
 def add_checkpoint_arguments(parser: VerbParser) -> None:
     """Adds the flags of verbs that read a checkpoint."""
     add = parser.group('model and weights')

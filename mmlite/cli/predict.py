@@ -14,6 +14,7 @@ from mmlite.cli.common import (
     add_flags,
     load_config_of,
     run,
+    score,
     verb_parser,
 )
 from mmlite.cli.parser import VerbParser
@@ -74,7 +75,7 @@ def build_parser() -> VerbParser:
         default='inclusive',
         help='what the corners of --save voc count by, as of VOCDataset (inclusive)',
     )
-    add('--score-thr', type=float, default=0.3, metavar='SCORE', help='lowest score written (0.3)')
+    add('--score-thr', type=score, default=0.3, metavar='SCORE', help='lowest score written (0.3)')
     add = parser.group('running')
     add('--batch-size', type=int, default=4, metavar='N', help='images at a time (4)')
     add('--device', help='cpu, cuda or cuda:N (a GPU where there is one)')

@@ -13,6 +13,7 @@ from mmlite.cli.common import (
     config_from,
     config_parser,
     run,
+    score,
     train_from_scratch,
 )
 from mmlite.cli.parser import VerbParser
@@ -90,7 +91,7 @@ def add_output_arguments(parser: VerbParser) -> None:
     add('--show', action='store_true', help='show these pictures in a window, a key for the next')
     add(
         '--show-score-thr',
-        type=float,
+        type=score,
         default=0.3,
         metavar='SCORE',
         help='lowest score in the pictures (0.3)',

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from mmlite.cli.common import run, starts_from_weights, train_from_scratch
+from mmlite.cli.common import run, score, starts_from_weights, train_from_scratch
 from mmlite.config.loading import Config
 from mmlite.engine.process.stop_signals import StoppedBySignal
 from mmlite.errors import ConfigError, RunError
@@ -68,3 +68,10 @@ def test_from_scratch_leaves_out_all_weights():
     assert not starts_from_weights(cfg)
     assert cfg.model.init_cfg is None and cfg.model.bbox_head.init_cfg is None
     assert cfg.model.backbone.pretrained is False and cfg.model.neck.init_cfg == xavier
+
+
+@pytest.mark.parametrize('text', ['2', '-0.1', 'nan', 'half'])
+def test_a_score_is_a_number_from_0_to_1(text):
+    assert (score('0'), score('0.3'), score('1')) == (0, 0.3, 1)
+    with pytest.raises(argparse.ArgumentTypeError, match=f'from 0 to 1 is expected, found {text}'):
+        score(text)
