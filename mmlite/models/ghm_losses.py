@@ -73,6 +73,7 @@ class GHMC(GradientBins):
     """
 
     largest = 1 + 1e-6
+    takes_scores = weighs_priors = False
 
     def __init__(
         self,
