@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmlite.errors import ConfigError
 from mmlite.registry import LOSSES
 
 
@@ -18,10 +19,15 @@ class Integral(nn.Module):
 
     Args:
         reg_max: n.
+
+    Raises:
+        ConfigError: it is less than 1.
     """
 
     def __init__(self, reg_max: int = 16) -> None:
         super().__init__()
+        if reg_max < 1:
+            raise ConfigError(f'reg_max: 1 or more is expected, found {reg_max}')
         self.register_buffer('project', torch.linspace(0, reg_max, reg_max + 1))
 
     def forward(self, logits: Tensor) -> Tensor:

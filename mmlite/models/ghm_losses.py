@@ -53,8 +53,9 @@ class GradientBins(nn.Module):
         bins = len(self.edges) - 1
         index = torch.bucketize(gradient.contiguous(), self.edges, right=True) - 1
         index = index.clamp(0, bins - 1)
-        count = torch.zeros_like(self.edges[:-1])
-        count = count.index_add(0, index.flatten(), valid.flatten().type_as(count))  # (bins,)
+        # whole numbers: float32 stops counting at 2^24, which a level of large images has
+        count = index.new_zeros(bins).index_add(0, index.flatten(), valid.flatten().long())
+        count = count.type_as(self.edges)  # (bins,)
         filled, smooth = count > 0, count
         if self.momentum > 0:
             mixed = self.momentum * self.acc_sum + (1 - self.momentum) * count
@@ -73,6 +74,7 @@ class GHMC(GradientBins):
     """
 
     largest = 1 + 1e-6
+    takes_scores = weighs_priors = False
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ classes 1..C lives here and nowhere else in a head.
 
 A loss that judges every class for itself (`SigmoidLoss`) takes labels (N, R) or, from a head with a
 quality for each prior, the scores (N, R, C) that its classes have to reach, see `soft_targets`.
+Each loss says with `takes_scores` whether it does, and with `weighs_priors` whether it takes a
+weight of each prior.
 
 The head hands them float32, also in mixed precision.
 """
@@ -29,6 +31,8 @@ class HardNegativeCrossEntropyLoss(nn.Module):
         neg_pos_ratio: negatives per positive, in each image for itself.
         loss_weight: factor on the result.
     """
+
+    takes_scores = weighs_priors = False
 
     def __init__(self, neg_pos_ratio: float = 3, loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -71,6 +75,8 @@ class SigmoidLoss(nn.Module):
         use_sigmoid: True; mmdet's configs carry it.
         activated: the head gives probabilities and no logits (TOOD).
     """
+
+    takes_scores = weighs_priors = True
 
     def __init__(
         self, loss_weight: float = 1.0, use_sigmoid: bool = True, activated: bool = False
@@ -255,9 +261,11 @@ class CrossEntropyLoss(nn.Module):
         loss_weight: factor on the result.
     """
 
+    weighs_priors = False  # not where it takes labels
+
     def __init__(self, use_sigmoid: bool = False, loss_weight: float = 1.0) -> None:
         super().__init__()
-        self.use_sigmoid = use_sigmoid
+        self.use_sigmoid = self.takes_scores = use_sigmoid
         self.loss_weight = loss_weight
 
     def forward(

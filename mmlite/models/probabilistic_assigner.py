@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmlite.errors import ConfigError
 from mmlite.ops.assignment import BACKGROUND, Assignment, Predictions, as_assignment
 from mmlite.support.extras import needed
+
+_PRECISION_SHAPES = dict(spherical=(2,), diag=(2, 1), tied=(1, 1), full=(2, 1, 1))
 
 LossOfEach = Callable[[Predictions, Tensor, Tensor], Tensor]
 
@@ -28,6 +31,9 @@ class ProbabilisticAssigner:
         losses: (predictions at m candidates, boxes (m, 4), labels (m,)) -> losses (m,).
         topk: candidates of a box in each level.
         covariance_type: of scikit-learn's GaussianMixture.
+
+    Raises:
+        ConfigError: there is no such `covariance_type`, or `candidates` needs predictions.
     """
 
     needs_predictions: ClassVar[bool] = True
@@ -35,6 +41,16 @@ class ProbabilisticAssigner:
     def __init__(
         self, candidates: Any, losses: LossOfEach, topk: int = 9, covariance_type: str = 'diag'
     ) -> None:
+        if covariance_type not in _PRECISION_SHAPES:
+            known = ', '.join(_PRECISION_SHAPES)
+            raise ConfigError(
+                f'covariance_type: one of {known} expected, found {covariance_type!r}'
+            )
+        if getattr(candidates, 'needs_predictions', False):
+            raise ConfigError(
+                'model.train_cfg.assigner: PAAHead needs one that looks at priors only, such as '
+                f'MaxIoUAssigner, found {type(candidates).__name__}'
+            )
         self.candidates = candidates
         self.losses = losses
         self.topk = topk
@@ -84,12 +100,14 @@ class ProbabilisticAssigner:
 
     def _lower_group(self, losses: np.ndarray) -> Tensor:
         """Which of the losses (m, 1), the least first, belong to the positives: indices."""
-        precision = dict(spherical=(2,), diag=(2, 1), tied=(1, 1), full=(2, 1, 1))
+        if not np.isfinite(losses).all():
+            # scikit-learn would end the run, before the losses show what is not finite
+            return torch.empty(0, dtype=torch.int64)
         mixture = needed('sklearn.mixture', 'PAAHead', "'mmlite[paa]'").GaussianMixture(
             2,
             weights_init=np.array([0.5, 0.5]),
             means_init=np.array([[losses.min()], [losses.max()]]),
-            precisions_init=np.ones(precision[self.covariance_type]),
+            precisions_init=np.ones(_PRECISION_SHAPES[self.covariance_type]),
             covariance_type=self.covariance_type,
         )
         lower = np.flatnonzero(mixture.fit(losses).predict(losses) == 0)

@@ -3,7 +3,8 @@
 `assigner(priors (R, 4), num_per_level, gt_bboxes (g, 4), gt_bboxes_ignore (k, 4) or None)` returns
 an `Assignment`: indices (R,) int64, 0..g-1 for a box, BACKGROUND or IGNORE. Labels and boxes are
 gathered from them in one place, the head. An assigner with `needs_predictions` also gets the labels
-(g,) of the boxes and the `Predictions` of the head.
+(g,) of the boxes and the `Predictions` of the head. `gives` names what its `Assignment` has beside
+the indices.
 
 Every box is compared with every prior. Boxes come in chunks, and each prior keeps the best so far:
 hundreds of boxes in an image need no more memory than a few.
@@ -37,6 +38,7 @@ class Assigner:
     """
 
     needs_predictions: ClassVar[bool] = False
+    gives: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, ignore_iof_thr: float = -1, ignore_wrt_candidates: bool = True) -> None:
         self.ignore_iof_thr = ignore_iof_thr

@@ -31,6 +31,7 @@ class CenterRegionAssigner:
     """
 
     needs_predictions: ClassVar[bool] = True  # for the labels, which come with them
+    gives: ClassVar[tuple[str, ...]] = ('pairs',)
 
     def __init__(
         self,

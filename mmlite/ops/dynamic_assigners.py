@@ -35,6 +35,7 @@ class DynamicKAssigner:
     """
 
     needs_predictions: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ('quality',)
 
     def __init__(self, topk: int, iou_weight: float) -> None:
         self.topk = topk

@@ -26,6 +26,7 @@ class TaskAlignedAssigner:
     """
 
     needs_predictions: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ('quality',)
 
     def __init__(self, topk: int = 13, alpha: float = 1.0, beta: float = 6.0) -> None:
         self.topk = topk

@@ -27,6 +27,7 @@ class UniformAssigner:
     """
 
     needs_predictions: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ('pairs',)
 
     def __init__(self, pos_ignore_thr: float, neg_ignore_thr: float, match_times: int = 4) -> None:
         self.pos_ignore_thr = pos_ignore_thr

@@ -67,6 +67,13 @@ class EMAHook(hooks.EMAHook):
         self._saved: dict[str, Tensor] = {}  # the average in the file that is resumed
         self._begun = False
 
+    def before_run(self, runner: Runner) -> None:
+        super().before_run(runner)
+        # mmengine moves weights with several names once for each name: RTMDet's shared convolutions
+        average = self.ema_model
+        once = {value.data_ptr(): key for key, value in reversed(average.avg_parameters.items())}
+        average.avg_parameters = {key: average.avg_parameters[key] for key in once.values()}
+
     def before_train(self, runner: Runner) -> None:
         begin, length = (
             (self.begin_epoch, runner.max_epochs)

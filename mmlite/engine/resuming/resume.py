@@ -17,7 +17,7 @@ from mmlite.config.recorded import config_in
 from mmlite.config.schema import OPTIMISATION
 from mmlite.engine.resuming.config_changes import ChangedKey, concern
 from mmlite.engine.resuming.optimiser import put_optimisation_back
-from mmlite.engine.resuming.run_state import put_gradients_back
+from mmlite.engine.resuming.run_state import put_buffers_back, put_gradients_back
 from mmlite.engine.units import counts_epochs, iterations_per_epoch
 from mmlite.errors import ConfigError, DataError
 
@@ -172,7 +172,9 @@ def resume_training(
             f'--cfg-options load_from={path}, without --resume'
         )
     states = checkpoint.get('process_states', [])
-    gradients = states[runner.rank]['gradients'] if runner.rank < len(states) else {}
+    state = states[runner.rank] if runner.rank < len(states) else {}
+    put_buffers_back(detector, state.get('buffers', {}))
+    gradients = state.get('gradients', {})
     other_step = concern(changes or [], 'optim_wrapper.accumulative_counts')
     if gradients and (other_step or loop.iter != meta['iter']):
         runner.logger.warning('The gradients that were accumulated for a step are left out')

@@ -18,17 +18,34 @@ def process_state(detector: nn.Module, optim_wrapper: OptimWrapper) -> dict[str,
     """Returns what differs from process to process.
 
     `random` is the state of its generators; `gradients` are those by name that the optimiser has
-    not used yet, while it accumulates them.
+    not used yet, while it accumulates them. `buffers` are those that a part of the detector names
+    in `RESUMED_BUFFERS`: what it counts in a training, but mmdet's files do not have.
     """
     gradients = {}
     if not optim_wrapper.should_update():
         named = detector.named_parameters()
         gradients = {name: plain(p.grad) for name, p in named if p.grad is not None}
-    return dict(random=random_state(), gradients=gradients)
+    buffers = {name: plain(buffer) for name, buffer in _resumed_buffers(detector).items()}
+    return dict(random=random_state(), gradients=gradients, buffers=buffers)
+
+
+def _resumed_buffers(detector: nn.Module) -> dict[str, torch.Tensor]:
+    return {
+        f'{name}.{key}': getattr(module, key)
+        for name, module in detector.named_modules()
+        for key in getattr(module, 'RESUMED_BUFFERS', ())
+    }
+
+
+def put_buffers_back(detector: nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
+    """The inverse of `process_state`, for buffers; one that is not saved stays as it is."""
+    for name, buffer in _resumed_buffers(detector).items():
+        if name in saved and saved[name].shape == buffer.shape:
+            buffer.copy_(saved[name])
 
 
 def put_gradients_back(detector: nn.Module, gradients: Mapping[str, torch.Tensor]) -> None:
-    """The inverse of `process_state`."""
+    """The inverse of `process_state`, for gradients."""
     parameters = dict(detector.named_parameters())
     for name, gradient in gradients.items():
         parameters[name].grad = gradient.to(parameters[name])

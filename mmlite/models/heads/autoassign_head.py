@@ -32,6 +32,7 @@ class AutoAssignHead(FCOSHead):
         pos_loss_weight, neg_loss_weight, center_loss_weight: factors on the three losses.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(loss_bbox=dict(per_box=True, on_decoded=True))
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         loss_cls=dict(type='FocalLoss'), loss_bbox=dict(type='GIoULoss', loss_weight=5.0)
     )

@@ -14,6 +14,7 @@ from mmlite.models.heads.dense_head import (
     num_positives,
     rare_objects_init,
 )
+from mmlite.models.heads.fitting import check_assigner
 from mmlite.models.heads.level_weights import LevelWeights
 from mmlite.models.heads.retina_head import anchors_per_location
 from mmlite.models.layers import Conv2d, ConvModule, Scale, conv_tower
@@ -40,6 +41,9 @@ class DDODHead(DenseHead):
         ConfigError: `train_cfg` has an `assigner` of the scores and no `reg_assigner` of the boxes.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(
+        loss_cls=dict(weighs_priors=True), loss_bbox=dict(on_decoded=True)
+    )
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2)),
         loss_cls=dict(type='FocalLoss'),
@@ -49,19 +53,12 @@ class DDODHead(DenseHead):
 
     @with_arguments_of(DenseHead, without=('prior_generator',))
     def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        anchor_generator: dict,
-        *,
-        stacked_convs: int = 4,
-        feat_channels: int = 256,
+        self, num_classes: int, in_channels: int, anchor_generator: dict, *,
+        stacked_convs: int = 4, feat_channels: int = 256,
         norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
-        use_dcn: bool = True,
-        loss_iou: dict | None = None,
-        train_cfg: dict | None = None,
+        use_dcn: bool = True, loss_iou: dict | None = None, train_cfg: dict | None = None,
         **others: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(
             num_classes, prior_generator=anchor_generator, train_cfg=train_cfg, **others
         )
@@ -71,6 +68,7 @@ class DDODHead(DenseHead):
         self.assigners = [self.assigner]
         if self.assigner is not None:
             self.assigners.append(TASK_UTILS.build(train_cfg['reg_assigner']))
+            check_assigner(self, self.assigners[1], 'reg_assigner')
         first = dict(type='DCN', deform_groups=1) if use_dcn else None
         layers = dict(padding=1, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU'))
         self.cls_convs, self.reg_convs = (
@@ -101,6 +99,10 @@ class DDODHead(DenseHead):
             iou=flatten_levels([self.atss_iou(feat) for feat in reg_feats], 1)[..., 0],
         )
 
+    def asks_predictions(self) -> bool:
+        """Whether one of the assigners compares what is predicted."""
+        return any(getattr(assigner, 'needs_predictions', False) for assigner in self.assigners)
+
     def get_targets(self, priors: Tensor, num_per_level: list[int], *others: Any) -> tuple:
         """Returns label, box and weight of each prior, (N, R), (N, R, 4) and (R,), for each task.
 
@@ -115,16 +117,9 @@ class DDODHead(DenseHead):
         return tuple(targets)
 
     def loss_terms(
-        self,
-        outs: dict[str, Tensor],
-        priors: Tensor,
-        labels: Tensor,
-        matched: Tensor,
-        weight: Tensor,
-        box_labels: Tensor,
-        box_matched: Tensor,
-        box_weight: Tensor,
-    ) -> dict[str, Tensor]:
+        self, outs: dict[str, Tensor], priors: Tensor, labels: Tensor, matched: Tensor,
+        weight: Tensor, box_labels: Tensor, box_matched: Tensor, box_weight: Tensor,
+    ) -> dict[str, Tensor]:  # fmt: skip
         """The loss of the scores by one assigner, those of boxes and IoU by the other.
 
         Args:

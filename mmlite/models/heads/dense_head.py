@@ -24,6 +24,7 @@ from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
+from mmlite.models.heads.fitting import check_assigner, check_losses
 from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, Predictions, as_assignment
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
@@ -52,6 +53,8 @@ class DenseHead(BaseModule):
     """
 
     DEFAULTS: ClassVar[dict[str, dict]] = {}
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = {}  # of each loss, see `fitting.py`
+    NEEDS_PAIRS: ClassVar[bool] = False  # of the assigner, see `Assignment`
 
     @still_by_position
     def __init__(
@@ -72,10 +75,12 @@ class DenseHead(BaseModule):
         self.bbox_coder = TASK_UTILS.build(self._given('bbox_coder', bbox_coder))
         self.loss_cls = LOSSES.build(self._given('loss_cls', loss_cls))
         self.loss_bbox = LOSSES.build(self._given('loss_bbox', loss_bbox))
+        check_losses(self)
         self.num_outputs = self.loss_cls.num_outputs(num_classes)
         check_dict(train_cfg or {}, TRAIN_CFG, 'model.train_cfg')
         assigner = (train_cfg or {}).get('assigner')
         self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
+        check_assigner(self, self.assigner)
         self.test_cfg = _checked_test_cfg(test_cfg or {})
 
     def _given(self, part: str, cfg: dict | None) -> dict:
@@ -128,10 +133,13 @@ class DenseHead(BaseModule):
                 loss.set_levels(num_per_level)
         with torch.autocast(feats[0].device.type, enabled=False):
             truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
-            asks = getattr(self.assigner, 'needs_predictions', False)  # a plugin's may not say it
-            found = self.predictions(outs, priors) if asks else None
+            found = self.predictions(outs, priors) if self.asks_predictions() else None
             targets = self.get_targets(priors, num_per_level, feats, img_metas, *truth, found)
             return self.loss_terms(outs, priors, *targets)
+
+    def asks_predictions(self) -> bool:
+        """Whether the assigner compares what is predicted; a plugin's may not say it."""
+        return getattr(self.assigner, 'needs_predictions', False)
 
     def forward_with_priors(
         self, feats: Sequence[Tensor]
@@ -210,12 +218,12 @@ class DenseHead(BaseModule):
         predictions: Predictions | None,
     ) -> list[Assignment]:
         """Returns what the assigner says of each image's priors; arguments of `get_targets`."""
-        assigned = []
+        assigned, asks = [], getattr(self.assigner, 'needs_predictions', False)
         for i, meta in enumerate(img_metas):
             ignored = gt_bboxes_ignore[i] if gt_bboxes_ignore is not None else None
             # inside: indices (r,) of the priors in the image, all of them where there is no padding
             inside, counts = self.priors_inside(feats, meta) or (slice(None), num_per_level)
-            asked = [] if predictions is None else [gt_labels[i], predictions[i][inside]]
+            asked = [gt_labels[i], predictions[i][inside]] if asks else []
             found = self.assigner(priors[inside], counts, gt_bboxes[i], ignored, *asked)
             assigned.append(as_assignment(found).spread(inside, len(priors)))
         return assigned

@@ -6,7 +6,7 @@ g boxes of an image, b anchors in the bag of a box.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ class FreeAnchorRetinaHead(RetinaHead):
         gamma: how much background that is found already counts less.
         alpha: share of the positives in the loss.
     """
+
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(loss_bbox=dict(per_box=True, on_decoded=False))
 
     @with_arguments_of(RetinaHead)
     def __init__(

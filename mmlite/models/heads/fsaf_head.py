@@ -29,6 +29,10 @@ class FSAFHead(RetinaHead):
         loss_cls, loss_bbox: configs of the losses; mmdet's `reduction='none'` is accepted.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(
+        loss_cls=dict(per_entry=True), loss_bbox=dict(per_box=True)
+    )
+    NEEDS_PAIRS: ClassVar[bool] = True
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         RetinaHead.DEFAULTS,
         bbox_coder=dict(type='TBLRBBoxCoder', normalizer=4.0),

@@ -40,6 +40,9 @@ class GFLHead(DenseHead):
         loss_dfl: config of the loss of the distributions.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(
+        loss_cls=dict(takes_scores=True), loss_bbox=dict(on_decoded=True)
+    )
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         bbox_coder=dict(type='DistancePointBBoxCoder'),
         loss_cls=dict(type='QualityFocalLoss'),

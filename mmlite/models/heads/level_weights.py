@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +12,14 @@ from torch import Tensor, nn
 class LevelWeights(nn.Module):
     """Counts the positives of each level as long as it lives; levels with few count up to twice.
 
-    As in mmdet the counts are no part of a checkpoint.
+    As in mmdet the counts are no part of the weights; a run that is resumed has them from the state
+    of its processes, see `RESUMED_BUFFERS`.
 
     Args:
         num_levels: L.
     """
+
+    RESUMED_BUFFERS: ClassVar[tuple[str, ...]] = ('positives',)
 
     def __init__(self, num_levels: int) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +33,10 @@ class PAAHead(ATSSHead):
         topk, covariance_type: see `ProbabilisticAssigner`.
         score_voting: a detection is the mean of the candidates around it (section 3.3).
     """
+
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(
+        loss_cls=dict(per_entry=True), loss_bbox=dict(per_box=True, on_decoded=True)
+    )
 
     @with_arguments_of(ATSSHead)
     def __init__(

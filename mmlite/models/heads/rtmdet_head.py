@@ -41,6 +41,7 @@ class RTMDetHead(DenseHead):
         with_objectness: the score is the geometric mean of the class's and the location's own.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(loss_cls=dict(takes_scores=True))
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         bbox_coder=dict(type='DistancePointBBoxCoder'),
         loss_cls=dict(type='QualityFocalLoss'),

@@ -40,6 +40,7 @@ class TOODHead(DenseHead):
         initial_loss_cls: config of the loss of scores in the first epochs.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(loss_cls=dict(takes_scores=True, activated=True))
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=(0.1, 0.1, 0.2, 0.2)),
         loss_cls=dict(type='QualityFocalLoss', activated=True),
@@ -119,13 +120,9 @@ class TOODHead(DenseHead):
         return dict(cls_score=self.flatten_scores(cls_maps), bbox_pred=flatten_levels(box_maps, 4))
 
     def loss_terms(
-        self,
-        outs: dict[str, Tensor],
-        priors: Tensor,
-        labels: Tensor,
-        matched: Tensor,
+        self, outs: dict[str, Tensor], priors: Tensor, labels: Tensor, matched: Tensor,
         quality: Tensor | None = None,
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Tensor]:  # fmt: skip
         """The scores' loss and the boxes', both over sums of what the positives weigh.
 
         Args:

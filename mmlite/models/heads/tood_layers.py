@@ -144,7 +144,7 @@ def boxes_in_strides(
         bboxes = coder.decode(anchors.repeat(len(sides), 1), deltas) / stride
         # (N * H * W, 4) -> (N, H, W, 4) -> (N, 4, H, W)
         return bboxes.view(-1, height, width, 4).permute(0, 3, 1, 2)
-    sides = scale(sides.exp()).float()
+    sides = scale(sides.float().exp())  # pixels are too fine for half precision
     points = (anchors[:, :2] + anchors[:, 2:]) / 2 / stride
     points = points.T.reshape(1, 2, height, width)  # (H * W, 2) -> (1, 2, H, W)
     return torch.cat([points - sides[:, :2], points + sides[:, 2:]], dim=1)

@@ -36,6 +36,9 @@ class VFNetHead(DenseHead):
         loss_bbox_refine: config of the loss of the refined boxes.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(
+        loss_cls=dict(takes_scores=True), loss_bbox=dict(on_decoded=True)
+    )
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         bbox_coder=dict(type='DistancePointBBoxCoder'),
         loss_cls=dict(type='VarifocalLoss'),

@@ -36,6 +36,8 @@ class YOLOFHead(DenseHead):
         norm_cfg: normalisation in the towers; None for none.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(loss_bbox=dict(on_decoded=True))
+    NEEDS_PAIRS: ClassVar[bool] = True
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         bbox_coder=dict(type='DeltaXYWHBBoxCoder', add_ctr_clamp=True, ctr_clamp=32),
         loss_cls=dict(type='FocalLoss'),

@@ -40,6 +40,7 @@ class YOLOXHead(DenseHead):
         test_cfg: as of DenseHead, but nms_pre and max_per_img are -1, all, if left out.
     """
 
+    LOSS_NEEDS: ClassVar[dict[str, dict]] = dict(loss_cls=dict(takes_scores=True))
     DEFAULTS: ClassVar[dict[str, dict]] = dict(
         bbox_coder=dict(type='YOLOXBBoxCoder'),
         loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True),

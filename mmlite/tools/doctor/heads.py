@@ -19,6 +19,7 @@ from mmlite.engine.parts import MissingPartError
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, head_with_priors
 from mmlite.ops.assigners import MaxIoUAssigner, chunks
+from mmlite.ops.assignment import as_assignment
 from mmlite.parallel import unwrapped
 from mmlite.support.arrays import evenly_spread
 from mmlite.tools.dataset_analysis.confirm import try_suggestion
@@ -87,7 +88,8 @@ def examples(context: Context) -> Iterator[Example]:
         meta = unwrapped(sample['img_metas'])
         padded = [-(-side // divisor) * divisor for side in meta['pad_shape'][:2]]
         priors, num_per_level = head.prior_generator(sizes(*padded), bboxes)
-        assigned = head.assigner(priors, num_per_level, bboxes, None).indices
+        found = head.assigner(priors, num_per_level, bboxes, None)
+        assigned = as_assignment(found).indices
         yield Example(bboxes, labels, priors, num_per_level, assigned, meta)
 
 

@@ -57,6 +57,20 @@ def test_the_average_is_of_the_tensors_themselves(update_buffers: bool) -> None:
     assert HEAD in start
 
 
+def test_weights_with_two_names_move_once() -> None:
+    """As RTMDet's convolutions, which all levels share; mmengine moves them once for each name."""
+    model = nn.ModuleDict(dict(first=nn.Linear(1, 1), second=nn.Linear(1, 1)))
+    model['second'].weight = model['first'].weight
+    hook = EMAHook(momentum=0.25, update_buffers=True)
+    hook.before_run(SimpleNamespace(model=model))
+    iterate(hook, model, 0)  # the first one copies
+    start = model['first'].weight.item()
+    model['first'].weight.data += 4
+    iterate(hook, model, 1)
+    # 0.75 * w + 0.25 * (w + 4) = w + 1; moved twice it were w + 1.75
+    assert hook.ema_model.module['second'].weight.item() == pytest.approx(start + 1)
+
+
 def test_until_it_begins_the_average_is_the_weights() -> None:
     model = detector()
     hook = EMAHook(momentum=0.25, begin_iter=10)

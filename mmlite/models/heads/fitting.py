@@ -1,0 +1,86 @@
+"""Whether the assigner and the losses of a config fit the head: asked once, when it is built.
+
+Else a head would stop in the first step with a TypeError, or learn something else without a word.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch import nn
+
+from mmlite.errors import ConfigError
+from mmlite.registry import TASK_UTILS
+
+_METHODS = {
+    'per_entry': 'a loss that can be asked for each class of a prior, such as FocalLoss',
+    'per_box': 'a loss that can be asked for each box, such as GIoULoss or SmoothL1Loss',
+}
+_FLAGS = {
+    ('activated', False): 'a loss that takes logits (activated=False)',
+    ('activated', True): 'a loss that takes probabilities (activated=True)',
+    ('takes_scores', True): 'a loss that takes the score each class has to reach',
+    ('weighs_priors', True): 'a loss with a weight for each prior',
+    ('on_decoded', True): 'a loss that compares boxes, such as GIoULoss',
+    ('on_decoded', False): 'a loss that compares deltas, such as SmoothL1Loss',
+}
+
+
+def check_assigner(head: nn.Module, assigner: Any, key: str = 'assigner') -> None:
+    """Compares what the assigner says it `gives` with what `loss_terms` of the head takes.
+
+    Raises:
+        ConfigError: the assigner gives a quality and the head does not take it, or the head needs
+            a quality or pairs that the assigner does not give.
+    """
+    gives = getattr(assigner, 'gives', None)  # a plugin's may not say it
+    if gives is None or (problem := _problem(head, gives)) is None:
+        return
+    fitting = sorted(
+        name
+        for name, cls in TASK_UTILS.module_dict.items()
+        if hasattr(cls, 'gives') and _problem(head, cls.gives) is None
+    )
+    raise ConfigError(
+        f'model.train_cfg.{key}: {type(assigner).__name__} does not fit {type(head).__name__}, '
+        f'{problem}. Assigners that fit: {", ".join(fitting)}.'
+    )
+
+
+def _problem(head: nn.Module, gives: tuple[str, ...]) -> str | None:
+    quality = inspect.signature(head.loss_terms).parameters.get('quality')
+    if quality is None and 'quality' in gives:
+        return 'which does not take the score that each prior has to reach'
+    if quality is not None and quality.default is quality.empty and 'quality' not in gives:
+        return 'which needs the score that each prior has to reach'
+    if head.NEEDS_PAIRS and 'pairs' not in gives:
+        return 'which needs pairs of priors and boxes'
+    return None
+
+
+def check_losses(head: nn.Module) -> None:
+    """Compares the losses with `LOSS_NEEDS` of the head.
+
+    Raises:
+        ConfigError: a loss has not the method, or not the value of the flag, that the head needs.
+    """
+    for part in ('loss_cls', 'loss_bbox'):
+        check_loss(head, part, head.LOSS_NEEDS.get(part, {}))
+
+
+def check_loss(head: nn.Module, part: str, needs: dict[str, bool]) -> None:
+    """Does so for one part; scores are logits unless `needs` says `activated=True`."""
+    loss = getattr(head, part)
+    for ability, wanted in {'activated': False, **needs}.items():
+        if ability in _METHODS:
+            fits, words = hasattr(loss, ability), _METHODS[ability]
+        else:
+            # a plugin's loss may not have the flag
+            fits = getattr(loss, ability, wanted) == wanted
+            words = _FLAGS[ability, wanted]
+        if not fits:
+            raise ConfigError(
+                f'model.bbox_head.{part}: {type(head).__name__} needs {words}, '
+                f'found {type(loss).__name__}'
+            )

@@ -1,0 +1,105 @@
+"""Assigners and losses that do not fit a head are refused when it is built."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmlite.errors import ConfigError
+from mmlite.registry import HEADS
+
+ANCHORS = dict(
+    type='AnchorGenerator', octave_base_scale=8, scales_per_octave=1, ratios=[1.0], strides=[8, 16]
+)
+POINTS = dict(type='MlvlPointGenerator', strides=[8, 16], offset=0)
+SMALL = dict(num_classes=2, in_channels=8, feat_channels=8)
+MAX_IOU = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)
+ATSS = dict(type='ATSSAssigner', topk=9)
+UNIFORM = dict(type='UniformAssigner', pos_ignore_thr=0.15, neg_ignore_thr=0.7)
+CENTER = dict(type='CenterRegionAssigner', pos_scale=0.2, neg_scale=0.2)
+SOFTMAX = dict(type='CrossEntropyLoss', use_sigmoid=False)
+L1, GIOU = dict(type='L1Loss'), dict(type='GIoULoss')
+
+
+def head(name: str, assigner: dict | None = None, **changes):
+    cfg = {**SMALL, 'anchor_generator': ANCHORS, **changes, 'type': name}
+    if name in ('YOLOFHead', 'VFNetHead', 'YOLOXHead', 'AutoAssignHead'):
+        cfg.pop('feat_channels' if name == 'YOLOFHead' else 'anchor_generator')
+    if name in ('GFLHead', 'ATSSHead', 'PAAHead', 'DDODHead', 'TOODHead', 'RTMDetHead'):
+        cfg['norm_cfg'] = None
+    if assigner is not None:
+        cfg['train_cfg'] = dict(assigner=assigner)
+    return HEADS.build(cfg, at='model.bbox_head')
+
+
+@pytest.mark.parametrize(
+    ('name', 'assigner', 'problem', 'fitting'),
+    [
+        (
+            'RetinaHead',
+            dict(type='TaskAlignedAssigner'),
+            'does not take the score that each prior has to reach',
+            'MaxIoUAssigner',
+        ),
+        ('RetinaHead', dict(type='SimOTAAssigner'), 'does not take the score', 'ATSSAssigner'),
+        ('PAAHead', dict(type='DynamicSoftLabelAssigner'), 'does not take', 'MaxIoUAssigner'),
+        ('RTMDetHead', MAX_IOU, 'needs the score', 'DynamicSoftLabelAssigner'),
+        ('YOLOXHead', ATSS, 'needs the score', 'SimOTAAssigner'),
+        ('YOLOFHead', MAX_IOU, 'needs pairs of priors and boxes', 'UniformAssigner'),
+        ('FSAFHead', MAX_IOU, 'needs pairs of priors and boxes', 'CenterRegionAssigner'),
+    ],
+)
+def test_an_assigner_that_does_not_fit(name, assigner, problem, fitting) -> None:
+    with pytest.raises(ConfigError) as refused:
+        head(name, assigner)
+    words = f'model.train_cfg.assigner: {assigner["type"]} does not fit {name}, which {problem}'
+    assert words in str(refused.value)
+    assert fitting in str(refused.value).split('Assigners that fit: ')[1]
+
+
+@pytest.mark.parametrize(
+    ('name', 'assigner'),
+    [
+        ('RetinaHead', MAX_IOU), ('RetinaHead', UNIFORM), ('GFLHead', ATSS), ('TOODHead', ATSS),
+        ('TOODHead', dict(type='TaskAlignedAssigner')), ('FSAFHead', CENTER),
+        ('RTMDetHead', dict(type='TaskAlignedAssigner')), ('YOLOFHead', UNIFORM),
+        ('YOLOXHead', dict(type='DynamicSoftLabelAssigner')),
+    ],
+)  # fmt: skip
+def test_one_that_fits(name, assigner) -> None:
+    assert head(name, assigner).assigner is not None
+
+
+def test_a_plugins_assigner_does_not_have_to_say_what_it_gives() -> None:
+    from mmlite.models.heads.fitting import check_assigner
+
+    check_assigner(head('RTMDetHead'), object())
+
+
+@pytest.mark.parametrize(
+    ('name', 'losses', 'problem'),
+    [
+        ('GFLHead', dict(loss_cls=SOFTMAX), 'takes the score each class has to reach'),
+        ('RTMDetHead', dict(loss_cls=dict(type='GHMC')), 'takes the score'),
+        ('YOLOXHead', dict(loss_cls=SOFTMAX), 'takes the score'),
+        ('GFLHead', dict(loss_bbox=L1), 'compares boxes'),
+        ('VFNetHead', dict(loss_bbox=L1), 'compares boxes'),
+        ('PAAHead', dict(loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True)), 'each class'),
+        ('PAAHead', dict(loss_bbox=dict(type='GHMR')), 'each box'),
+        ('DDODHead', dict(loss_cls=dict(type='GHMC')), 'a weight for each prior'),
+        ('FreeAnchorRetinaHead', dict(loss_bbox=GIOU), 'compares deltas'),
+        ('AutoAssignHead', dict(loss_bbox=L1), 'compares boxes'),
+        ('FSAFHead', dict(loss_cls=SOFTMAX), 'each class'),
+        ('YOLOFHead', dict(loss_bbox=L1), 'compares boxes'),
+        ('TOODHead', dict(loss_cls=dict(type='QualityFocalLoss')), 'takes probabilities'),
+        ('RetinaHead', dict(loss_cls=dict(type='FocalLoss', activated=True)), 'takes logits'),
+        ('RetinaHead', dict(loss_cls=dict(type='GaussianFocalLoss')), 'takes logits'),
+    ],
+)
+def test_a_loss_that_does_not_fit(name, losses, problem) -> None:
+    [(part, loss)] = losses.items()
+    with pytest.raises(ConfigError) as refused:
+        head(name, **losses)
+    message = str(refused.value)
+    assert f'model.bbox_head.{part}: {name} needs a loss' in message
+    assert problem in message
+    assert f'found {loss["type"]}' in message
