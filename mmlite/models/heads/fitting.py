@@ -1,6 +1,6 @@
 """Whether the assigner and the losses of a config fit the head: asked once, when it is built.
 
-Else a head would stop in the first step with a TypeError, or learn something else without a word.
+Else a head would stop in the first step with a TypeError, or learn something else silently.
 """
 
 from __future__ import annotations
