@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mmengine.config import Config
 
-from mmlite.cli.common import add_config_flags, config_from
+from mmlite.cli.common import add_config_flags, command, config_from
 from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import near_files
@@ -58,7 +59,7 @@ def find_source(path: str, config: str | None) -> ResultsSource:
         if not found:
             raise DataError(
                 f'{path}: no {" or ".join(RESULTS_OF)} in it: train.py and test.py write them at '
-                'their end. A file that test.py --out wrote can be given in its place'
+                f'their end. {_how_to_make_results(source)}'
             )
         source = max(found, key=lambda file: (file.parent.name, file.stat().st_mtime))
     elif not source.is_file():
@@ -74,6 +75,17 @@ def find_source(path: str, config: str | None) -> ResultsSource:
     if config is None:
         raise ConfigError(f'{path}: which config is it of? --config FILE says it')
     return ResultsSource(source, config, None)
+
+
+def _how_to_make_results(folder: Path) -> str:
+    """What to do with a work dir whose training was stopped, or with another folder."""
+    from mmlite.checkpoints.file import last_checkpoint
+
+    checkpoint, configs = last_checkpoint(folder), sorted(folder.glob('*.py'))
+    if not checkpoint or not configs:
+        return 'A file that test.py --out wrote can be given in its place'
+    words = [*command('test'), str(configs[0]), checkpoint, '--work-dir', str(folder)]
+    return f'There is a checkpoint; for its results: {shlex.join(words)}'
 
 
 def read_source(source: ResultsSource, args: argparse.Namespace) -> tuple[Config, Findings]:

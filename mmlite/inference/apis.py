@@ -149,10 +149,16 @@ def inference_detector(
         `to_lists()` makes mmdet 2.x's lists of them.
 
     Raises:
-        ConfigError: the test pipeline does not start by loading a file, or an array is no image.
+        ConfigError: `model` is not from `init_detector`, the test pipeline does not start by
+            loading a file, or an array is no image.
         ImageError: a file cannot be read as an image.
     """
-    if isinstance(imgs, (str, os.PathLike, np.ndarray)):
+    if not isinstance(getattr(model, 'cfg', None), Config):
+        raise ConfigError(
+            'inference_detector: a detector of init_detector is expected first, found '
+            f'{type(model).__name__}'
+        )
+    if not isinstance(imgs, (list, tuple)):
         return inference_detector(model, [imgs])[0]
     if not len(imgs):
         return []
@@ -195,9 +201,8 @@ def draw_result(
             f'returns them; found {type(detections).__name__}'
         )
     names = detections.classes if classes is None else classes
-    if isinstance(img, np.ndarray):
-        _check_array(img, 'draw_result: img')
-    else:
+    _check_image(img, 'draw_result: img')
+    if not isinstance(img, np.ndarray):
         img = read_image(os.fspath(img))
     drawn = drawing.draw_detections(
         img, detections.bboxes, detections.labels, detections.scores, names, score_thr
@@ -221,15 +226,29 @@ def _test_pipeline(cfg: Config) -> list[Any]:
 
 
 def _loaded(img: Image, index: int, load: Compose) -> dict[str, Any]:
+    _check_image(img, f'image {index}')
     if not isinstance(img, np.ndarray):
         return load(dict(filename=os.fspath(img), img_id=index))
-    _check_array(img, f'image {index}')
     return set_loaded_image(dict(filename=f'image {index}', img_id=index), img)
 
 
-def _check_array(img: np.ndarray, name: str) -> None:
+def _check_image(img: Image, name: str) -> None:
+    """Refuses what is neither a path nor an array (h, w, 3) of uint8, and says what makes it one.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    expected = f'{name}: a path or an array (h, w, 3) BGR uint8 is expected, found'
+    if isinstance(img, (str, os.PathLike)):
+        return
+    if not isinstance(img, np.ndarray):
+        raise ConfigError(f'{expected} {type(img).__name__}')
     if img.ndim != 3 or img.shape[2] != 3 or not img.size:
-        raise ConfigError(f'{name}: an array (h, w, 3) BGR is expected, found shape {img.shape}')
+        gray = img.ndim == 2 and img.size
+        cure = '. cv2.cvtColor(img, cv2.COLOR_GRAY2BGR) makes one of a gray one' if gray else ''
+        raise ConfigError(f'{expected} the shape {img.shape}{cure}')
+    if img.dtype != np.uint8:
+        raise ConfigError(f'{expected} {img.dtype}. Its values have to be 0 to 255, as in a file')
 
 
 def _trained_names(meta: Mapping[str, Any]) -> Any:

@@ -21,7 +21,7 @@ def find_device(name: str | torch.device, asked_by: str = '--device') -> torch.d
     """
     try:
         device = torch.device(name)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         device = None
     if device is None or device.type not in _KINDS:
         kind = str(name).partition(':')[0]

@@ -108,6 +108,11 @@ def test_mistakes(work_dir: Path, tmp_path: Path) -> None:
     (tmp_path / 'empty').mkdir()
     shutil.copy(run_folder(work_dir) / 'val_results.pkl', 'mine.pkl')
     assert 'no val_results.pkl or test_results.pkl in it' in refused('report', 'empty')
+    Path('stopped').mkdir()
+    Path('stopped/own.py').touch()
+    Path('stopped/last_checkpoint').write_text('iter_1.pth', 'utf-8')
+    how = 'test stopped/own.py stopped/iter_1.pth --work-dir stopped'
+    assert how in refused('report', 'stopped')
     Path('own.py').touch()
     assert 'own.py: a work dir or a file of results is expected' in refused('report', 'own.py')
     assert "Did you mean 'mine.pkl'" in refused('report', 'mine.pk')

@@ -60,8 +60,29 @@ def test_no_images_no_detections(model) -> None:
 
 
 def test_an_array_that_is_no_picture(model) -> None:
-    with pytest.raises(ConfigError, match=r'image 1: an array \(h, w, 3\).*\(4, 4\)'):
+    with pytest.raises(ConfigError, match=r'image 1: .* an array \(h, w, 3\).*\(4, 4\)'):
         inference_detector(model, [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ('img', 'found'),
+    [
+        (np.zeros((4, 4, 3)), 'float64. Its values have to be 0 to 255'),
+        (np.zeros((4, 4, 3), np.int64), 'int64'),
+        (torch.zeros(4, 4, 3), 'Tensor'),
+        (None, 'NoneType'),
+    ],
+)
+def test_what_is_no_picture_in_python(model, img, found) -> None:
+    with pytest.raises(ConfigError, match=f'image 0: a path or an array .* found {found}'):
+        inference_detector(model, img)
+    with pytest.raises(ConfigError, match=f'draw_result: img: a path or .* found {found}'):
+        draw_result(img, TWO)
+
+
+def test_a_path_in_the_place_of_the_detector() -> None:
+    with pytest.raises(ConfigError, match='init_detector is expected first, found str'):
+        inference_detector('epoch_8.pth', 'a.jpg')
 
 
 def test_the_config_and_the_names_come_from_the_checkpoint(model, tmp_path: Path) -> None:
@@ -125,6 +146,8 @@ def test_config_and_checkpoint_in_the_places_of_each_other(tmp_path: Path) -> No
 def test_a_device_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match=r"init_detector: device gpu: .* Did you mean 'cuda'"):
         init_detector(CONFIG, device='gpu')
+    with pytest.raises(ConfigError, match='init_detector: device None: there is no such device'):
+        init_detector(CONFIG, device=None)
 
 
 # ---- drawing ----------------------------------------------------------------------------------
@@ -166,5 +189,5 @@ def test_what_cannot_be_drawn() -> None:
     img = np.zeros((100, 120, 3), np.uint8)
     with pytest.raises(ConfigError, match=r'detections of one image are expected.* found list'):
         draw_result(img, [TWO])
-    with pytest.raises(ConfigError, match=r'img: an array \(h, w, 3\).*\(100, 120\)'):
+    with pytest.raises(ConfigError, match=r'array \(h, w, 3\).*\(100, 120\)\. cv2\.cvtColor'):
         draw_result(img[..., 0], TWO)
