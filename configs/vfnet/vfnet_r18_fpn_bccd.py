@@ -2,6 +2,6 @@
 _base_ = [
     '../_base_/models/vfnet_r18_bccd.py',
     '../_base_/datasets/bccd_320.py',
-    '../_base_/schedules/bccd_12e.py',
+    '../_base_/schedules/short_12e.py',
     '../_base_/default_runtime.py',
 ]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from mmlite.errors import did_you_mean
+from mmlite.errors import nearest
 from mmlite.version import __version__
 
 # of the flags, in the order of the help
@@ -42,7 +42,11 @@ class VerbParser(argparse.ArgumentParser):
         """Ends with one line, which has the nearest flags in it, and status 2."""
         flags = [flag for action in self._actions for flag in action.option_strings]
         unknown = re.findall(r'(?<!\S)--[\w-]+', message.partition('unrecognized arguments:')[2])
-        near = ''.join(did_you_mean(flag, flags) for flag in unknown)
+        words = [flag.lstrip('-') for flag in flags]  # dashes would make all of them alike
+        close = [
+            f'--{near[0]}' for flag in unknown if (near := nearest(flag.lstrip('-'), words, 1))
+        ]
+        near = f' Did you mean {" and ".join(map(repr, close))}?' if close else ''
         if unknown and not near and '--cfg-options' in flags:
             near = ' Keys of the config are set by --cfg-options KEY=VALUE'
         self.exit(2, f'{self.prog}: {message}{"." * bool(near)}{near} (--help lists all flags)\n')

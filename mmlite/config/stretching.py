@@ -136,7 +136,7 @@ def _positions(cfg: Config, old: Length, new: Length) -> Iterator[Position]:
     move = _mover(old.number, new.number)
     yield from _of_hooks(cfg, old, new, move)
     loop = cfg['train_cfg']
-    if loop.get('dynamic_intervals'):
+    if all(map(_are_numbers, loop.get('dynamic_intervals') or [[]])):
         moved = [(move(at), interval) for at, interval in loop['dynamic_intervals']]
         yield 'train_cfg', loop, 'dynamic_intervals', moved
     if isinstance(loop.get('val_begin'), int):
@@ -158,6 +158,8 @@ def _of_hooks(
 
 def _of_schedule(path: str, schedule: Any, move: Callable[[int], int]) -> Iterator[Position]:
     begin, end = schedule.get('begin', 0), schedule.get('end', ENDLESS)
+    if not _are_numbers([begin, end]):
+        return  # the check of the whole config refuses them
     for key in ('begin', 'end', 'step_size', 'total_steps'):
         if isinstance(schedule.get(key), int) and schedule[key] < ENDLESS:
             yield path, schedule, key, move(schedule[key])
@@ -165,9 +167,9 @@ def _of_schedule(path: str, schedule: Any, move: Callable[[int], int]) -> Iterat
     if isinstance(t_max, int):
         whole = end < ENDLESS and t_max == end - begin
         yield path, schedule, 'T_max', move(end) - move(begin) if whole else move(t_max)
-    if schedule.get('milestones'):
+    if _are_numbers(schedule.get('milestones')):
         yield path, schedule, 'milestones', [move(number) for number in schedule['milestones']]
-    if schedule.get('periods'):
+    if _are_numbers(schedule.get('periods')):
         ends = [move(end) for end in accumulate(schedule['periods'])]
         periods = [max(1, end - start) for start, end in pairwise([0, *ends])]
         yield path, schedule, 'periods', periods
@@ -187,12 +189,19 @@ def _mover(old: int, new: int, warm: int = 0) -> Callable[[int], int]:
 def is_warm_up(schedule: Mapping[str, Any]) -> bool:
     """Whether a schedule of a config begins with the training, and raises the rate to its own."""
     kind = str(schedule.get('type')).rsplit('.', 1)[-1]
-    rising = schedule.get('start_factor', schedule.get('factor', 1 / 3)) < schedule.get(
-        'end_factor', 1.0
+    factors = (
+        schedule.get('start_factor', schedule.get('factor', 1 / 3)),
+        schedule.get('end_factor', 1.0),
     )
+    rising = all(isinstance(f, (int, float)) for f in factors) and factors[0] < factors[1]
     named = kind.startswith(('Linear', 'Constant')) or 'Warmup' in kind
     ends = isinstance(schedule.get('end'), int) and schedule['end'] < ENDLESS
     return named and rising and ends and not schedule.get('begin')
+
+
+def _are_numbers(values: Any) -> bool:
+    """Whether these are whole numbers; values of another kind are refused by a later check."""
+    return bool(values) and not isinstance(values, str) and all(isinstance(v, int) for v in values)
 
 
 def _comparable(value: Any) -> Any:

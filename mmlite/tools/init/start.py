@@ -192,4 +192,4 @@ def _write(wishes: Wishes, lists: Mapping[str, str], text: str) -> Path:
 
 def config_stem(folder: Path) -> str:
     """Returns the name of the config, without its ending: that of the folder, in letters."""
-    return re.sub(r'\W+', '_', folder.resolve().name).strip('_') or 'pictures'
+    return re.sub(r'\W+', '_', Path(os.path.abspath(folder)).name).strip('_') or 'pictures'
