@@ -77,7 +77,7 @@ def test_a_file_without_tensors(tmp_path: Path) -> None:
     torch.save(dict(epoch=1), tmp_path / 'dict.pth')
     with pytest.raises(DataError, match='it holds no tensors; its keys are epoch'):
         load_checkpoint(model(), tmp_path / 'dict.pth')
-    with pytest.raises(DataError, match="its 'state_dict' is list"):
+    with pytest.raises(DataError, match="its 'state_dict' or 'model' is list"):
         load_checkpoint(model(), saved(tmp_path / 'list.pth', [1]))
 
 

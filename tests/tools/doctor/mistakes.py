@@ -301,15 +301,6 @@ def listed_twice(cfg: Config, voc: Path, folder: Path) -> None:
     file.write_text(file.read_text().rstrip() + '\n' + file.read_text().split()[0] + '\n')
 
 
-def classes_found_in_each_part(cfg: Config, voc: Path, folder: Path) -> None:
-    """`classes='auto'` in two folders, of which one lacks a class."""
-    root, other = (shutil.copytree(voc, folder / name) for name in ('voc', 'other'))
-    on_voc(cfg, root, classes='auto')
-    cfg.val_dataloader.dataset.data_root = str(other)
-    for path in (other / 'Annotations').iterdir():
-        path.write_text(path.read_text().replace('<name>cross<', '<name>ring<'))
-
-
 def labels_one_too_high(cfg: Config, voc: Path, folder: Path) -> None:
     on_voc(cfg, voc, HERE + 'LabelsFromTwo')
 
@@ -502,7 +493,6 @@ MISTAKES = (
     Mistake('test images in the training list', 'splits', test_images_in_the_training_list),
     Mistake('test image in train, saved again', 'splits', reencoded_twin),
     Mistake('image listed twice', 'splits', listed_twice, 'warning'),
-    Mistake("classes='auto' of each part", 'classes', classes_found_in_each_part),
     Mistake('labels from 2', 'parts', labels_one_too_high),
     Mistake('boxes from 0 to 1', 'annotations', boxes_as_shares),
     Mistake('x and y swapped', 'annotations', x_and_y_swapped),
