@@ -24,7 +24,7 @@ from mmlite.config.keys import check_dict, defaults_of
 from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
-from mmlite.models.heads.fitting import check_assigner, check_losses
+from mmlite.models.heads.fitting import check_assigner, check_kinds_of_loss
 from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, Predictions, as_assignment
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
@@ -75,7 +75,7 @@ class DenseHead(BaseModule):
         self.bbox_coder = TASK_UTILS.build(self._given('bbox_coder', bbox_coder))
         self.loss_cls = LOSSES.build(self._given('loss_cls', loss_cls))
         self.loss_bbox = LOSSES.build(self._given('loss_bbox', loss_bbox))
-        check_losses(self)
+        check_kinds_of_loss(self)
         self.num_outputs = self.loss_cls.num_outputs(num_classes)
         check_dict(train_cfg or {}, TRAIN_CFG, 'model.train_cfg')
         assigner = (train_cfg or {}).get('assigner')

@@ -59,7 +59,7 @@ def _problem(head: nn.Module, gives: tuple[str, ...]) -> str | None:
     return None
 
 
-def check_losses(head: nn.Module) -> None:
+def check_kinds_of_loss(head: nn.Module) -> None:
     """Compares the losses with `LOSS_NEEDS` of the head.
 
     Raises:
