@@ -135,10 +135,10 @@ def test_more_epochs_go_on_with_the_rest_of_the_longer_schedule(two: Path, tmp_p
     assert f'--cfg-options load_from={tmp_path / "w/epoch_2.pth"}, without --resume' in text
 
 
-def test_fewer_epochs_than_are_done_name_the_length_of_the_run_before(two: Path) -> None:
+def test_fewer_epochs_than_are_done_name_a_length_with_something_left(two: Path) -> None:
     cfg = load_config(two / 'cosine_2.py', ['train_cfg.max_epochs=1'])
     cfg.update(work_dir=str(two / 'v'), resume=True, load_from=str(two / 'w/epoch_2.pth'))
-    with pytest.raises(ConfigError, match=r'or train for longer: --epochs 2$'):
+    with pytest.raises(ConfigError, match=r'or train for longer: --epochs 3$'):
         build_runner(cfg).train()
 
 

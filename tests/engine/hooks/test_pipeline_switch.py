@@ -115,6 +115,7 @@ def test_yolox_s_recipe_resumes_exactly(tmp_path: Path) -> None:
         mixture = dict(type='MultiImageMixDataset', dataset=inner, pipeline=mixed)
         cfg.train_dataloader.dataset = mixture
         cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3, val_interval=10)
+        cfg.default_hooks.checkpoint.max_keep_ckpts = -1  # the first one is resumed below
         build_runner(cfg).train()
 
     whole, rest = tmp_path / 'whole', tmp_path / 'rest'
