@@ -271,9 +271,8 @@ def _draw_anew(model: nn.Module, keys: list[str]) -> None:
 
 
 def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:
-    state_dict = checkpoint.get('state_dict', checkpoint)
-    if isinstance(checkpoint.get('model'), Mapping):  # the authors of Swin Transformer and others
-        state_dict = checkpoint['model']
+    keys = ('state_dict', 'model')  # the second: the authors of Swin Transformer and others
+    state_dict = next((checkpoint[key] for key in keys if key in checkpoint), checkpoint)
     if not isinstance(state_dict, Mapping):
         raise DataError(
             f"checkpoint {path}: its 'state_dict' or 'model' is {type(state_dict).__name__}"

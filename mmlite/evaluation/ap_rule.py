@@ -38,8 +38,8 @@ def headline(
         save_best: that of the config's checkpoint hook; names that are no figures do not count.
 
     Returns:
-        a name; the first one where there is no mAP, None where there are no figures.
+        a name; the last one where there is no mAP, None where there are no figures.
     """
     wanted = [save_best] if isinstance(save_best, str) else list(save_best or ())
     mean_aps = [name for name in figures if name.rsplit('/', 1)[-1] in HEADLINES]
-    return next((name for name in (*wanted, *mean_aps, *figures) if name in figures), None)
+    return next((name for name in (*wanted, *mean_aps, *reversed(figures)) if name in figures), None)

@@ -84,7 +84,7 @@ def test_another_config_and_threshold(
     for config in ((), ('--config', TINY)):
         assert cli('predict', *arguments, *config, *options).status == 0
         assert len(found(tmp_path)['images'][0]['detections']) == 3
-    assert cli('predict', *arguments, '--score-thr', '1.1').status == 0
+    assert cli('predict', *arguments, '--score-thr', '1').status == 0
     assert found(tmp_path)['images'][0]['detections'] == []
 
 
