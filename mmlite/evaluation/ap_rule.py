@@ -42,4 +42,6 @@ def headline(
     """
     wanted = [save_best] if isinstance(save_best, str) else list(save_best or ())
     mean_aps = [name for name in figures if name.rsplit('/', 1)[-1] in HEADLINES]
-    return next((name for name in (*wanted, *mean_aps, *reversed(figures)) if name in figures), None)
+    return next(
+        (name for name in (*wanted, *mean_aps, *reversed(figures)) if name in figures), None
+    )

@@ -16,7 +16,7 @@ FIGURES = {'coco/bbox_mAP_s': 0.1, 'coco/bbox_mAP': 0.4, 'coco/bbox_mAP_50': 0.6
         (FIGURES, 'auto', 'coco/bbox_mAP'),
         (FIGURES, 'coco/bbox_mAP_50', 'coco/bbox_mAP_50'),
         (FIGURES, ['val_loss', 'coco/bbox_mAP_s'], 'coco/bbox_mAP_s'),
-        ({'mine/recall': 0.5, 'mine/f1': 0.5}, None, 'mine/recall'),
+        ({'mine/recall': 0.5, 'mine/f1': 0.5}, None, 'mine/f1'),
         ({}, 'coco/bbox_mAP', None),
     ],
 )
