@@ -51,18 +51,7 @@ def nearest(name: str, choices: Iterable[str], limit: int = 3) -> list[str]:
     for choice in choices:
         by_lower.setdefault(choice.lower(), choice)
     found = difflib.get_close_matches(name.lower(), by_lower, n=limit, cutoff=0.6)
-    if not found:
-        return []
-    # far behind the nearest is not near: SSDHead for SSDHed, and not ATSSHead
-    least = _likeness(name.lower(), found[0]) - _BEHIND
-    return [by_lower[key] for key in found if _likeness(name.lower(), key) >= least]
-
-
-_BEHIND = 0.12  # of a likeness in [0, 1]
-
-
-def _likeness(name: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, other, name).ratio()
+    return [by_lower[key] for key in found]
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

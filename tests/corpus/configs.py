@@ -22,7 +22,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     'misspelt type of a head': (
         'model.bbox_head.type=SSDHed',
-        ("model.bbox_head: type 'SSDHed'", "Did you mean 'SSDHead'?"),
+        ("model.bbox_head: type 'SSDHed'", "Did you mean 'SSDHead'"),
     ),
     'misspelt type deep in a pipeline': (
         'train_dataloader.dataset.pipeline.2.type=Resise',
