@@ -95,8 +95,6 @@ def extreme_config(chosen: ExtremeSet, folder: Path) -> Config:
         )
     cfg.test_dataloader = cfg.val_dataloader
     cfg.param_scheduler = []
-    loader = cfg.train_dataloader
-    loader.batch_size = min(loader.batch_size, chosen.images)  # the data are extreme, not the batch
     cfg.model.bbox_head.num_classes = len(chosen.classes)
     cfg.model.bbox_head.anchor_generator.update(
         input_size=chosen.scale, min_sizes=chosen.sizes[:-1], max_sizes=chosen.sizes[1:]
