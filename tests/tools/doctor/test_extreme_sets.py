@@ -17,5 +17,7 @@ def test_nothing_is_wrong(chosen: ExtremeSet, tmp_path: Path) -> None:
     asked = [name for name in CHECKS if name != 'overfit' or chosen.name == 'tiny']
     findings = list(examine(context, asked))
     wrong = [str(f) for f in findings if f.verdict in ('error', 'warning')]
+    if chosen.images == 1:  # of a batch of 4 images there is one: that is true, and said
+        wrong = [text for text in wrong if 'a batch of all processes is 4 images' not in text]
     assert wrong == [], '\n'.join(wrong)
     assert sum(f.verdict == 'skipped' for f in findings) <= 1
