@@ -20,7 +20,8 @@ def build_parser() -> VerbParser:
     parser = config_parser('verify_resume', __doc__, 'configs/ssd/ssd_demo.py --trials 3')
     add = parser.group('running')
     add('--trials', type=int, default=20, help='how many trainings to kill (20)')
-    add('--iters', type=int, default=30, help='iterations of each, at least 6 (30)')
+    # not args.iters, the length of the config
+    add('--iters', dest='length', type=int, default=30, help='iterations of each, at least 6 (30)')
     add('--processes', type=int, default=1, help='processes of each, by torchrun (1)')
     add('--seed', type=int, default=0, help='of the places where they are killed (0)')
     add(
@@ -48,7 +49,7 @@ def verify_resume(args: argparse.Namespace) -> None:
             cfg,
             Path(folder),
             args.trials,
-            args.iters,
+            args.length,
             args.processes,
             args.seed,
             restore=not args.without_random_state,
