@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmlite.errors import ConfigError
-from mmlite.ops.assignment import BACKGROUND, Assignment, Predictions, as_assignment
+from mmlite.ops.assignment import (
+    BACKGROUND,
+    Assignment,
+    PredictionAssigner,
+    Predictions,
+    as_assignment,
+)
 from mmlite.support.extras import needed
 
 _PRECISION_SHAPES = dict(spherical=(2,), diag=(2, 1), tied=(1, 1), full=(2, 1, 1))
@@ -18,7 +24,7 @@ _PRECISION_SHAPES = dict(spherical=(2,), diag=(2, 1), tied=(1, 1), full=(2, 1, 1
 LossOfEach = Callable[[Predictions, Tensor, Tensor], Tensor]
 
 
-class ProbabilisticAssigner:
+class ProbabilisticAssigner(PredictionAssigner):
     """Keeps the candidates of a box whose loss belongs to the lower of two groups.
 
     PAA (Kim and Lee 2020, section 3.1): a mixture of two normal distributions is fitted to the
@@ -35,8 +41,6 @@ class ProbabilisticAssigner:
     Raises:
         ConfigError: there is no such `covariance_type`, or `candidates` needs predictions.
     """
-
-    needs_predictions: ClassVar[bool] = True
 
     def __init__(
         self, candidates: Any, losses: LossOfEach, topk: int = 9, covariance_type: str = 'diag'
@@ -65,15 +69,7 @@ class ProbabilisticAssigner:
         gt_labels: Tensor,
         predictions: Predictions,
     ) -> Assignment:
-        """Returns for each prior the index of a box, BACKGROUND or IGNORE.
-
-        Args:
-            priors: (R, 4), xyxy, input pixels.
-            num_per_level: how many of them each level has.
-            gt_bboxes, gt_labels: (g, 4), as the priors, and (g,) in 1..C.
-            gt_bboxes_ignore: (k, 4).
-            predictions: at the priors.
-        """
+        """Returns for each prior the index of a box, BACKGROUND or IGNORE."""
         found = self.candidates(priors, num_per_level, gt_bboxes, gt_bboxes_ignore)
         indices = as_assignment(found).indices
         inds = (indices >= 0).nonzero()[:, 0]  # (m,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -64,6 +66,34 @@ class Assignment:
         if pairs is not None:
             pairs = torch.stack([inside[pairs[:, 0]], pairs[:, 1]], dim=1)
         return Assignment(indices, quality, pairs)
+
+
+class PredictionAssigner:
+    """An assigner that compares what the head predicts: a subclass writes `__call__`."""
+
+    needs_predictions: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ()  # what its Assignment has beside the indices
+
+    def __call__(
+        self,
+        priors: Tensor,
+        num_per_level: Sequence[int],
+        gt_bboxes: Tensor,
+        gt_bboxes_ignore: Tensor | None,
+        gt_labels: Tensor,
+        predictions: Predictions,
+    ) -> Assignment:
+        """Returns for each prior the index of a box, BACKGROUND or IGNORE, and what it `gives`.
+
+        Args:
+            priors: (R, 4), xyxy, input pixels.
+            num_per_level: how many of them each level has.
+            gt_bboxes: (g, 4), as the priors.
+            gt_bboxes_ignore: (k, 4), as the priors.
+            gt_labels: (g,), 1..C.
+            predictions: at the priors.
+        """
+        raise NotImplementedError
 
 
 def as_assignment(found: Assignment | Tensor) -> Assignment:

@@ -10,11 +10,11 @@ from torch import Tensor
 from torchvision.ops import box_area
 
 from mmlite.ops.assigners import distances_to_sides
-from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, Predictions
+from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, PredictionAssigner, Predictions
 from mmlite.ops.boxes import box_iof
 
 
-class CenterRegionAssigner:
+class CenterRegionAssigner(PredictionAssigner):
     """Gives a box the priors that touch its core (FSAF, Zhu et al. 2019, section 3.1).
 
     The core and the shadow of a box are the box, scaled about its centre. A prior in several cores
@@ -30,7 +30,6 @@ class CenterRegionAssigner:
             with its box; else it is background.
     """
 
-    needs_predictions: ClassVar[bool] = True  # for the labels, which come with them
     gives: ClassVar[tuple[str, ...]] = ('pairs',)
 
     def __init__(
@@ -58,12 +57,7 @@ class CenterRegionAssigner:
     ) -> Assignment:
         """Returns for each prior the index of a box, BACKGROUND or IGNORE, and the pairs.
 
-        Args:
-            priors: (R, 4), xyxy, input pixels.
-            num_per_level: how many of them each level has.
-            gt_bboxes, gt_labels: (g, 4), as the priors, and (g,) in 1..C.
-            gt_bboxes_ignore: (k, 4).
-            predictions: not looked at.
+        It asks for the labels only; the predictions that come with them are not looked at.
         """
         points = (priors[:, :2] + priors[:, 2:]) / 2
         assigned = torch.full_like(priors[:, 0], BACKGROUND, dtype=torch.int64)

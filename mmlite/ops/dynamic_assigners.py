@@ -19,14 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmlite.ops.assigners import chunks, distances_to_sides
-from mmlite.ops.assignment import BACKGROUND, Assignment, Predictions
+from mmlite.ops.assignment import BACKGROUND, Assignment, PredictionAssigner, Predictions
 from mmlite.ops.boxes import aligned_iou
 
 _FAR = 1e5  # what a prior costs that is not in the box and near its centre
 _LEAST_IOU = 1e-7
 
 
-class DynamicKAssigner:
+class DynamicKAssigner(PredictionAssigner):
     """What the two share: a subclass writes `in_range` and `cost`.
 
     Args:
@@ -34,7 +34,6 @@ class DynamicKAssigner:
         iou_weight: factor on the cost of the box.
     """
 
-    needs_predictions: ClassVar[bool] = True
     gives: ClassVar[tuple[str, ...]] = ('quality',)
 
     def __init__(self, topk: int, iou_weight: float) -> None:
@@ -52,13 +51,7 @@ class DynamicKAssigner:
     ) -> Assignment:
         """Returns for each prior the index of a box or BACKGROUND; its quality is the IoU.
 
-        Args:
-            priors: (R, 4), squares around the points, of side = stride, input pixels.
-            num_per_level: how many of them each level has.
-            gt_bboxes: (g, 4), as the priors.
-            gt_bboxes_ignore: (k, 4), which change nothing.
-            gt_labels: (g,), 1..C.
-            predictions: of the R priors.
+        Priors are squares around the points, of side = stride; ignored boxes change nothing.
         """
         candidates = torch.zeros_like(priors[:, 0], dtype=torch.bool)
         for _, bboxes in chunks(gt_bboxes, len(priors)):

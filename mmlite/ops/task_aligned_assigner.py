@@ -10,10 +10,10 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from mmlite.ops.assigners import chunks, distances_to_sides
-from mmlite.ops.assignment import BACKGROUND, Assignment, Predictions
+from mmlite.ops.assignment import BACKGROUND, Assignment, PredictionAssigner, Predictions
 
 
-class TaskAlignedAssigner:
+class TaskAlignedAssigner(PredictionAssigner):
     """Assigns to each box the priors with the best t = score^alpha * IoU^beta (TOOD, section 3.2).
 
     A candidate's centre has to lie in the box. A prior wanted by several boxes goes to the one that
@@ -25,7 +25,6 @@ class TaskAlignedAssigner:
         alpha, beta: exponents of the score and of the IoU.
     """
 
-    needs_predictions: ClassVar[bool] = True
     gives: ClassVar[tuple[str, ...]] = ('quality',)
 
     def __init__(self, topk: int = 13, alpha: float = 1.0, beta: float = 6.0) -> None:
@@ -42,15 +41,7 @@ class TaskAlignedAssigner:
         gt_labels: Tensor,
         predictions: Predictions,
     ) -> Assignment:
-        """Returns for each prior the index of a box or BACKGROUND, and its quality.
-
-        Args:
-            priors: (R, 4), xyxy, input pixels.
-            num_per_level: how many of them each level has.
-            gt_bboxes, gt_labels: (g, 4), as the priors, and (g,) in 1..C.
-            gt_bboxes_ignore: (k, 4).
-            predictions: at the priors.
-        """
+        """Returns for each prior the index of a box or BACKGROUND, and its quality."""
         points = (priors[:, :2] + priors[:, 2:]) / 2
         best_gt = torch.full_like(priors[:, 0], BACKGROUND, dtype=torch.int64)
         best_iou, metric = torch.zeros_like(priors[:, 0]), torch.zeros_like(priors[:, 0])

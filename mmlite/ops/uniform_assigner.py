@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_convert, box_iou
 
-from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, Predictions
+from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, PredictionAssigner, Predictions
 
 
-class UniformAssigner:
+class UniformAssigner(PredictionAssigner):
     """Gives each box the nearest predictions and the nearest priors (YOLOF, Chen et al. 2021, 4.2).
 
     Near is measured as L1 of centre, width and height. Those whose prior overlaps the box too
@@ -26,7 +26,6 @@ class UniformAssigner:
         match_times: predictions, and priors, of a box.
     """
 
-    needs_predictions: ClassVar[bool] = True
     gives: ClassVar[tuple[str, ...]] = ('pairs',)
 
     def __init__(self, pos_ignore_thr: float, neg_ignore_thr: float, match_times: int = 4) -> None:
@@ -43,15 +42,7 @@ class UniformAssigner:
         gt_labels: Tensor,
         predictions: Predictions,
     ) -> Assignment:
-        """Returns for each prior the index of a box, BACKGROUND or IGNORE, and the pairs.
-
-        Args:
-            priors: (R, 4), xyxy, input pixels.
-            num_per_level: how many of them each level has.
-            gt_bboxes, gt_labels: (g, 4), as the priors, and (g,) in 1..C.
-            gt_bboxes_ignore: (k, 4).
-            predictions: at the priors.
-        """
+        """Returns for each prior the index of a box, BACKGROUND or IGNORE, and the pairs."""
         assigned = torch.full_like(priors[:, 0], BACKGROUND, dtype=torch.int64)
         if len(gt_bboxes) == 0:
             return Assignment(assigned, pairs=assigned.new_zeros(0, 2))
