@@ -267,6 +267,10 @@ class L2Norm(nn.Module):
         return (x * norm.reciprocal() * self.weight[:, None, None]).type_as(x)
 
 
+# of the towers of most heads, where a config does not say another; nobody writes into it
+TOWER_NORM = dict(type='GN', num_groups=32)
+
+
 def conv_tower(
     in_channels: int,
     channels: int,

@@ -16,7 +16,7 @@ from mmlite.models.heads.dense_head import (
 )
 from mmlite.models.heads.fcos_head import centerness_target
 from mmlite.models.heads.retina_head import anchors_per_location
-from mmlite.models.layers import Conv2d, Scale, conv_tower
+from mmlite.models.layers import TOWER_NORM, Conv2d, Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
 from mmlite.support.signatures import with_arguments_of
 
@@ -53,7 +53,7 @@ class ATSSHead(DenseHead):
         stacked_convs: int = 4,
         feat_channels: int = 256,
         pred_kernel_size: int = 3,
-        norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
+        norm_cfg: dict | None = TOWER_NORM,
         loss_centerness: dict | None = None,
         **others: Any,
     ) -> None:

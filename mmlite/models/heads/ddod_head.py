@@ -17,7 +17,7 @@ from mmlite.models.heads.dense_head import (
 from mmlite.models.heads.fitting import check_assigner
 from mmlite.models.heads.level_weights import LevelWeights
 from mmlite.models.heads.retina_head import anchors_per_location
-from mmlite.models.layers import Conv2d, ConvModule, Scale, conv_tower
+from mmlite.models.layers import TOWER_NORM, Conv2d, ConvModule, Scale, conv_tower
 from mmlite.ops.boxes import aligned_iou
 from mmlite.registry import HEADS, LOSSES, TASK_UTILS
 from mmlite.support.signatures import with_arguments_of
@@ -55,7 +55,7 @@ class DDODHead(DenseHead):
     def __init__(
         self, num_classes: int, in_channels: int, anchor_generator: dict, *,
         stacked_convs: int = 4, feat_channels: int = 256,
-        norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
+        norm_cfg: dict | None = TOWER_NORM,
         use_dcn: bool = True, loss_iou: dict | None = None, train_cfg: dict | None = None,
         **others: Any,
     ) -> None:  # fmt: skip

@@ -10,12 +10,11 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels, rare_objects_init, reduce_mean
-from mmlite.models.layers import Conv2d, Scale, conv_tower
+from mmlite.models.layers import TOWER_NORM, Conv2d, Scale, conv_tower
 from mmlite.registry import HEADS, LOSSES
 from mmlite.support.signatures import with_arguments_of
 
 _INF = 1e8
-_TOWER_NORM = dict(type='GN', num_groups=32)
 
 
 @HEADS.register_module()
@@ -61,7 +60,7 @@ class FCOSHead(DenseHead):
         norm_on_bbox: bool = False,
         centerness_on_reg: bool = False,
         conv_bias: bool | str = 'auto',
-        norm_cfg: dict | None = _TOWER_NORM,
+        norm_cfg: dict | None = TOWER_NORM,
         dcn_on_last_conv: bool = False,
         prior_generator: dict | None = None,
         bbox_coder: dict | None = None,

@@ -16,7 +16,7 @@ from mmlite.models.heads.dense_head import (
     reduce_mean,
 )
 from mmlite.models.heads.retina_head import anchors_per_location
-from mmlite.models.layers import Conv2d, Scale, conv_tower
+from mmlite.models.layers import TOWER_NORM, Conv2d, Scale, conv_tower
 from mmlite.models.losses import soft_targets
 from mmlite.ops.boxes import aligned_iou
 from mmlite.ops.priors import stride_of_each
@@ -59,7 +59,7 @@ class GFLHead(DenseHead):
         *,
         stacked_convs: int = 4,
         feat_channels: int = 256,
-        norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
+        norm_cfg: dict | None = TOWER_NORM,
         reg_max: int = 16,
         loss_dfl: dict | None = None,
         **others: Any,

@@ -16,7 +16,7 @@ from mmlite.models.heads.dense_head import (
     flatten_levels,
     reduce_mean,
 )
-from mmlite.models.layers import Conv2d, Scale, conv_tower
+from mmlite.models.layers import TOWER_NORM, Conv2d, Scale, conv_tower
 from mmlite.models.losses import soft_targets
 from mmlite.registry import HEADS
 from mmlite.support.signatures import with_arguments_of
@@ -52,7 +52,7 @@ class RTMDetHead(DenseHead):
     def __init__(
         self, num_classes: int, in_channels: int, anchor_generator: dict, *,
         stacked_convs: int = 4, feat_channels: int = 256, pred_kernel_size: int = 3,
-        norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
+        norm_cfg: dict | None = TOWER_NORM,
         act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006
         use_depthwise: bool = False, with_objectness: bool = True, **others: Any,
     ) -> None:  # fmt: skip

@@ -13,7 +13,7 @@ from mmlite.models.heads import tood_layers
 from mmlite.models.heads.dense_head import DenseHead, featmap_sizes, flatten_levels, reduce_mean
 from mmlite.models.heads.fcos_head import centerness_target
 from mmlite.models.heads.retina_head import anchors_per_location
-from mmlite.models.layers import Conv2d, Scale
+from mmlite.models.layers import TOWER_NORM, Conv2d, Scale
 from mmlite.models.losses import soft_targets
 from mmlite.ops.coders import DecodedBBoxCoder
 from mmlite.registry import HEADS, LOSSES, TASK_UTILS
@@ -65,7 +65,7 @@ class TOODHead(DenseHead):
         *,
         stacked_convs: int = 4,
         feat_channels: int = 256,
-        norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
+        norm_cfg: dict | None = TOWER_NORM,
         num_dcn: int = 0,
         anchor_type: str = 'anchor_free',
         initial_loss_cls: dict | None = None,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmlite.models.deform_conv import DeformConv2d
 from mmlite.models.heads.dense_head import DenseHead, flatten_levels, rare_objects_init, reduce_mean
 from mmlite.models.heads.star_offset import star_offset
-from mmlite.models.layers import Conv2d, ConvModule, Scale, conv_tower
+from mmlite.models.layers import TOWER_NORM, Conv2d, ConvModule, Scale, conv_tower
 from mmlite.models.losses import soft_targets
 from mmlite.ops.boxes import aligned_iou
 from mmlite.registry import HEADS, LOSSES
@@ -56,7 +56,7 @@ class VFNetHead(DenseHead):
         feat_channels: int = 256,
         strides: Sequence[int] = (8, 16, 32, 64, 128),
         regress_ranges: Sequence = ((-1, 64), (64, 128), (128, 256), (256, 512), (512, 1e8)),
-        norm_cfg: dict | None = dict(type='GN', num_groups=32),  # noqa: B006, never changed
+        norm_cfg: dict | None = TOWER_NORM,
         dcn_on_last_conv: bool = False,
         anchor_generator: dict | None = None,
         loss_bbox_refine: dict | None = None,
