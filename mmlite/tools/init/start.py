@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,12 +88,10 @@ def init(wishes: Wishes, convert: str) -> Started:
             f'--out {wishes.out} is in the folder of the data, which stays as it is: a folder '
             f'outside {source.path} is expected'
         )
-    with busy('looking at the files'):
-        layout = recognise(source, convert, wishes.layout)
-        data = read_data(source, layout)
+    layout = recognise(source, convert, wishes.layout)
+    data = read_data(source, layout)
     total = sum(len(split.files) for split in data.splits)
-    with busy(f'comparing {counted(total, "picture")}'):
-        copies = find_copies({split.name: split.usable_files for split in data.splits})
+    copies = find_copies({split.name: split.usable_files for split in data.splits})
     choices = wishes.out, wishes.share, wishes.seed, wishes.groups
     data, lists, decided = divided(source, data, copies, *choices)
     trained = data.split('train')
@@ -112,19 +109,6 @@ def init(wishes: Wishes, convert: str) -> Started:
         epochs=choice.epochs,
         images=Path(os.path.commonpath([Path(file).parent for file in trained.files])),
     )
-
-
-@contextmanager
-def busy(text: str) -> Iterator[None]:
-    """Shows on a terminal what is being done, and for how long."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as it:
-        it.add_task(text, total=None)
-        yield
 
 
 def _classes(trained: Split) -> tuple[list[str], list[str]]:
