@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from mmengine.config import Config
 
 from lab.scoreboard.step import drawn_sets, problem_of_a_step
 from mmlite.config import load_config
-from mmlite.config.nodes import walk
-from mmlite.datasets.transforms import Compose
-from mmlite.engine.parts import Parts
 from mmlite.errors import DataError, UserError
+from mmlite.tools.migrate.verify import check_whole
 
 # a pattern of messages, and what it is counted as; the first that fits counts
 KINDS = (
@@ -99,30 +96,13 @@ def judge(path: Path, root: Path) -> Outcome | None:
             cfg = load_config(path)
             holds_model = 'model' in cfg
             if holds_model:
-                build(cfg)
+                check_whole(cfg)
         except (UserError, ImportError, TypeError, ValueError) as error:
             raw = _as_mmengine_reads_it(path)
             if raw is None:
                 return None
             return Outcome(folder, path.stem, 'model' in raw, kind_of(error), str(error))
     return Outcome(folder, path.stem, holds_model, '', '')
-
-
-def build(cfg: Config) -> None:
-    """Checks a config for a training and a test, and builds its model and pipelines.
-
-    Raises:
-        UserError: what does not fit.
-    """
-    parts = Parts(cfg)
-    _ = parts.checked_cfg
-    if cfg.get('test_dataloader') is not None:
-        _ = Parts(cfg, 'test').checked_cfg
-    with torch.device('meta'):
-        _ = parts.detector
-    for _, node in walk(cfg):
-        if isinstance(node, dict) and 'pipeline' in node:
-            Compose(node['pipeline'])
 
 
 def kind_of(error: Exception) -> str:
