@@ -6,7 +6,7 @@ import pickle
 import re
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,12 @@ def check_is_there(path: str | Path) -> None:
         raise DataError(f'checkpoint {file}: it is a folder, and a file is expected.{has}')
     if not file.is_file():
         raise DataError(f'checkpoint {file}: no such file.{near_files(file)}')
+
+
+def trained_classes(meta: Mapping[str, Any] | None) -> Sequence[str] | None:
+    """Returns the class names in the `meta` of a checkpoint, as mmdet 3.x or 2.x writes them."""
+    meta = meta or {}
+    return (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:

@@ -14,6 +14,7 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import print_log
 from torch import nn
 
+from mmlite.checkpoints.file import trained_classes
 from mmlite.checkpoints.loading import check_is_there, read_checkpoint
 from mmlite.datasets.auto_classes import needs_classes
 from mmlite.engine.agreement import Span, disagreements, too_large_batch
@@ -87,8 +88,7 @@ def _checkpoint_classes(cfg: Config, task: str, trust_checkpoint: bool) -> Seque
     if task == 'train' or path is None or not needs_classes(cfg):
         return None
     check_is_there(path)
-    meta = read_checkpoint(path, trust_checkpoint).get('meta') or {}
-    return (meta.get('dataset_meta') or {}).get('classes')
+    return trained_classes(read_checkpoint(path, trust_checkpoint).get('meta'))
 
 
 def _start(parts: Parts, trust_checkpoint: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmlite import registry
+from mmlite.checkpoints.file import trained_classes
 from mmlite.config.keys import problems, raise_first, typed_parts
 from mmlite.config.nodes import walk
 from mmlite.config.schema import ALWAYS, BUILT_LATE, LOADERS, NEEDED, SCHEMA
@@ -134,7 +135,7 @@ def check_checkpoint_classes(checkpoint: Mapping, classes: Sequence[str], path: 
     Raises:
         ConfigError: the class names differ; the message holds both lists.
     """
-    _check_same_classes(_trained_classes(checkpoint), classes, path)
+    _check_same_classes(trained_classes(checkpoint.get('meta')), classes, path)
 
 
 def check_resumed_classes(checkpoint: Mapping, dataset: Dataset, path: str) -> None:
@@ -143,7 +144,10 @@ def check_resumed_classes(checkpoint: Mapping, dataset: Dataset, path: str) -> N
     Raises:
         ConfigError: the class names differ; the message holds both lists.
     """
-    trained, given = _trained_classes(checkpoint), getattr(dataset, 'metainfo', {}).get('classes')
+    trained, given = (
+        trained_classes(checkpoint.get('meta')),
+        getattr(dataset, 'metainfo', {}).get('classes'),
+    )
     if trained is None or given is None or list(trained) == list(given):
         return
     how = (
@@ -163,7 +167,10 @@ def warn_of_class_order(
     checkpoint: Mapping, dataset: Dataset, path: str, logger: logging.Logger
 ) -> None:
     """Warns where a training starts from weights of the same classes in another order."""
-    trained, given = _trained_classes(checkpoint), getattr(dataset, 'metainfo', {}).get('classes')
+    trained, given = (
+        trained_classes(checkpoint.get('meta')),
+        getattr(dataset, 'metainfo', {}).get('classes'),
+    )
     if not trained or not given or list(trained) == list(given):
         return
     if sorted(trained) == sorted(given):
@@ -172,11 +179,6 @@ def warn_of_class_order(
             f'classes in another order, {list(given)}: the head has to learn them again. Set '
             'metainfo=dict(classes=...) to its list'
         )
-
-
-def _trained_classes(checkpoint: Mapping) -> Sequence[str] | None:
-    meta = checkpoint.get('meta') or {}
-    return (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
 
 
 def check_validation_classes(train: Dataset, val: Dataset) -> None:

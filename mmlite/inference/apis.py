@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from mmlite.checkpoints.file import trained_classes
 from mmlite.checkpoints.loading import load_weights, read_checkpoint
 from mmlite.config import load_config
 from mmlite.config.overrides import override
@@ -95,7 +96,7 @@ def load_detector(
         config = config_in(meta, str(checkpoint))
     elif not isinstance(config, Config):
         config = load_config(config)
-    parts = Parts(config, 'test', _trained_names(meta))
+    parts = Parts(config, 'test', trained_classes(meta))
     cfg = parts.cfg
     override(cfg, overrides)
     detector = parts.detector
@@ -251,11 +252,6 @@ def _check_image(img: Image, name: str) -> None:
         raise ConfigError(f'{expected} {img.dtype}. Its values have to be 0 to 255, as in a file')
 
 
-def _trained_names(meta: Mapping[str, Any]) -> Any:
-    """The names that a checkpoint holds, as mmdet 3.x or 2.x writes them."""
-    return (meta.get('dataset_meta') or {}).get('classes') or meta.get('CLASSES')
-
-
 def _class_names(cfg: Config, meta: Mapping[str, Any], num_classes: int) -> tuple[str, ...]:
     """Those trained on, else those of the test data, else the labels themselves."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
@@ -263,7 +259,7 @@ def _class_names(cfg: Config, meta: Mapping[str, Any], num_classes: int) -> tupl
     if 'type' in dataset:
         own = getattr(DATASETS.find(dataset['type'], 'test_dataloader.dataset'), 'METAINFO', {})
     candidates = (
-        _trained_names(meta),
+        trained_classes(meta),
         (dataset.get('metainfo') or {}).get('classes'),
         own.get('classes'),
     )
