@@ -9,6 +9,7 @@ import numpy as np
 from mmlite.evaluation.class_curves import ClassCurve, best_thresholds
 from mmlite.evaluation.confusion import image_counts
 from mmlite.evaluation.error_types import Judged
+from mmlite.support.words import counted
 
 _FEW_BOXES = 20  # of a class: one box more or less changes its AP by several points
 
@@ -25,12 +26,12 @@ def results_verdict(judged: Judged, curves: Sequence[ClassCurve], classes: Seque
     counts = image_counts(judged, best_thresholds(curves))
     right, wrong = int(counts.right.sum()), int(counts.wrong.sum())
     if not right:
-        return f'Finds none of {_counted(total, "object")} at an IoU of 0.5 or more.'
+        return f'Finds none of {counted(total, "object")} at an IoU of 0.5 or more.'
     shown = right + wrong
-    errors = f'{wrong or "none"} of {_counted(shown, "detection")} {_is_are(wrong)} wrong'
+    errors = f'{wrong or "none"} of {counted(shown, "detection")} {_is_are(wrong)} wrong'
     share = f' ({wrong / shown:.0%})' if wrong else ''
     return (
-        f'Finds {right} of {_counted(total, "object")} ({right / total:.0%}), and {errors}{share}, '
+        f'Finds {right} of {counted(total, "object")} ({right / total:.0%}), and {errors}{share}, '
         f'{_at_thresholds(curves)}{_weakest(curves, classes)}.'
     )
 
@@ -44,19 +45,13 @@ def _at_thresholds(curves: Sequence[ClassCurve]) -> str:
 
 
 def _weakest(curves: Sequence[ClassCurve], classes: Sequence[str]) -> str:
-    counted = [c for c, curve in enumerate(curves) if curve.num_gts]
-    if len(counted) < 2:
+    present = [c for c, curve in enumerate(curves) if curve.num_gts]
+    if len(present) < 2:
         return ''
-    weakest = counted[int(np.argmin([curves[c].ap for c in counted]))]
+    weakest = present[int(np.argmin([curves[c].ap for c in present]))]
     curve = curves[weakest]
-    few = (
-        f' of only {_counted(curve.num_gts, "box", "boxes")}' if curve.num_gts < _FEW_BOXES else ''
-    )
+    few = f' of only {counted(curve.num_gts, "box")}' if curve.num_gts < _FEW_BOXES else ''
     return f'; weakest class: {classes[weakest]} (AP {curve.ap:.2f}{few})'
-
-
-def _counted(number: int, noun: str, plural: str | None = None) -> str:
-    return f'{number} {noun if number == 1 else plural or f"{noun}s"}'
 
 
 def _is_are(number: int) -> str:

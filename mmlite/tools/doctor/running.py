@@ -19,6 +19,7 @@ from mmlite.evaluation import build_metrics, evaluate_results
 from mmlite.evaluation.results import bbox2result
 from mmlite.parallel import MMDataParallel, collate, unwrapped
 from mmlite.parallel.model_wrapper import parse_losses
+from mmlite.support.words import counted
 from mmlite.tools.doctor.context import Context
 from mmlite.tools.doctor.finding import Finding, error, ok, skipped, warning
 from mmlite.tools.doctor.heads import levels_without_objects
@@ -85,7 +86,7 @@ def step(context: Context) -> list[Finding]:
         reached.add(model.module)
         if not reached.still_zero or context.seconds_left() < seconds:
             break
-    looked_at = f'in {number} {"batch" if number == 1 else "batches"} of {len(batch)} images'
+    looked_at = f'in {counted(number, "batch")} of {len(batch)} images'
     return _gradients(reached, looked_at, evidence, context)
 
 

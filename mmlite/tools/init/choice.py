@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmlite.tools.init.words import counted
+from mmlite.support.words import counted
 
 _BASES = 'configs/_base_'
 _FOR_SSD = 14  # px in an input of 300x300 that SSD's default boxes, from 21 px, still reach

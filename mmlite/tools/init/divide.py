@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlite.support.words import counted
 from mmlite.tools.convert_dataset.source import Source
 from mmlite.tools.dataset_analysis.copies import Copies
 from mmlite.tools.dataset_analysis.splits import Split
 from mmlite.tools.init.data import Data
 from mmlite.tools.init.layouts.layout import WHOLE
 from mmlite.tools.init.split import groups_by_name, split_units, units_of
-from mmlite.tools.init.words import counted
 
 DEFAULT_SPLIT = (0.2, 0, '')  # share, seed and pattern where none is given
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mmlite.support.words import counted, first_of
 from mmlite.tools.dataset_analysis.splits import Split
-from mmlite.tools.init.words import counted, first_of
 
 _RARE = 10  # objects of a class in training
 _TINY = 0.02  # of the picture's longer side

@@ -7,12 +7,12 @@ from types import ModuleType
 
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import near_files
+from mmlite.support.words import counted, first_of
 from mmlite.tools.convert_dataset.formats import READERS, module_of
 from mmlite.tools.convert_dataset.source import Source
 from mmlite.tools.init.layouts import coco, csv_table, voc, yolo
 from mmlite.tools.init.layouts.layout import Layout, by_folder, images_of, part_of
 from mmlite.tools.init.unread import unread_files
-from mmlite.tools.init.words import counted, first_of
 
 LAYOUTS: dict[str, ModuleType] = dict(voc=voc, coco=coco, yolo=yolo, csv=csv_table)
 READ = 'VOC (XML), COCO (JSON), YOLO (text files) and CSV tables'

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from mmlite.errors import ConfigError
-from mmlite.tools.init.words import counted
+from mmlite.support.words import counted
 
 _TRIES = 20
 

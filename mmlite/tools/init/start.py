@@ -13,6 +13,7 @@ import numpy as np
 from mmlite.config import load_config
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import make_folder, write_text
+from mmlite.support.words import counted, first_of
 from mmlite.tools.dataset_analysis.copies import Copies, find_copies
 from mmlite.tools.dataset_analysis.splits import Split
 from mmlite.tools.init.choice import Choice, Sizes, choose
@@ -21,7 +22,6 @@ from mmlite.tools.init.data import read_data
 from mmlite.tools.init.divide import divided
 from mmlite.tools.init.odd import figures, oddities
 from mmlite.tools.init.recognise import open_folder, recognise
-from mmlite.tools.init.words import counted, first_of
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mmlite.datasets.csv_table import read_table
 from mmlite.errors import DataError
+from mmlite.support.words import counted
 from mmlite.tools.convert_dataset.coco import is_coco
 from mmlite.tools.convert_dataset.source import Source
 from mmlite.tools.init.layouts.layout import relative
-from mmlite.tools.init.words import counted
 
 _ENDINGS = ('.json', '.csv', '.xml', '.txt')  # in the order in which they are likely to be meant
 

@@ -1,4 +1,4 @@
-"""Numbers and lists of names in the sentences of `init`."""
+"""Numbers and lists of names in sentences."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import islice
 
 
 def counted(number: int, what: str) -> str:
-    """Returns `1 picture` or `2 pictures`; `box` and `class` get their -es."""
-    ending = '' if number == 1 else 'es' if what.endswith(('x', 'ss')) else 's'
+    """Returns `1 picture` or `2 pictures`; `box`, `class` and `batch` get their -es."""
+    ending = '' if number == 1 else 'es' if what.endswith(('x', 'ss', 'ch')) else 's'
     return f'{number} {what}{ending}'
 
 
