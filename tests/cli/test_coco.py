@@ -36,7 +36,19 @@ def test_trains_tests_and_evaluates_results(name: str, voc_part: Path, tmp_path:
     assert ended.out.splitlines()[-1] == last
 
 
-def test_missing_data_say_where_to_get_them_and_how_to_try_without(tmp_path: Path) -> None:
-    ended = cli('train', CONFIGS['retinanet'], '--work-dir', tmp_path / 'run')
+@pytest.mark.parametrize(
+    ('config', 'own_classes'),
+    [
+        (CHECKOUT / 'configs/retinanet/retinanet_r18_fpn_1x_coco.py', False),
+        (CONFIGS['retinanet'], True),
+    ],
+)
+def test_missing_data_say_where_to_get_them_and_how_to_try_without(
+    config: Path, own_classes: bool, tmp_path: Path
+) -> None:
+    missing = ('--data-root', tmp_path / 'not-there')
+    ended = cli('train', config, *missing, '--work-dir', tmp_path / 'run')
     assert ended.status == 2 and not (tmp_path / 'run').exists()
-    assert 'cocodataset.org' in ended.err and '--demo-data' in ended.err
+    # COCO's download serves COCO's classes only
+    assert ('cocodataset.org' in ended.err) is not own_classes
+    assert '--demo-data' in ended.err
