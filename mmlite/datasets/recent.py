@@ -73,9 +73,8 @@ class RecentSamples:
     def _keep(self, key: tuple[int, int], sample: Sample) -> None:
         self._kept[key] = sample
         if len(self._kept) > self.owner.lookback + 1:
-            del self._kept[
-                next(iter(self._kept))
-            ]  # the one made first: no later sample asks for it
+            first_made = next(iter(self._kept))  # no later sample asks for it
+            del self._kept[first_made]
 
 
 class _Recent(Sequence):

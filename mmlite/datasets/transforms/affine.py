@@ -16,7 +16,7 @@ from mmlite.datasets.transforms.geometry import (
     project_bboxes,
     translate_bboxes,
 )
-from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
+from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_boxes, set_image
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -77,16 +77,7 @@ class RandomAffine:
         matrix = self.draw(size)
         img = cv2.warpPerspective(img, matrix, size, borderValue=self.border_val)
         set_image(results, img)
-        for key in BOX_KEYS:
-            if key not in results:
-                continue
-            bboxes = project_bboxes(results[key], matrix)
-            seen = overlaps_patch(bboxes, (0, 0, *size))
-            results[key] = (
-                clip_bboxes(bboxes[seen], size) if self.bbox_clip_border else bboxes[seen]
-            )
-            if key == 'gt_bboxes' and 'gt_labels' in results:
-                results['gt_labels'] = results['gt_labels'][seen]
+        warp_boxes(results, matrix, size, self.bbox_clip_border)
         return results
 
     def draw(self, size: tuple[int, int]) -> np.ndarray:
@@ -118,6 +109,20 @@ def affine_matrix(
     turn = np.float32([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     scale = np.float32([[factor, 0, 0], [0, factor, 0], [0, 0, 1]])
     return move @ slant @ turn @ scale
+
+
+def warp_boxes(
+    results: dict[str, Any], matrix: np.ndarray, size: tuple[int, int], clip: bool
+) -> None:
+    """Moves the boxes by `matrix` (3, 3), and drops those that a picture of `size` does not show.
+
+    The others are cut at its border where `clip`.
+    """
+    for key in BOX_KEYS:
+        if key in results:
+            bboxes = project_bboxes(results[key], matrix)
+            seen = overlaps_patch(bboxes, (0, 0, *size))
+            set_boxes(results, key, clip_bboxes(bboxes, size) if clip else bboxes, seen)
 
 
 @TRANSFORMS.register_module()
@@ -157,12 +162,12 @@ class RandomShift:
             if key in results:
                 bboxes = clip_bboxes(translate_bboxes(results[key], shift), img.shape[1::-1])
                 kept[key] = (bboxes[:, 2:] - bboxes[:, :2] > self.filter_thr_px).all(axis=1)
-                moved[key] = bboxes[kept[key]]
-        if not any(len(bboxes) for bboxes in moved.values()):
+                moved[key] = bboxes
+        if not any(some.any() for some in kept.values()):
             return results
-        if 'gt_labels' in results and 'gt_bboxes' in kept:
-            results['gt_labels'] = results['gt_labels'][kept['gt_bboxes']]
-        results.update(moved, img=shifted(img, shift))
+        for key, bboxes in moved.items():
+            set_boxes(results, key, bboxes, kept[key])
+        results['img'] = shifted(img, shift)
         return results
 
 

@@ -15,15 +15,13 @@ import numpy as np
 from mmlite.datasets.transforms.arguments import check_probability, fill_value
 from mmlite.datasets.transforms.canvas import (
     blended,
-    filled,
-    merged,
-    mosaic_offset,
+    fitted_image,
+    mosaic,
     moved_boxes,
-    paste,
     resized_canvas,
 )
-from mmlite.datasets.transforms.geometry import clip_bboxes, resize_bboxes, resize_image
-from mmlite.datasets.transforms.mix import check_center, whole_size
+from mmlite.datasets.transforms.geometry import clip_bboxes, resize_bboxes
+from mmlite.datasets.transforms.mix import check_center, draw_center, whole_size
 from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
@@ -115,11 +113,8 @@ class CachedMix:
 
     def fitted(self, results: Sample) -> Sample:
         """Returns picture, boxes and labels at the largest size that fits into `img_scale`."""
-        height, width = results['img'].shape[:2]
-        factor = min(self.img_scale[0] / width, self.img_scale[1] / height)
-        size = max(1, int(width * factor)), max(1, int(height * factor))
-        boxes = moved_boxes(results, np.float32([factor, factor]), (0, 0))
-        return dict(img=resize_image(results['img'], size), **boxes)
+        img, factor = fitted_image(results['img'], self.img_scale)
+        return dict(img=img, **moved_boxes(results, np.float32([factor, factor]), (0, 0)))
 
 
 @TRANSFORMS.register_module()
@@ -152,17 +147,10 @@ class CachedMosaic(CachedMix):
 
     def mix(self, results: Sample, own: Sample, recent: Sequence[Sample]) -> Sample:
         others = [recent[i] for i in self.choose(recent)]
-        width, height = self.img_scale
-        center = tuple(
-            int(np.random.uniform(*self.center_ratio_range) * side) for side in self.img_scale
+        center = draw_center(self.center_ratio_range, self.img_scale)
+        return mosaic(
+            results, [own, *others], center, self.img_scale, self.pad_val, self.bbox_clip_border
         )
-        canvas = filled((2 * width, 2 * height), self.pad_val, results['img'].dtype)
-        parts = []
-        for position, sample in enumerate([own, *others]):
-            offset = mosaic_offset(position, center, sample['img'].shape[1::-1])
-            paste(canvas, sample['img'], offset)
-            parts.append(moved_boxes(sample, np.ones(2, np.float32), offset))
-        return merged(results, canvas, parts, self.bbox_clip_border)
 
     def choose(self, recent: Sequence[Sample]) -> list[int]:
         """Returns which three are taken; as in mmdet never the newest, the sample itself."""

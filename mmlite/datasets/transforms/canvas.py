@@ -18,7 +18,7 @@ from mmlite.datasets.transforms.geometry import (
     resize_image,
     translate_bboxes,
 )
-from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
+from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_boxes, set_image
 
 
 def filled(size: tuple[int, int], fill: Sequence[float], dtype: np.dtype = np.uint8) -> np.ndarray:
@@ -26,6 +26,42 @@ def filled(size: tuple[int, int], fill: Sequence[float], dtype: np.dtype = np.ui
     # one number is written twenty times as fast as a row of three
     value = fill[0] if len(set(fill)) == 1 else fill
     return np.full((*size[::-1], 3), value, dtype)
+
+
+def fitted_image(img: np.ndarray, scale: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """Returns the largest picture of the same ratio in `scale` (w, h), and its exact factor."""
+    height, width = img.shape[:2]
+    factor = min(scale[0] / width, scale[1] / height)
+    size = max(1, int(width * factor)), max(1, int(height * factor))
+    return resize_image(img, size), factor
+
+
+def mosaic(
+    results: dict[str, Any],
+    samples: Sequence[dict[str, Any]],
+    center: tuple[int, int],
+    scale: tuple[int, int],
+    fill: Sequence[float],
+    clip: bool,
+) -> dict[str, Any]:
+    """Makes `results` four samples, each with a corner at `center`.
+
+    Args:
+        results: gets the picture and the boxes.
+        samples: pictures that fit into `scale`, their boxes and labels; see `mosaic_offset`.
+        center: (x, y) on the canvas.
+        scale: (w, h) of a quarter of the canvas.
+        fill: BGR of what no picture covers.
+        clip: cut boxes at the border of the canvas.
+    """
+    width, height = scale
+    canvas = filled((2 * width, 2 * height), fill, results['img'].dtype)
+    parts = []
+    for position, sample in enumerate(samples):
+        offset = mosaic_offset(position, center, sample['img'].shape[1::-1])
+        paste(canvas, sample['img'], offset)
+        parts.append(moved_boxes(sample, np.ones(2, np.float32), offset))
+    return merged(results, canvas, parts, clip)
 
 
 def mosaic_offset(position: int, center: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
@@ -112,11 +148,10 @@ def merged(
     """Puts the picture and all the boxes that it shows into `results`."""
     set_image(results, img)
     size = img.shape[1::-1]
-    merged = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    seen = {key: overlaps_patch(merged[key], (0, 0, *size)) for key in BOX_KEYS if key in merged}
-    if 'gt_labels' in merged and 'gt_bboxes' in seen:
-        results['gt_labels'] = merged['gt_labels'][seen['gt_bboxes']]
-    for key, kept in seen.items():
-        bboxes = merged[key][kept]
-        results[key] = clip_bboxes(bboxes, size) if clip else bboxes
+    results.update({key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
+    for key in BOX_KEYS:
+        if key in parts[0]:
+            bboxes = results[key]
+            seen = overlaps_patch(bboxes, (0, 0, *size))
+            set_boxes(results, key, clip_bboxes(bboxes, size) if clip else bboxes, seen)
     return results

@@ -16,7 +16,7 @@ from mmlite.datasets.transforms.geometry import (
     overlaps_patch,
     translate_bboxes,
 )
-from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
+from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_boxes, set_image
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -89,9 +89,9 @@ class RandomCenterCropPad:
         for key, bboxes in boxes.items():
             moved = translate_bboxes(bboxes, offset)
             kept = centers_inside(bboxes, seen)[0] & overlaps_patch(moved, (0, 0, *size))
-            results[key] = clip_bboxes(moved[kept], size) if self.bbox_clip_border else moved[kept]
-            if key == 'gt_bboxes' and 'gt_labels' in results:
-                results['gt_labels'] = results['gt_labels'][kept]
+            set_boxes(
+                results, key, clip_bboxes(moved, size) if self.bbox_clip_border else moved, kept
+            )
         return results
 
     def draw(

@@ -16,7 +16,7 @@ from mmlite.datasets.transforms.geometry import (
     good_patches,
     translate_bboxes,
 )
-from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
+from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_boxes, set_image
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -62,10 +62,8 @@ def crop_to_patch(results: dict[str, Any], patch: np.ndarray, clip: bool) -> dic
     inside = {
         key: centers_inside(results[key], patch[None])[0] for key in BOX_KEYS if key in results
     }
-    if 'gt_labels' in results and 'gt_bboxes' in inside:
-        results['gt_labels'] = results['gt_labels'][inside['gt_bboxes']]
     for key, kept in inside.items():
-        results[key] = crop_bboxes(results[key][kept], patch, clip)
+        set_boxes(results, key, crop_bboxes(results[key], patch, clip), kept)
     return results
 
 

@@ -14,14 +14,11 @@ import numpy as np
 from mmlite.datasets.transforms.arguments import check_probability, fill_value, pixel_size
 from mmlite.datasets.transforms.canvas import (
     blended,
-    filled,
-    merged,
-    mosaic_offset,
+    fitted_image,
+    mosaic,
     moved_boxes,
-    paste,
     resized_canvas,
 )
-from mmlite.datasets.transforms.geometry import resize_image
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -66,19 +63,12 @@ class Mosaic:
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         if np.random.random() >= self.prob:
             return results
-        samples = [results, *_mixed(results, 3, 'Mosaic')]
-        width, height = self.img_scale
-        center = tuple(
-            int(np.random.uniform(*self.center_ratio_range) * side) for side in self.img_scale
-        )
-        canvas = filled((2 * width, 2 * height), self.pad_val, results['img'].dtype)
-        parts = []
-        for position, sample in enumerate(samples):
+        samples = []
+        for sample in (results, *_mixed(results, 3, 'Mosaic')):
             img, factor = _fitted(sample['img'], self.img_scale)
-            offset = mosaic_offset(position, center, img.shape[1::-1])
-            paste(canvas, img, offset)
-            parts.append(moved_boxes(sample, factor, offset))
-        return merged(results, canvas, parts, self.bbox_clip_border)
+            samples.append(dict(img=img, **moved_boxes(sample, factor, (0, 0))))
+        center = draw_center(self.center_ratio_range, self.img_scale)
+        return mosaic(results, samples, center, self.img_scale, self.pad_val, self.bbox_clip_border)
 
 
 @TRANSFORMS.register_module()
@@ -149,6 +139,11 @@ def check_center(name: str, value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
+def draw_center(ratio_range: tuple[float, float], scale: tuple[int, int]) -> tuple[int, int]:
+    """Returns the (x, y) of a Mosaic's centre, drawn between two shares of `scale` (w, h)."""
+    return tuple(int(np.random.uniform(*ratio_range) * side) for side in scale)
+
+
 def whole_size(at: str, value: tuple[int, int]) -> tuple[int, int]:
     """Returns (w, h) in whole pixels; raises ConfigError where it is no size."""
     return tuple(map(int, pixel_size(at, value)))
@@ -166,7 +161,5 @@ def _mixed(results: dict[str, Any], count: int, name: str) -> list[dict]:
 
 def _fitted(img: np.ndarray, scale: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the largest picture of the same ratio in `scale` (w, h), and new / old (2,)."""
-    height, width = img.shape[:2]
-    factor = min(scale[0] / width, scale[1] / height)
-    size = max(1, int(width * factor)), max(1, int(height * factor))
-    return resize_image(img, size), np.float32([size[0] / width, size[1] / height])
+    picture, _ = fitted_image(img, scale)
+    return picture, np.float32(np.divide(picture.shape[1::-1], img.shape[1::-1]))

@@ -14,14 +14,9 @@ import cv2
 import numpy as np
 
 from mmlite.datasets.transforms import color_ops
+from mmlite.datasets.transforms.affine import warp_boxes
 from mmlite.datasets.transforms.arguments import check_probability, fill_value
-from mmlite.datasets.transforms.geometry import (
-    INTERPOLATIONS,
-    clip_bboxes,
-    overlaps_patch,
-    project_bboxes,
-)
-from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS
+from mmlite.datasets.transforms.geometry import INTERPOLATIONS
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -35,15 +30,25 @@ class PolicyStep:
         prob: how likely it is done.
         level: 0 to 10, from `min_mag` to `max_mag`; None draws a strength between the two.
         min_mag, max_mag: the least and the greatest strength; what it means is said at each class.
+            Left out: `defaults` of the class.
 
     Raises:
         ConfigError: an argument out of its range.
     """
 
     limits: ClassVar[tuple[float, float]] = (0.0, 2.0)  # of min_mag and max_mag
+    defaults: ClassVar[tuple[float, float]] = (0.1, 1.9)
 
-    def __init__(self, prob: float, level: int | None, min_mag: float, max_mag: float) -> None:
+    def __init__(
+        self,
+        prob: float = 1.0,
+        level: int | None = None,
+        min_mag: float | None = None,
+        max_mag: float | None = None,
+    ) -> None:
         name = type(self).__name__
+        min_mag = self.defaults[0] if min_mag is None else min_mag
+        max_mag = self.defaults[1] if max_mag is None else max_mag
         check_probability(f'{name}.prob', prob)
         if level is not None and not 0 <= level <= _MAX_LEVEL:
             raise ConfigError(f'{name}.level: 0 to {_MAX_LEVEL} is expected, found {level!r}')
@@ -80,15 +85,6 @@ class ColorStep(PolicyStep):
     """
 
     function: ClassVar[Callable[[np.ndarray, float], np.ndarray]]
-
-    def __init__(
-        self,
-        prob: float = 1.0,
-        level: int | None = None,
-        min_mag: float = 0.1,
-        max_mag: float = 1.9,
-    ) -> None:
-        super().__init__(prob, level, min_mag, max_mag)
 
     def apply(self, results: dict[str, Any], strength: float) -> dict[str, Any]:
         results['img'] = type(self).function(results['img'], strength)
@@ -149,16 +145,8 @@ class Solarize(ColorStep):
     """Inverts values from a threshold on, of 255."""
 
     limits = (0.0, 256.0)
+    defaults = (0.0, 256.0)
     function = staticmethod(color_ops.solarized)
-
-    def __init__(
-        self,
-        prob: float = 1.0,
-        level: int | None = None,
-        min_mag: float = 0.0,
-        max_mag: float = 256.0,
-    ) -> None:
-        super().__init__(prob, level, min_mag, max_mag)
 
 
 @TRANSFORMS.register_module()
@@ -166,16 +154,8 @@ class SolarizeAdd(ColorStep):
     """Adds a number, of 255, to values below 128."""
 
     limits = (0.0, 110.0)
+    defaults = (0.0, 110.0)
     function = staticmethod(color_ops.dark_raised)
-
-    def __init__(
-        self,
-        prob: float = 1.0,
-        level: int | None = None,
-        min_mag: float = 0.0,
-        max_mag: float = 110.0,
-    ) -> None:
-        super().__init__(prob, level, min_mag, max_mag)
 
 
 @TRANSFORMS.register_module()
@@ -183,16 +163,8 @@ class Posterize(ColorStep):
     """Keeps this number of bits of each value, rounded up."""
 
     limits = (0.0, 8.0)
+    defaults = (0.0, 4.0)
     function = staticmethod(color_ops.posterized)
-
-    def __init__(
-        self,
-        prob: float = 1.0,
-        level: int | None = None,
-        min_mag: float = 0.0,
-        max_mag: float = 4.0,
-    ) -> None:
-        super().__init__(prob, level, min_mag, max_mag)
 
 
 # ---- steps that move the picture, and the boxes with it -----------------------------------------
@@ -209,19 +181,17 @@ class MovingStep(PolicyStep):
         interpolation: as of Resize.
     """
 
-    default_max: ClassVar[float] = 1.0
-
     def __init__(
         self,
         prob: float = 1.0,
         level: int | None = None,
-        min_mag: float = 0.0,
+        min_mag: float | None = None,
         max_mag: float | None = None,
         reversal_prob: float = 0.5,
         img_border_value: float | Sequence[float] = 128,
         interpolation: str = 'bilinear',
     ) -> None:
-        super().__init__(prob, level, min_mag, self.default_max if max_mag is None else max_mag)
+        super().__init__(prob, level, min_mag, max_mag)
         name = type(self).__name__
         check_probability(f'{name}.reversal_prob', reversal_prob)
         if interpolation not in INTERPOLATIONS:
@@ -244,14 +214,7 @@ class MovingStep(PolicyStep):
         results['img'] = cv2.warpAffine(
             img, matrix[:2], size, flags=self.interpolation, borderValue=self.border_value
         )
-        for key in BOX_KEYS:
-            if key not in results:
-                continue
-            bboxes = project_bboxes(results[key], matrix)
-            seen = overlaps_patch(bboxes, (0, 0, *size))
-            results[key] = clip_bboxes(bboxes[seen], size)
-            if key == 'gt_bboxes' and 'gt_labels' in results:
-                results['gt_labels'] = results['gt_labels'][seen]
+        warp_boxes(results, matrix, size, clip=True)
         return results
 
     def matrix(self, strength: float, size: tuple[int, int]) -> np.ndarray:
@@ -264,7 +227,7 @@ class ShearX(MovingStep):
     """Shears along x, by degrees."""
 
     limits = (0.0, 90.0)
-    default_max = 30.0
+    defaults = (0.0, 30.0)
 
     def matrix(self, strength: float, size: tuple[int, int]) -> np.ndarray:
         return np.float32([[1, math.tan(math.radians(strength)), 0], [0, 1, 0], [0, 0, 1]])
@@ -275,7 +238,7 @@ class ShearY(MovingStep):
     """Shears along y, by degrees."""
 
     limits = (0.0, 90.0)
-    default_max = 30.0
+    defaults = (0.0, 30.0)
 
     def matrix(self, strength: float, size: tuple[int, int]) -> np.ndarray:
         return np.float32([[1, 0, 0], [math.tan(math.radians(strength)), 1, 0], [0, 0, 1]])
@@ -286,7 +249,7 @@ class Rotate(MovingStep):
     """Turns around the middle, by degrees, clockwise."""
 
     limits = (0.0, 180.0)
-    default_max = 30.0
+    defaults = (0.0, 30.0)
 
     def matrix(self, strength: float, size: tuple[int, int]) -> np.ndarray:
         center = tuple((side - 1) * 0.5 for side in size)
@@ -298,7 +261,7 @@ class TranslateX(MovingStep):
     """Moves along x, by a share of the width, in whole pixels."""
 
     limits = (0.0, 1.0)
-    default_max = 0.1
+    defaults = (0.0, 0.1)
 
     def matrix(self, strength: float, size: tuple[int, int]) -> np.ndarray:
         return np.float32([[1, 0, int(size[0] * strength)], [0, 1, 0], [0, 0, 1]])
@@ -309,7 +272,7 @@ class TranslateY(MovingStep):
     """Moves along y, by a share of the height, in whole pixels."""
 
     limits = (0.0, 1.0)
-    default_max = 0.1
+    defaults = (0.0, 0.1)
 
     def matrix(self, strength: float, size: tuple[int, int]) -> np.ndarray:
         return np.float32([[1, 0, 0], [0, 1, int(size[1] * strength)], [0, 0, 1]])

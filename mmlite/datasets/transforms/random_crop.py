@@ -8,7 +8,7 @@ import numpy as np
 
 from mmlite.datasets.transforms.arguments import pixel_size
 from mmlite.datasets.transforms.geometry import crop_bboxes, crop_image, overlaps_patch
-from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_image
+from mmlite.datasets.transforms.resize_flip_pad import BOX_KEYS, set_boxes, set_image
 from mmlite.errors import ConfigError
 from mmlite.registry import TRANSFORMS
 
@@ -71,10 +71,9 @@ class RandomCrop:
         if not (self.allow_negative_crop or kept.get('gt_bboxes', np.ones(1, bool)).any()):
             return None
         set_image(results, crop_image(img, patch))
-        if 'gt_labels' in results and 'gt_bboxes' in kept:
-            results['gt_labels'] = results['gt_labels'][kept['gt_bboxes']]
         for key, seen in kept.items():
-            results[key] = crop_bboxes(results[key][seen], patch, self.bbox_clip_border)
+            bboxes = crop_bboxes(results[key], patch, self.bbox_clip_border)
+            set_boxes(results, key, bboxes, seen)
         return results
 
     def draw_size(self, width: int, height: int) -> tuple[int, int]:

@@ -33,6 +33,16 @@ def set_image(results: dict[str, Any], img: np.ndarray) -> None:
     results['img_shape'] = results['pad_shape'] = img.shape
 
 
+def set_boxes(results: dict[str, Any], key: str, bboxes: np.ndarray, kept: np.ndarray) -> None:
+    """Puts those of the moved boxes (n, 4) into `results[key]` that are kept, (n,) bool.
+
+    The labels of boxes that are dropped go with them.
+    """
+    results[key] = bboxes[kept]
+    if key == 'gt_bboxes' and 'gt_labels' in results:
+        results['gt_labels'] = results['gt_labels'][kept]
+
+
 @TRANSFORMS.register_module()
 class Resize:
     """Resizes `img` and the boxes that are loaded; `scale_factor` is multiplied by the ratio.

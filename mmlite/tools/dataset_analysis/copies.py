@@ -24,9 +24,7 @@ PartFile = tuple[str, str]  # name of a part, and an image file of it
 
 _THUMBNAIL, _DETAIL = 16, 128  # sides in pixels
 _TOLERANCE = 2.0  # grey levels, root mean square: what another JPEG quality or size changes
-_SPOT = (
-    16.0  # grey levels, mean of 3 x 3 of the detailed picture, that two copies differ by at most
-)
+_SPOT = 16.0  # grey levels, mean of 3 x 3 detailed pixels: two copies differ by no more
 _FLAT = 2.0  # grey levels, standard deviation: a picture with less has nothing to compare
 _MOST_PAIRS = 200_000  # that are looked at twice; a film of one place has more
 
