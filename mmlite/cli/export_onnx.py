@@ -17,6 +17,7 @@ from mmlite.cli.common import (
 from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, RunError
 from mmlite.support.files import make_folder
+from mmlite.support.words import counted
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -113,7 +114,7 @@ def _verify(args: argparse.Namespace, cfg: Config, detector: nn.Module, path: Pa
     dataset = build_dataset(data, at='test_dataloader.dataset')
     metrics = build_metrics(cfg.test_evaluator, at='test_evaluator')
     found = verify(exported, detector, dataset, metrics)
-    print(f'{found.images} images, {found.detections} detections')
+    print(f'{counted(found.images, "image")}, {counted(found.detections, "detection")}')
     best = f'the best scores {found.best_unmatched:.4f}'
     print(f'found by only one of the two: {found.unmatched}, {best}')
     for name, (ours, theirs) in found.metrics.items():

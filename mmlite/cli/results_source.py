@@ -14,6 +14,7 @@ from mmlite.cli.common import add_config_flags, command, config_from
 from mmlite.cli.parser import VerbParser
 from mmlite.errors import ConfigError, DataError
 from mmlite.support.files import near_files
+from mmlite.support.words import counted
 
 if TYPE_CHECKING:
     from mmengine.evaluator import BaseMetric
@@ -165,8 +166,8 @@ def subject_of(source: ResultsSource, cfg: Config, found: Findings) -> list[tupl
         ('results', f'{source.results}, written {_date(source.results)}'),
         (
             'data set',
-            f'{_SETS[part]} of the config: {dataset}; {judged.num_images} images, '
-            f'{len(judged.gt_label)} boxes of {judged.num_classes} classes',
+            f'{_SETS[part]} of the config: {dataset}; {counted(judged.num_images, "image")}, '
+            f'{counted(len(judged.gt_label), "box")} of {counted(judged.num_classes, "class")}',
         ),
         ('page', f'written {datetime.now():%Y-%m-%d %H:%M} by mmlite {__version__}'),
     ]

@@ -34,6 +34,7 @@ from mmlite.datasets.samples import SampleSource
 from mmlite.datasets.transforms import LoadImageFromFile
 from mmlite.errors import ConfigError, DataError, did_you_mean
 from mmlite.support.files import read_text
+from mmlite.support.words import counted
 
 _SHOWN = 10  # class names in a message
 
@@ -426,8 +427,8 @@ class DetDataset(SampleSource):
             else:
                 self.notes.append(f'no boxes of {some}{near}')
         self.summary = (
-            f'{self.title}: {len(self)} images, {sum(counts.values())} boxes of {len(counts)} '
-            f'classes, {int(self._records.difficult.sum())} ignored ones'
+            f'{self.title}: {counted(len(self), "image")}, {counted(sum(counts.values()), "box")} '
+            f'of {counted(len(counts), "class")}, {int(self._records.difficult.sum())} ignored ones'
             f'{"".join(f"; {note}" for note in self.notes)}'
         )
         print_log(self.summary, logger='current')

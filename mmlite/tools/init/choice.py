@@ -14,8 +14,9 @@ _FOR_SSD = 14  # px in an input of 300x300 that SSD's default boxes, from 21 px,
 _FOR_STRIDE_4 = 4.5  # px in the input that the level of stride 4 still finds
 _MANY_OF_A_CLASS = 10  # objects of a class that say how large it is
 _MANY_ON_GPU = 2000  # pictures from which RetinaNet's longer training pays
-# (from this number of pictures on, epochs): some 600 to 1,200 steps with batches of 8
-_EPOCHS = ((1500, 8), (600, 16), (200, 32), (80, 64), (0, 100))
+_SCHEDULES = (8, 12, 16, 32, 64, 100)  # epochs of the bases short_*e
+# steps that a training has at least: on a CPU one takes seconds
+_STEPS_ON_GPU, _STEPS_ON_CPU = 600, 250
 LARGEST_BATCH = 8
 _PLENTY = 4  # batches that an epoch should have at least
 _COUNTED = 100  # detections of a class in a picture that CocoMetric's mAP takes
@@ -67,9 +68,11 @@ class Choice(NamedTuple):
 def choose(sizes: Sizes, gpu: bool) -> Choice:
     """Chooses by the sizes of the objects, the number of pictures and what there is to train on."""
     model, data, notes = _model_and_input(sizes, gpu)
-    epochs = next(epochs for least, epochs in _EPOCHS if sizes.pictures >= least)
     batch = _batch(sizes.pictures)
-    steps = epochs * math.ceil(sizes.pictures / batch[0])
+    per_epoch = math.ceil(sizes.pictures / batch[0])
+    least = _STEPS_ON_GPU if gpu else _STEPS_ON_CPU
+    epochs = next((n for n in _SCHEDULES if n * per_epoch >= least), _SCHEDULES[-1])
+    steps = epochs * per_epoch
     schedule = f'{counted(sizes.pictures, "picture")}: {epochs} epochs are {steps} steps'
     bases = {
         f'{_BASES}/models/{model[0]}.py': model[1],

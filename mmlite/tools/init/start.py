@@ -20,6 +20,7 @@ from mmlite.tools.init.choice import Choice, Sizes, choose
 from mmlite.tools.init.config import config_of
 from mmlite.tools.init.data import read_data
 from mmlite.tools.init.divide import divided
+from mmlite.tools.init.duration import training_time
 from mmlite.tools.init.odd import figures, oddities
 from mmlite.tools.init.recognise import open_folder, recognise
 
@@ -101,11 +102,13 @@ def init(wishes: Wishes, convert: str) -> Started:
     choice = choose(sizes, wishes.gpu)
     title = f'By mmlite init: {counted(total, "picture")}, {layout.where}'
     text = config_of(title, choice, classes, data.parts, not unused, data.reasons)
+    config = _write(wishes, lists, text)
+    time = training_time(load_config(config), choice.epochs)
     return Started(
         found=[layout.where, *figures(data.splits)],
         odd=[*layout.notes, *data.notes, *oddities(data.splits), *_alike(copies), *unused],
-        decided=[*decided, *_reasons(choice, data.reasons)],
-        config=_write(wishes, lists, text),
+        decided=[*decided, *_reasons(choice, data.reasons), f'the training takes {time}'],
+        config=config,
         epochs=choice.epochs,
         images=Path(os.path.commonpath([Path(file).parent for file in trained.files])),
     )
@@ -170,7 +173,6 @@ def _write(wishes: Wishes, lists: Mapping[str, str], text: str) -> Path:
     for name, content in lists.items():
         write_text(wishes.out / name, content)
     write_text(config, text)
-    load_config(config)
     return config
 
 

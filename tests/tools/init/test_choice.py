@@ -42,18 +42,25 @@ def test_a_small_class_counts_although_it_has_few_objects():
 
 
 @pytest.mark.parametrize(
-    ('pictures', 'epochs', 'batch'),
+    ('pictures', 'on_cpu', 'on_gpu', 'batch'),
     [
-        *((1, 100, 1), (6, 100, 2), (16, 100, 4), (79, 100, 8), (80, 64, 8), (599, 32, 8)),
-        *((600, 16, 8), (1499, 16, 8), (1500, 8, 8), (90000, 8, 8)),
+        (1, 100, 100, 1),  # never 250 steps: the longest schedule
+        (6, 100, 100, 2),  # 3 steps an epoch: 300
+        (16, 64, 100, 4),  # 4 steps: 64 x 4 = 256 and 100 x 4 = 400
+        (79, 32, 64, 8),  # 10 steps: 32 x 10 = 320 and 64 x 10 = 640
+        (100, 32, 64, 8),  # 13 steps: 16 x 13 = 208 are too few
+        (291, 8, 32, 8),  # 37 steps: 8 x 37 = 296; 16 x 37 = 592 are too few
+        (600, 8, 8, 8),  # 75 steps: 600
+        (90000, 8, 8, 8),
     ],
 )
-def test_epochs_and_batch_depend_on_the_number_of_pictures(pictures, epochs, batch):
-    choice = choose(sizes([60] * 20, pictures), False)
-    assert (choice.epochs, choice.batch[0]) == (epochs, batch)
-    assert parts_of(choice)[2] == f'short_{epochs}e'
-    # the warm-up has 50 steps
-    assert epochs * -(-pictures // batch) > 50
+def test_epochs_and_batch_depend_on_the_number_of_pictures(pictures, on_cpu, on_gpu, batch):
+    for gpu, epochs in ((False, on_cpu), (True, on_gpu)):
+        choice = choose(sizes([60] * 20, pictures), gpu)
+        assert (choice.epochs, choice.batch[0]) == (epochs, batch)
+        assert parts_of(choice)[2] == f'short_{epochs}e'
+        # the warm-up has 50 steps
+        assert epochs * -(-pictures // batch) > 50
 
 
 def test_crowded_pictures():
