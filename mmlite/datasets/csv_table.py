@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from typing import ClassVar
+from collections.abc import Iterator
+from itertools import islice
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -17,15 +19,18 @@ from mmlite.registry import DATASETS
 
 COLUMNS = ('filename', 'xmin', 'ymin', 'xmax', 'ymax', 'class')
 SIZE_COLUMNS = ('width', 'height')
+_SEPARATORS = (',', ';', '\t')
 
 
 @DATASETS.register_module()
 class CsvDataset(DetDataset):
     """A table with the header `filename,xmin,ymin,xmax,ymax,class`, in any order.
 
-    Coordinates are pixels counted from 0. A row whose box and class are empty lists an image
-    without objects. Columns `width` and `height` (px) save reading the images; others, such as
-    `confidence`, are not read. In test mode a table without boxes and classes lists images.
+    Commas, semicolons or tabs separate the columns; with semicolons 1,5 is a number. A table
+    without a header has these six columns in this order. Coordinates are pixels counted from 0. A
+    row whose box and class are empty lists an image without objects. Columns `width` and `height`
+    (px) save reading the images; others, such as `confidence`, are not read. In test mode a table
+    without boxes and classes lists images.
 
     Args (others as of DetDataset):
         ann_file: the table, e.g. 'train.csv'.
@@ -83,32 +88,86 @@ def read_table(path: str, without_boxes: bool = False) -> dict[str, list[tuple]]
     Raises:
         DataError: the header lacks a column, or a row is wrong; names the line.
     """
+    _check_columns(table_form(path).columns, path, without_boxes)
+    objects: dict[str, list[tuple]] = {}
+    for line, row in table_rows(path):
+        at = f'{path}:{line}'
+        objects.setdefault(_filename(row, at), []).append(_parse(row, at))
+    if not objects:
+        raise DataError(f'{path}: the table has no rows')
+    return objects
+
+
+def table_rows(path: str) -> Iterator[tuple[int, dict]]:
+    """Yields the number of a row's line and its words by the names of their columns.
+
+    Raises:
+        DataError: the file cannot be read as a table.
+    """
+    form = table_form(path)
     try:
-        return _read_rows(path, without_boxes)
+        with open(path, encoding='utf-8-sig', newline='') as file:
+            reader = csv.DictReader(
+                file, form.columns, delimiter=form.separator, skipinitialspace=True
+            )
+            for row in islice(reader, form.has_header, None):
+                yield reader.line_num, _with_points(row, form)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f'{path}: cannot be read as a table: {error}') from None
 
 
-def _read_rows(path: str, without_boxes: bool) -> dict[str, list[tuple]]:
-    with open(path, encoding='utf-8-sig', newline='') as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        header = [name.strip() for name in reader.fieldnames or ()]
-        images_only = without_boxes and set(header) & set(COLUMNS) == {'filename'}
-        for column in COLUMNS:
-            if column not in header and not images_only:
-                raise DataError(
-                    f"{path}:1: the header has no column '{column}'."
-                    f'{did_you_mean(column, header)} Expected: {",".join(COLUMNS)}; '
-                    f'found: {",".join(header)}'
-                )
-        reader.fieldnames = header
-        objects: dict[str, list[tuple]] = {}
-        for row in reader:
-            at = f'{path}:{reader.line_num}'
-            objects.setdefault(_filename(row, at), []).append(_parse(row, at))
-    if not objects:
-        raise DataError(f'{path}: the table has no rows')
-    return objects
+def _with_points(row: dict, form: Form) -> dict:
+    """Spreadsheets of countries that write 1,5 separate columns by semicolons."""
+    if form.separator != ';':
+        return row
+    corners = COLUMNS[1:5]
+    return {
+        key: (word or '').replace(',', '.') if key in corners else word for key, word in row.items()
+    }
+
+
+class Form(NamedTuple):
+    """What separates the columns of a table, their names, and whether its first line has them."""
+
+    separator: str
+    columns: list[str]
+    has_header: bool
+
+
+def table_form(path: str) -> Form:
+    """Tells how a table is written by its first line.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with open(path, encoding='utf-8-sig', newline='') as file:
+            return form_of(file.readline())
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f'{path}: cannot be read as a table: {error}') from None
+
+
+def form_of(first: str) -> Form:
+    """Tells how a table with this first line is written."""
+    separator = max(_SEPARATORS, key=first.count)
+    words = [word.strip() for word in next(csv.reader([first], delimiter=separator), [])]
+    is_row = len(words) == len(COLUMNS) and not set(words) & set(COLUMNS)
+    corners = [word.replace(',', '.') for word in words[1:5]]
+    if is_row and (_numbers(corners) or not any(words[1:])):
+        return Form(separator, list(COLUMNS), False)
+    return Form(separator, words, True)
+
+
+def _check_columns(header: list[str], path: str, without_boxes: bool) -> None:
+    if without_boxes and set(header) & set(COLUMNS) == {'filename'}:
+        return
+    for column in COLUMNS:
+        if column not in header:
+            raise DataError(
+                f"{path}:1: the header has no column '{column}'."
+                f'{did_you_mean(column, header)} Expected: {",".join(COLUMNS)}; '
+                f'found: {",".join(header)}'
+            )
 
 
 def _filename(row: dict, at: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -54,6 +56,24 @@ def test_a_list_of_images_to_be_tested(build):
         build(table, metainfo=dict(classes=('cat',)), test_mode=False)
 
 
+@pytest.mark.parametrize(
+    'table',
+    [
+        TABLE.replace(',', ';').replace('11.5', '11,5'),  # a spreadsheet that writes 11,5
+        TABLE.replace(', ', '\t').replace(',', '\t'),
+        'a.jpg,1,2,11.5,14,cat\nb.jpg,,,,,\na.jpg,5,5,20,18,dog\n',  # without a header
+        'b.jpg;;;;;\na.jpg;1;2;11,5;14;cat\na.jpg;5;5;20;18;dog\n',
+    ],
+)
+def test_separators_and_tables_without_a_header(build, table):
+    dataset = build(table)
+    files = [Path(dataset.get_data_info(i)['filename']).name for i in range(2)]
+    a = files.index('a.jpg')
+    assert len(dataset) == 2
+    assert dataset.get_ann_info(a)['bboxes'].tolist() == [[1, 2, 11.5, 14], [5, 5, 20, 18]]
+    assert [dataset.classes[i - 1] for i in dataset.get_ann_info(a)['labels']] == ['cat', 'dog']
+
+
 def test_sizes_in_the_table(build):
     table = 'filename,width,height,xmin,ymin,xmax,ymax,class\ngone.jpg,60,50,1,2,3,4,cat\n'
     dataset = build(table)
@@ -70,7 +90,10 @@ def test_chosen_classes(build):
     ('table', 'message'),
     [
         ('filename,xmin,ymin,xmax,ymax,label\n', r"all\.csv:1: the header has no column 'class'"),
-        ('a.jpg,1,2,3,4,cat\n', "no column 'filename'.* found: a.jpg,1,2,3,4,cat"),
+        ('a.jpg,1,2,3,4\n', "no column 'filename'.* found: a.jpg,1,2,3,4"),
+        ('a.jpg,1,2,3,4,cat\na.jpg,1,2,x,4,cat\n', r'all\.csv:2: four numbers'),
+        # a comma in a number is one of a thousand here
+        (TABLE + 'cat, a.jpg, 1, 2, "1,000", 4,\n', r'all\.csv:5: four numbers'),
         ('', "no column 'filename'"),
         (TABLE + 'cat, a.jpg, 1, 2, x, 4,\n', r'all\.csv:5: four numbers and a class'),
         (TABLE + 'cat, a.jpg, 1, 2, 3\n', r'all\.csv:5: four numbers'),
