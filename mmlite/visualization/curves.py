@@ -65,7 +65,7 @@ def curves_figure(lines: Sequence[dict]) -> Any:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         if len(curves) > 1 or title == 'Validation':
-            axes.legend(frameon=False, fontsize='small')
+            axes.legend(framealpha=0.8, edgecolor='none', fontsize='small')
     return figure
 
 

@@ -80,7 +80,7 @@ def draw_runs(runs: Mapping[str, Log], keys: Sequence[str] | None, out: Path) ->
                 axes.plot(steps, values, label=label, marker=marker, markersize=3, linewidth=1.3)
         axes.set(title=key, xlabel=_unit(runs, key))
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize='small')
+        axes.legend(framealpha=0.8, edgecolor='none', fontsize='small')
     save_figure(figure, out)
 
 
