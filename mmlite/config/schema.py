@@ -165,8 +165,10 @@ _AS_IN_MMDET: dict[str, Spec] = {
 }
 
 
-def _stage(note: str) -> Keys:
-    return Keys({'assigner': Part('TASK_UTILS', note), **_AS_IN_MMDET}, late=True)
+def _stage(boxes: str, priors: str) -> Keys:
+    assigner = Part('TASK_UTILS', f'which {priors} is for which box')
+    note = f'RepPointsHead: the assignment of {boxes}'
+    return Keys({'assigner': assigner, **_AS_IN_MMDET}, note, late=True)
 
 
 TRAIN_CFG = Keys(
@@ -179,8 +181,8 @@ TRAIN_CFG = Keys(
         'beta': Value('number', 'TOODHead: the exponent of the IoU', 6),
         'neg_pos_ratio': Value('number', 'SSDHead: negatives for each positive'),
         'smoothl1_beta': Value('number', 'SSDHead: where the box loss becomes linear'),
-        'init': _stage('RepPointsHead: which prior is for which box'),
-        'refine': _stage('RepPointsHead: which first box is for which box'),
+        'init': _stage('the first boxes', 'prior'),
+        'refine': _stage('the refined boxes', 'first box'),
         'sampler': Value('any', AS_IN_MMDET, only=(None, {'type': 'PseudoSampler'})),
         **_AS_IN_MMDET,
     },
