@@ -158,6 +158,19 @@ LOADER = Keys(
 # ---- the model ----------------------------------------------------------------------------------
 
 # of `model.train_cfg`, what a DenseHead reads; `only` is for keys of mmdet with one value here
+_AS_IN_MMDET: dict[str, Spec] = {
+    'allowed_border': Value('any', AS_IN_MMDET, only=(-1,)),
+    'pos_weight': Value('any', AS_IN_MMDET, only=(-1,)),
+    'debug': Value('any', AS_IN_MMDET, only=(False,)),
+}
+
+
+def _stage(boxes: str, priors: str) -> Keys:
+    assigner = Part('TASK_UTILS', f'which {priors} is for which box')
+    note = f'RepPointsHead: the assignment of {boxes}'
+    return Keys({'assigner': assigner, **_AS_IN_MMDET}, note, late=True)
+
+
 TRAIN_CFG = Keys(
     {
         'assigner': Part('TASK_UTILS', 'which prior is for which box'),
@@ -168,10 +181,10 @@ TRAIN_CFG = Keys(
         'beta': Value('number', 'TOODHead: the exponent of the IoU', 6),
         'neg_pos_ratio': Value('number', 'SSDHead: negatives for each positive'),
         'smoothl1_beta': Value('number', 'SSDHead: where the box loss becomes linear'),
+        'init': _stage('the first boxes', 'prior'),
+        'refine': _stage('the refined boxes', 'first box'),
         'sampler': Value('any', AS_IN_MMDET, only=(None, {'type': 'PseudoSampler'})),
-        'allowed_border': Value('any', AS_IN_MMDET, only=(-1,)),
-        'pos_weight': Value('any', AS_IN_MMDET, only=(-1,)),
-        'debug': Value('any', AS_IN_MMDET, only=(False,)),
+        **_AS_IN_MMDET,
     },
     'assignment and sampling',
     late=True,

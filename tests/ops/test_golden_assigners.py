@@ -72,3 +72,14 @@ def test_pairs_of_uniform_are_those_of_mmdet():
     ours = torch.cat([case['in_pred_bboxes'][prior], case['in_gt_bboxes'][box]], dim=1)
     theirs = torch.cat([case['out_pos_predicted_boxes'], case['out_target_boxes']], dim=1)
     assert sorted(ours.tolist()) == sorted(theirs[case['out_pos_idx']].tolist())
+
+
+def test_points_of_point_assigner_are_those_of_mmdet():
+    cfg = json.loads((FOLDER / 'part_assign_point.json').read_text())['cfg']
+    with np.load(FOLDER / 'part_assign_point.npz') as file:
+        case = {key: torch.from_numpy(value) for key, value in file.items()}
+    points, strides = case['in_priors'].split(2, dim=1)  # mmdet: x, y and twice the stride
+    squares = torch.cat([points - strides / 2, points + strides / 2], dim=1)
+    found = TASK_UTILS.build(cfg)(squares, case['in_per_level'].tolist(), case['in_gt_bboxes'])
+    # mmdet: 0 background, i + 1 for box i
+    assert (found.indices + 1).tolist() == case['out_gt_inds'].tolist()

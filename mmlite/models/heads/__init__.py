@@ -10,6 +10,7 @@ from mmlite.models.heads.free_anchor_head import FreeAnchorRetinaHead
 from mmlite.models.heads.fsaf_head import FSAFHead
 from mmlite.models.heads.gfl_head import GFLHead
 from mmlite.models.heads.paa_head import PAAHead
+from mmlite.models.heads.reppoints_head import RepPointsHead
 from mmlite.models.heads.retina_head import RetinaHead
 from mmlite.models.heads.rtmdet_head import RTMDetHead
 from mmlite.models.heads.rtmdet_sep_bn_head import RTMDetSepBNHead
@@ -32,6 +33,7 @@ __all__ = [
     'PAAHead',
     'RTMDetHead',
     'RTMDetSepBNHead',
+    'RepPointsHead',
     'RetinaHead',
     'SSDHead',
     'TOODHead',

@@ -37,7 +37,8 @@ def migrate_head(head: Section, version: str) -> dict[str, Any]:
         if part is not None:
             new[key] = fit_whole(part, TASK_UTILS)
     _check_box_flag(head)
-    for key in ('loss_cls', 'loss_bbox', 'loss_centerness'):
+    losses = [key for key in head.left if key.startswith('loss_')]
+    for key in dict.fromkeys([*_RETINA_LOSSES, *losses]):
         loss = head.section(key)
         if loss is not None:
             new[key] = fit_whole(loss, LOSSES)

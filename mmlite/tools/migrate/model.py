@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.runner.checkpoint import get_deprecated_model_names
 
-from mmlite.config.schema import TEST_CFG, TRAIN_CFG, Value
+from mmlite.config.schema import TEST_CFG, TRAIN_CFG, Keys, Value
 from mmlite.errors import ConfigError
 from mmlite.registry import BACKBONES, NECKS, TASK_UTILS
 from mmlite.tools.migrate.heads import migrate_head
@@ -144,17 +144,18 @@ def _drop_assigner(train_cfg: Section) -> None:
         train_cfg.drop(key, 'FCOS assigns by its own rule and never read this')
 
 
-def _train_cfg(train_cfg: Section) -> dict[str, Any]:
+def _train_cfg(train_cfg: Section, keys: Keys = TRAIN_CFG) -> dict[str, Any]:
+    """What SCHEMA has of it, and of the stages in it; all else is reported."""
     new: dict[str, Any] = {}
-    assigner = train_cfg.section('assigner')
-    if assigner is not None:
-        new['assigner'] = fit_whole(assigner, TASK_UTILS)
-    for key in ('smoothl1_beta', 'neg_pos_ratio'):
-        if key in train_cfg:
-            new[key] = train_cfg.take(key)
-    for key, spec in TRAIN_CFG.keys.items():
-        if isinstance(spec, Value) and spec.only and train_cfg.get(key) in spec.only:
-            new[key] = train_cfg.take(key)
+    for key, spec in keys.keys.items():
+        if isinstance(spec, Value):
+            if key in train_cfg and (not spec.only or train_cfg.get(key) in spec.only):
+                new[key] = train_cfg.take(key)
+            continue
+        part = train_cfg.section(key)
+        if part is not None:
+            is_stage = isinstance(spec, Keys)
+            new[key] = _train_cfg(part, spec) if is_stage else fit_whole(part, TASK_UTILS)
     train_cfg.close('the model has one way of doing this')
     return new
 

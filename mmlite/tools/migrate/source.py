@@ -10,7 +10,9 @@ from typing import Any
 from mmlite.config import check_files
 from mmlite.config.loading import run_file
 from mmlite.errors import ConfigError, UserError
+from mmlite.registry import DETECTORS, HEADS
 from mmlite.tools.migrate.datasets import innermost
+from mmlite.tools.migrate.parts import is_known
 
 # found in 3.x only; a single one is enough
 _NEW_KEYS = (
@@ -24,7 +26,7 @@ OLD_HEAD_KEYS = (
     *('target_means', 'target_stds'),
 )
 _CLASSES_OF = dict(CocoDataset=80, VOCDataset=20)
-_HEADS_OF = dict(
+_HEADS_OF = dict(  # whose arguments of 1.x have a rule
     SingleStageDetector=('SSDHead', 'RetinaHead', 'FCOSHead'),
     RetinaNet=('RetinaHead',),
     FCOS=('FCOSHead',),
@@ -89,16 +91,23 @@ def _check_is_old(values: dict[str, Any], path: Path) -> None:
             f"config {path}: it has no dict '{missing[0]}', so it is no complete config of mmdet "
             '1.x or 2.x'
         )
-    _check_is_supported(values['model'], path)
+    _check_is_supported(values, path)
 
 
-def _check_is_supported(model: dict[str, Any], path: Path) -> None:
+def _check_is_supported(values: dict[str, Any], path: Path) -> None:
+    model = values['model']
     head, kind = model.get('bbox_head'), model.get('type')
     head_kind = head.get('type') if isinstance(head, dict) else None
-    if head_kind not in _HEADS_OF.get(kind, ()):
+    if not (is_known(str(kind), DETECTORS) and is_known(str(head_kind), HEADS)):
         raise ConfigError(
-            f"config {path}: detector '{kind}' with head '{head_kind}' is not supported; there are "
-            'SSD (SingleStageDetector with SSDHead), RetinaNet (RetinaHead) and FCOS (FCOSHead)'
+            f"config {path}: detector '{kind}' with head '{head_kind}' is not supported; heads of "
+            f'one-stage detectors that are: {", ".join(sorted(HEADS.module_dict))}'
+        )
+    if head_kind not in _HEADS_OF.get(kind, ()) and version_of(values) == '1.x':
+        raise ConfigError(
+            f"config {path}: detector '{kind}' with head '{head_kind}' is not supported as mmdet "
+            '1.x has it; there are SSD (SingleStageDetector with SSDHead), RetinaNet (RetinaHead) '
+            'and FCOS (FCOSHead)'
         )
     if not isinstance(model.get('backbone'), dict) or 'num_classes' not in head:
         raise ConfigError(

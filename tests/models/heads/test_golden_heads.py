@@ -26,6 +26,10 @@ CASES = (
     'fovea_r18',
     'rtmdet_tiny',
     'yolox_tiny',
+    'reppoints_r18',
+    'reppoints_grid_r18',
+    'reppoints_minmax_r18',
+    'reppoints_partial_minmax_r18',
 )
 
 

@@ -398,3 +398,29 @@ def test_the_policies_of_autoaugment_are_pipelines() -> None:
 def test_the_border_of_an_affine_was_h_w() -> None:
     steps, _ = steps_of(dict(type='RandomAffine', border=(-240, -320)))
     assert steps == [dict(type='RandomAffine', border=(-320, -240))]
+
+
+def test_stages_of_an_assignment_are_sections(tmp_path: Path) -> None:
+    migration = changed(
+        tmp_path,
+        "model = dict(type='RepPointsDetector', bbox_head=dict(_delete_=True, "
+        "type='RepPointsHead', num_classes=80, in_channels=256, transform_method='minmax', "
+        "loss_bbox_init=dict(type='SmoothL1Loss', beta=0.11, loss_weight=0.5, odd=1)), "
+        'train_cfg=dict(_delete_=True, '
+        "init=dict(assigner=dict(type='PointAssigner', scale=4, pos_num=1), allowed_border=-1, "
+        'pos_weight=-1, debug=False), '
+        "refine=dict(assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4), "
+        'pos_weight=2)))\n',
+    )
+    assert unmapped(migration) == {
+        'model.bbox_head.loss_bbox_init.odd': 1,
+        'model.train_cfg.refine.pos_weight': 2,
+    }
+    model = migration.cfg['model']
+    points = dict(type='PointAssigner', scale=4, pos_num=1)
+    assert model['train_cfg'] == dict(
+        init=dict(assigner=points, allowed_border=-1, pos_weight=-1, debug=False),
+        refine=dict(assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)),
+    )
+    loss = dict(type='SmoothL1Loss', beta=0.11, loss_weight=0.5)
+    assert model['bbox_head']['loss_bbox_init'] == loss
