@@ -13,6 +13,7 @@ from mmlite.models.heads.paa_head import PAAHead
 from mmlite.models.heads.retina_head import RetinaHead
 from mmlite.models.heads.rtmdet_head import RTMDetHead
 from mmlite.models.heads.rtmdet_sep_bn_head import RTMDetSepBNHead
+from mmlite.models.heads.sabl_retina_head import SABLRetinaHead
 from mmlite.models.heads.ssd_head import SSDHead
 from mmlite.models.heads.tood_head import TOODHead
 from mmlite.models.heads.vfnet_head import VFNetHead
@@ -33,6 +34,7 @@ __all__ = [
     'RTMDetHead',
     'RTMDetSepBNHead',
     'RetinaHead',
+    'SABLRetinaHead',
     'SSDHead',
     'TOODHead',
     'VFNetHead',

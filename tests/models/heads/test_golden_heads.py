@@ -21,6 +21,8 @@ CASES = (
     'freeanchor_r18',
     'fsaf_r18',
     'ghm_r18',
+    'sabl_r18',
+    'sabl_gn_r18',
     'autoassign_r18',
     'fovea_align_r18',
     'fovea_r18',
