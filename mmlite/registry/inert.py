@@ -74,6 +74,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     TimmBackbone=dict(checkpoint_path='', in_channels=3),
     HRFPN=dict(**_CONV, norm_cfg=None),
     DyHead=dict(init_cfg=None),
+    BFP=_CONV,
     YOLOXPAFPN=_CONV,
     CSPNeXtPAFPN=_CONV,
     RetinaHead=dict(**_CONV, reg_decoded_bbox=False),

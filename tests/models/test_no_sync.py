@@ -23,7 +23,7 @@ from tests.runs import CONFIGS
 ATSS = {'model.train_cfg.assigner': dict(type='ATSSAssigner', topk=9)}
 SABL = {
     'model.bbox_head': dict(
-        _delete_=True, type='SABLRetinaHead', num_classes=80, in_channels=256, stacked_convs=1
+        type='SABLRetinaHead', num_classes=80, in_channels=256, stacked_convs=1
     ),
     'model.train_cfg.assigner.type': 'ApproxMaxIoUAssigner',
 }

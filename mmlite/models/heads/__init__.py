@@ -11,6 +11,7 @@ from mmlite.models.heads.fsaf_head import FSAFHead
 from mmlite.models.heads.gfl_head import GFLHead
 from mmlite.models.heads.paa_head import PAAHead
 from mmlite.models.heads.retina_head import RetinaHead
+from mmlite.models.heads.retina_sep_bn_head import RetinaSepBNHead
 from mmlite.models.heads.rtmdet_head import RTMDetHead
 from mmlite.models.heads.rtmdet_sep_bn_head import RTMDetSepBNHead
 from mmlite.models.heads.sabl_retina_head import SABLRetinaHead
@@ -34,6 +35,7 @@ __all__ = [
     'RTMDetHead',
     'RTMDetSepBNHead',
     'RetinaHead',
+    'RetinaSepBNHead',
     'SABLRetinaHead',
     'SSDHead',
     'TOODHead',

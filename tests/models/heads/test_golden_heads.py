@@ -23,6 +23,8 @@ CASES = (
     'ghm_r18',
     'sabl_r18',
     'sabl_gn_r18',
+    'retina_sep_bn_r18',
+    'libra_r18',
     'autoassign_r18',
     'fovea_align_r18',
     'fovea_r18',
