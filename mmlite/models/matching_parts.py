@@ -36,7 +36,9 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
     except Exception:  # the first step says it, with its traceback
         return
     if cfg.get('neck') is not None:
-        _check_channels(cfg['neck'], 'model.neck', feats, 'the backbone')
+        is_list = isinstance(cfg['neck'], (list, tuple))  # the first one gets the backbone's maps
+        first, at = (cfg['neck'][0], 'model.neck.0') if is_list else (cfg['neck'], 'model.neck')
+        _check_channels(first, at, feats, 'the backbone')
         try:
             with torch.device('meta'):
                 feats = outline.neck(feats)

@@ -1,7 +1,9 @@
 """Gives the classes of `mmlite.ops` their names in configs; `ops` itself uses no registry."""
 
 from mmlite.ops import (
+    approx_assigner,
     assigners,
+    bucketing_coder,
     center_region_assigner,
     coders,
     dynamic_assigners,
@@ -26,9 +28,11 @@ for cls in (
     coders.FoveaBBoxCoder,
     coders.DistancePointBBoxCoder,
     coders.YOLOXBBoxCoder,
+    bucketing_coder.BucketingBBoxCoder,
     assigners.ATSSAssigner,
     assigners.FCOSAssigner,
     assigners.MaxIoUAssigner,
+    approx_assigner.ApproxMaxIoUAssigner,
     center_region_assigner.CenterRegionAssigner,
     point_assigner.PointAssigner,
     task_aligned_assigner.TaskAlignedAssigner,

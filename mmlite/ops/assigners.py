@@ -124,7 +124,7 @@ class MaxIoUAssigner(Assigner):
         best_gt = torch.zeros_like(best_iou, dtype=torch.int64)
         taken_by = torch.full_like(best_gt, -1)
         for start, bboxes in chunks(gt_bboxes, len(priors)):
-            ious = box_iou(bboxes, priors).masked_fill_(ignored, -1)  # (c, 4), (R, 4) -> (c, R)
+            ious = self.overlaps(bboxes, priors, num_per_level).masked_fill_(ignored, -1)
             iou, gt = ious.max(dim=0)  # (c, R) -> (R,), (R,)
             best_gt = torch.where(iou > best_iou, gt + start, best_gt)
             best_iou = torch.maximum(iou, best_iou)
@@ -138,6 +138,10 @@ class MaxIoUAssigner(Assigner):
         assigned = torch.where(best_iou >= self.pos_iou_thr, best_gt, assigned)
         kept = taken_by if self.reassign_low_quality else best_gt
         return torch.where(taken_by >= 0, kept, assigned)
+
+    def overlaps(self, bboxes: Tensor, priors: Tensor, num_per_level: Sequence[int]) -> Tensor:
+        """Returns the IoU (g, R) of boxes (g, 4) and priors (R, 4) that the thresholds are for."""
+        return box_iou(bboxes, priors)
 
     def _best_priors(self, ious: Tensor) -> Tensor:
         """Returns (R,): the last box of `ious` (g, R) whose best prior this is, -1 for none."""

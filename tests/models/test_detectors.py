@@ -233,3 +233,12 @@ def test_the_neck_before_it_is_checked_and_its_own_in_channels_are_not():
     cfg['neck'] = {**cfg['neck'], 'in_channels': (32, 8)}
     with pytest.raises(ConfigError, match=r'neck\.in_channels: the backbone hands on 2 levels'):
         check_parts_fit(build_detector(plain()), cfg)
+
+
+def test_the_first_neck_of_a_list_is_checked():
+    cfg = plain()
+    cfg['neck'] = [cfg['neck']]
+    check_parts_fit(build_detector(cfg), cfg)
+    wrong = [{**cfg['neck'][0], 'in_channels': (32, 8)}]
+    with pytest.raises(ConfigError, match=r'neck\.0\.in_channels: the backbone hands on 2 levels'):
+        check_parts_fit(build_detector(cfg), {**cfg, 'neck': wrong})

@@ -21,6 +21,12 @@ from mmlite.models import build_detector
 from tests.runs import CONFIGS
 
 ATSS = {'model.train_cfg.assigner': dict(type='ATSSAssigner', topk=9)}
+SABL = {
+    'model.bbox_head': dict(
+        type='SABLRetinaHead', num_classes=80, in_channels=256, stacked_convs=1
+    ),
+    'model.train_cfg.assigner.type': 'ApproxMaxIoUAssigner',
+}
 
 
 class NoCopies(TorchDispatchMode):
@@ -44,6 +50,7 @@ class NoCopies(TorchDispatchMode):
         ('ssd/ssdlite_mobilenetv2_coco.py', {}),
         ('retinanet/retinanet_r18_fpn_1x_coco.py', {}),
         ('retinanet/retinanet_r18_fpn_1x_coco.py', ATSS),
+        ('retinanet/retinanet_r18_fpn_1x_coco.py', SABL),
         ('fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py', {}),
         ('rtmdet/rtmdet_demo.py', {'model.bbox_head.loss_bbox': dict(type='IoULoss')}),
         ('yolox/yolox_demo.py', {}),

@@ -88,6 +88,24 @@ CASES = {
         4,
         4,
     ),
+    'NASFPN': (
+        RESNET,
+        dict(type='NASFPN', in_channels=WIDTHS, out_channels=16, num_outs=5, stack_times=1),
+        4,
+        5,
+    ),
+    'BFP': (
+        RESNET,
+        dict(
+            type='SequentialNeck',
+            necks=[
+                fpn(*WIDTHS, num_outs=4),
+                dict(type='BFP', in_channels=16, num_levels=4, refine_type='non_local'),
+            ],
+        ),
+        4,
+        4,
+    ),
     'ChannelMapper': (
         RESNET,
         dict(type='ChannelMapper', in_channels=WIDTHS, out_channels=16),

@@ -31,3 +31,18 @@ def test_the_same_deltas_and_boxes_as_mmdet(name: str) -> None:
     )
     for key, value in found.items():
         torch.testing.assert_close(value, case[f'out_{key}'], rtol=1e-5, atol=1e-4)
+
+
+def test_the_same_buckets_and_boxes_as_mmdet() -> None:
+    path = FOLDER / 'part_coder_bucketing.json'
+    coder = TASK_UTILS.build(json.loads(path.read_text(encoding='utf-8'))['cfg'])
+    with np.load(path.with_suffix('.npz')) as file:
+        case = {key: torch.from_numpy(value) for key, value in file.items()}
+    encoded = coder.encode(case['in_priors'], case['in_gt'])
+    offsets, learnt, buckets, asked = (case[f'out_encoded{i}'] for i in range(4))
+    torch.testing.assert_close(encoded, torch.cat([buckets, offsets], dim=1), rtol=1e-5, atol=1e-4)
+    assert torch.equal(coder.weights(encoded), torch.cat([asked, learnt], dim=1))
+    deltas = torch.cat([case['in_cls'], case['in_off']], dim=1)
+    found = coder.decode(case['in_priors'], deltas, IMAGE)
+    torch.testing.assert_close(found, case['out_decoded'], rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(coder.confidence(deltas), case['out_confidence'])

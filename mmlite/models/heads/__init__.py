@@ -12,8 +12,10 @@ from mmlite.models.heads.gfl_head import GFLHead
 from mmlite.models.heads.paa_head import PAAHead
 from mmlite.models.heads.reppoints_head import RepPointsHead
 from mmlite.models.heads.retina_head import RetinaHead
+from mmlite.models.heads.retina_sep_bn_head import RetinaSepBNHead
 from mmlite.models.heads.rtmdet_head import RTMDetHead
 from mmlite.models.heads.rtmdet_sep_bn_head import RTMDetSepBNHead
+from mmlite.models.heads.sabl_retina_head import SABLRetinaHead
 from mmlite.models.heads.ssd_head import SSDHead
 from mmlite.models.heads.tood_head import TOODHead
 from mmlite.models.heads.vfnet_head import VFNetHead
@@ -35,6 +37,8 @@ __all__ = [
     'RTMDetSepBNHead',
     'RepPointsHead',
     'RetinaHead',
+    'RetinaSepBNHead',
+    'SABLRetinaHead',
     'SSDHead',
     'TOODHead',
     'VFNetHead',

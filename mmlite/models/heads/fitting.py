@@ -32,15 +32,15 @@ def check_assigner(head: nn.Module, assigner: Any, key: str = 'assigner') -> Non
 
     Raises:
         ConfigError: the assigner gives a quality and the head does not take it, or the head needs
-            a quality or pairs that the assigner does not give.
+            a quality or pairs that the assigner does not give, or has no boxes around its priors.
     """
-    gives = getattr(assigner, 'gives', None)  # a plugin's may not say it
-    if gives is None or (problem := _problem(head, gives)) is None:
+    # a plugin's may not say what it gives
+    if not hasattr(assigner, 'gives') or (problem := _problem(head, assigner)) is None:
         return
     fitting = sorted(
         name
         for name, cls in TASK_UTILS.module_dict.items()
-        if hasattr(cls, 'gives') and _problem(head, cls.gives) is None
+        if hasattr(cls, 'gives') and _problem(head, cls) is None
     )
     raise ConfigError(
         f'model.train_cfg.{key}: {type(assigner).__name__} does not fit {type(head).__name__}, '
@@ -48,7 +48,10 @@ def check_assigner(head: nn.Module, assigner: Any, key: str = 'assigner') -> Non
     )
 
 
-def _problem(head: nn.Module, gives: tuple[str, ...]) -> str | None:
+def _problem(head: nn.Module, assigner: Any) -> str | None:
+    gives = assigner.gives
+    if getattr(assigner, 'needs_approximations', False) and not hasattr(head, 'approximations'):
+        return 'which has no boxes around each prior'
     quality = inspect.signature(head.loss_terms).parameters.get('quality')
     if quality is None and 'quality' in gives:
         return 'which does not take the score that each prior has to reach'

@@ -121,7 +121,7 @@ def analyse(cfg: Config, images: int = 1000) -> Analysis:
         before=before,
         after=after,
         trial=trial,
-        prior_sides=tuple(prior_sides(one.head.prior_generator) for one in (on_grid, other)),
+        prior_sides=tuple(prior_sides(one.compared) for one in (on_grid, other)),
     )
 
 

@@ -56,7 +56,7 @@ def measure_coverage(
         values, thresholds, points = counts.any(axis=1).astype(float), (1.0,), counts.sum(axis=1)
         rows = _rows(values, points, boxes, classes, thresholds)
         return Coverage(values, points, thresholds, rows, spread(counts).tolist())
-    generator = on_grid.head.prior_generator
+    generator = on_grid.compared
     grids = {size: prior_grid(generator, on_grid.featmap_sizes(size)) for size, _ in boxes.groups()}
     values = best_ious(boxes, grids)
     thresholds = tuple(round(thr + more, 2) for more in (0, 0.1, 0.2))

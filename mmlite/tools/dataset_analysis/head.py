@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from mmlite.engine.parts import Parts
 from mmlite.models.heads.dense_head import DenseHead, head_with_priors
+from mmlite.ops.priors import GridPriors
 
 
 class HeadOnGrid:
@@ -28,6 +29,11 @@ class HeadOnGrid:
     @property
     def pad_size_divisor(self) -> int:
         return self._parts.detector.data_preprocessor.pad_size_divisor
+
+    @property
+    def compared(self) -> GridPriors:
+        """What is compared with the boxes: the priors, in SABL the anchors around each of them."""
+        return getattr(self.head, 'approx_generator', self.head.prior_generator)
 
     def featmap_sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
         """Returns (h, w) of each level for an input of `size` (w, h)."""

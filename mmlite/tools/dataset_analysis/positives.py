@@ -25,17 +25,19 @@ def positive_priors(on_grid: HeadOnGrid, boxes: NetworkBoxes, thr: float) -> np.
 
     Where boxes overlap, a prior goes to one of them in training; that is not looked at here.
     """
-    generator = on_grid.head.prior_generator
+    generator = on_grid.compared
     counts = np.full(len(boxes.labels), NOT_LOOKED_AT)
     chosen = looked_at(boxes)
     for size, rows in boxes.groups():
         rows = rows[np.isin(rows, chosen)]
         if not len(rows):
             continue
-        priors, _ = generator(on_grid.featmap_sizes(size), torch.zeros(0))
+        sizes, like = on_grid.featmap_sizes(size), torch.zeros(0)
+        priors, own = (made(sizes, like)[0] for made in (generator, on_grid.head.prior_generator))
         bboxes = torch.from_numpy(boxes.bboxes[rows]).float()
         for start, part in chunks(bboxes, len(priors)):
-            found = (box_iou(part, priors) >= thr).sum(dim=1)
+            above = box_iou(part, priors) >= thr  # (c, 4), (R * A, 4) -> (c, R * A)
+            found = above.unflatten(1, (len(own), -1)).any(dim=2).sum(dim=1)
             counts[rows[start : start + len(part)]] = found.numpy()
     return counts
 

@@ -100,7 +100,7 @@ def priors(context: Context) -> list[Finding]:
     fits, labels, sides, levels = [], [], [], []
     for example in examples(context):
         if by_iou:
-            fit = _best_iou(example)
+            fit = _best_iou(example, assigner)
         else:
             fit = torch.isin(torch.arange(len(example.gt_bboxes)), example.assigned).float()
         wh = example.gt_bboxes[:, 2:] - example.gt_bboxes[:, :2]
@@ -158,9 +158,10 @@ def _other_priors(context: Context) -> str:
     return f'{_OTHER_INPUT}. {trial}'
 
 
-def _best_iou(example: Example) -> Tensor:
+def _best_iou(example: Example, assigner: MaxIoUAssigner) -> Tensor:
+    priors = (example.priors, example.num_per_level)
     best = [
-        box_iou(bboxes, example.priors).amax(dim=1)
+        assigner.overlaps(bboxes, *priors).amax(dim=1)
         for _, bboxes in chunks(example.gt_bboxes, len(example.priors))
     ]
     return torch.cat(best)
@@ -243,7 +244,7 @@ def _detected(head: nn.Module, example: Example, pos: Tensor, deltas: Tensor) ->
     count = len(example.priors)
     scores = deltas.new_zeros(count, head.num_classes)
     scores[pos, example.gt_labels[example.assigned[pos]] - 1] = 1
-    bbox_pred = deltas.new_zeros(count, 4)
+    bbox_pred = deltas.new_zeros(count, deltas.shape[1])
     bbox_pred[pos] = deltas
     levels, meta = example.num_per_level, example.img_meta
     dets = head.detect(scores, bbox_pred, None, example.priors, levels, meta, rescale=False)

@@ -48,7 +48,7 @@ def _head_hop(recorder: Recorder, head: DenseHead) -> Hop:
     units = dict(
         cls_score=f'(N, R, {head.num_outputs}) logits'
         + (', background first' if head.num_outputs > head.num_classes else ''),
-        bbox_pred='(N, R, 4) deltas of the coder',
+        bbox_pred=f'(N, R, {outs["bbox_pred"].shape[-1]}) deltas of the coder',
     )
     hop = Hop('8', 'The head: logits and deltas at every prior, flattened once', [called(head)])
     hop.values = [describe(key, out, units.get(key, '(N, R) logits')) for key, out in outs.items()]
@@ -215,4 +215,7 @@ def _avg_factor(call: Any) -> float | None:
 
 
 def losses_of(head: nn.Module) -> dict[str, nn.Module]:
-    return {n: part for n, part in head.named_children() if n.startswith('loss_')}
+    parts = head.named_modules(remove_duplicate=False)
+    # of two names of a loss the later one, which is that of its term
+    names = {part: n for n, part in parts if n.startswith('loss_') and '.' not in n}
+    return {n: part for part, n in names.items()}

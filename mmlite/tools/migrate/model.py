@@ -45,11 +45,11 @@ def migrate_model(top: Section, version: str, preprocessor: dict[str, Any]) -> d
     head_kind = model.get('bbox_head')['type']
     new: dict[str, Any] = dict(type=kind, data_preprocessor=preprocessor)
     backbone = model.section('backbone')
-    neck = model.section('neck')
-    ssd_neck = _neck_of_vgg(backbone, neck is None)
+    has_neck = model.get('neck') is not None
+    ssd_neck = _neck_of_vgg(backbone, not has_neck)
     new['backbone'] = _backbone(model, backbone)
-    if neck is not None:
-        new['neck'] = _neck(neck)
+    if has_neck:
+        new['neck'] = _necks(model)
     elif ssd_neck is not None:
         new['neck'] = ssd_neck
     new['bbox_head'] = migrate_head(model.section('bbox_head'), version)
@@ -120,6 +120,14 @@ def _neck_of_vgg(backbone: Section, needed: bool) -> dict[str, Any] | None:
         )
     scale = backbone.move('l2_norm_scale', 'model.neck.l2_norm_scale', why, default=20.0)
     return dict(type='SSDNeck', in_channels=(512, 1024), **_SSD_NECKS[size], l2_norm_scale=scale)
+
+
+def _necks(model: Section) -> dict[str, Any] | list[dict[str, Any]]:
+    """The neck, or each of a list of them, as Libra R-CNN has it."""
+    if isinstance(model.get('neck'), dict):
+        return _neck(model.section('neck'))
+    at, necks = model.at('neck'), enumerate(model.take('neck'))
+    return [_neck(Section(neck, f'{at}.{i}', model.notes)) for i, neck in necks]
 
 
 def _neck(neck: Section) -> dict[str, Any]:

@@ -16,13 +16,14 @@ MAX_IOU = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)
 ATSS = dict(type='ATSSAssigner', topk=9)
 UNIFORM = dict(type='UniformAssigner', pos_ignore_thr=0.15, neg_ignore_thr=0.7)
 CENTER = dict(type='CenterRegionAssigner', pos_scale=0.2, neg_scale=0.2)
+APPROX = dict(type='ApproxMaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4)
 SOFTMAX = dict(type='CrossEntropyLoss', use_sigmoid=False)
 L1, GIOU = dict(type='L1Loss'), dict(type='GIoULoss')
 
 
 def head(name: str, assigner: dict | None = None, **changes):
     cfg = {**SMALL, 'anchor_generator': ANCHORS, **changes, 'type': name}
-    if name in ('YOLOFHead', 'VFNetHead', 'YOLOXHead', 'AutoAssignHead'):
+    if name in ('YOLOFHead', 'VFNetHead', 'YOLOXHead', 'AutoAssignHead', 'SABLRetinaHead'):
         cfg.pop('feat_channels' if name == 'YOLOFHead' else 'anchor_generator')
     if name in ('GFLHead', 'ATSSHead', 'PAAHead', 'DDODHead', 'TOODHead', 'RTMDetHead'):
         cfg['norm_cfg'] = None
@@ -46,6 +47,7 @@ def head(name: str, assigner: dict | None = None, **changes):
         ('YOLOXHead', ATSS, 'needs the score', 'SimOTAAssigner'),
         ('YOLOFHead', MAX_IOU, 'needs pairs of priors and boxes', 'UniformAssigner'),
         ('FSAFHead', MAX_IOU, 'needs pairs of priors and boxes', 'CenterRegionAssigner'),
+        ('RetinaHead', APPROX, 'has no boxes around each prior', 'MaxIoUAssigner'),
     ],
 )
 def test_an_assigner_that_does_not_fit(name, assigner, problem, fitting) -> None:
@@ -62,7 +64,8 @@ def test_an_assigner_that_does_not_fit(name, assigner, problem, fitting) -> None
         ('RetinaHead', MAX_IOU), ('RetinaHead', UNIFORM), ('GFLHead', ATSS), ('TOODHead', ATSS),
         ('TOODHead', dict(type='TaskAlignedAssigner')), ('FSAFHead', CENTER),
         ('RTMDetHead', dict(type='TaskAlignedAssigner')), ('YOLOFHead', UNIFORM),
-        ('YOLOXHead', dict(type='DynamicSoftLabelAssigner')),
+        ('YOLOXHead', dict(type='DynamicSoftLabelAssigner')), ('SABLRetinaHead', APPROX),
+        ('SABLRetinaHead', ATSS),
     ],
 )  # fmt: skip
 def test_one_that_fits(name, assigner) -> None:
@@ -93,6 +96,8 @@ def test_a_plugins_assigner_does_not_have_to_say_what_it_gives() -> None:
         ('TOODHead', dict(loss_cls=dict(type='QualityFocalLoss')), 'takes probabilities'),
         ('RetinaHead', dict(loss_cls=dict(type='FocalLoss', activated=True)), 'takes logits'),
         ('RetinaHead', dict(loss_cls=dict(type='GaussianFocalLoss')), 'takes logits'),
+        ('SABLRetinaHead', dict(loss_bbox_cls=SOFTMAX), 'takes the score'),
+        ('SABLRetinaHead', dict(loss_bbox_reg=GIOU), 'compares deltas'),
     ],
 )
 def test_a_loss_that_does_not_fit(name, losses, problem) -> None:

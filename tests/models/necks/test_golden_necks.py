@@ -13,6 +13,10 @@ CASES = (
     'dilated_encoder',
     'dyhead',
     'hrfpn_w18',
+    'nas_fpn',
+    'nas_fpn_odd',
+    'bfp_conv',
+    'bfp_non_local',
 )
 
 

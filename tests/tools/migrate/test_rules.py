@@ -276,6 +276,15 @@ def test_a_backbone_of_ones_own_is_kept(tmp_path: Path) -> None:
     assert migration.cfg['model']['backbone'] == dict(type='Mine', width=3)
 
 
+def test_a_list_of_necks_is_kept(tmp_path: Path) -> None:
+    fpn = dict(type='FPN', in_channels=[256, 512], out_channels=256, num_outs=5)
+    bfp = dict(type='BFP', in_channels=256, num_levels=5, refine_level=1)
+    necks = [dict(fpn, add_extra_convs=True), dict(bfp, odd=1)]
+    migration = changed(tmp_path, f'model = dict(neck={necks!r})')
+    assert unmapped(migration) == {'model.neck.1.odd': 1}
+    assert migration.cfg['model']['neck'] == [dict(fpn, add_extra_convs='on_input'), bfp]
+
+
 def test_legacy_boxes_of_2x(tmp_path: Path) -> None:
     text = (
         "model = dict(bbox_head=dict(anchor_generator=dict(type='LegacyAnchorGenerator', "
