@@ -203,7 +203,7 @@ HEAT_MAP_TEST_CFG = Keys(
     {
         'topk': Value('count', 'CenterNetHead: peaks of an image', 100, least=1),
         'local_maximum_kernel': Value(
-            'count', 'CenterNetHead: side of the square whose best cell is a peak', 3, least=1
+            'count', 'CenterNetHead: cells of the square whose best is a peak', 3, (1, 3, 5, 7, 9)
         ),
         'with_nms': Value('switch', 'CenterNetHead: NMS after the peaks are found', False),
         **{key: TEST_CFG.keys[key] for key in ('nms', 'iou_thr', 'max_per_img')},

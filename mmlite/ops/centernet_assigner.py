@@ -110,7 +110,7 @@ class CenterNetAssigner(PredictionAssigner):
     def well_predicted(
         self, candidates: Tensor, sure: Tensor, bboxes: Tensor, predicted: Tensor
     ) -> Tensor:
-        """Returns which candidates (g, R) have one of the least losses, and less than the threshold.
+        """Returns which candidates (g, R) have one of the least losses, below the threshold.
 
         It has to be less than the last one, as in mmdet: they are one fewer than `more_pos_topk`.
         Those that are `sure` (g, R) have the loss 0.

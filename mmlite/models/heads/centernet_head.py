@@ -42,6 +42,7 @@ class CenterNetHead(BaseModule):
         train_cfg: None, as there is nothing to assign.
         test_cfg: `topk`, `local_maximum_kernel` (odd), `max_per_img`; with `with_nms=True` also
             `nms=dict(type='nms', iou_threshold=...)`, else there is none.
+        init_cfg: an initialiser of mmengine.
     """
 
     LOSSES: ClassVar[dict[str, dict]] = dict(
@@ -54,14 +55,12 @@ class CenterNetHead(BaseModule):
         self, num_classes: int, in_channels: int, feat_channels: int, *,
         loss_center_heatmap: dict | None = None, loss_wh: dict | None = None,
         loss_offset: dict | None = None, train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
+        test_cfg: dict | None = None, init_cfg: dict | list | None = None,
     ) -> None:  # fmt: skip
-        super().__init__()
+        super().__init__(init_cfg)
         if train_cfg:
-            raise ConfigError(
-                'model.train_cfg: None is expected, CenterNetHead assigns nothing; found '
-                f'{", ".join(train_cfg)}'
-            )
+            expected = 'None is expected, CenterNetHead assigns nothing'
+            raise ConfigError(f'model.train_cfg: {expected}; found {", ".join(train_cfg)}')
         self.num_classes = num_classes
         self.test_cfg = flat_test_cfg(test_cfg or {}, HEAT_MAP_TEST_CFG)
         self.heatmap_head = _branch(in_channels, feat_channels, num_classes)
@@ -89,10 +88,8 @@ class CenterNetHead(BaseModule):
             ConfigError: there is more than one map.
         """
         if len(feats) != 1:
-            raise ConfigError(
-                f'model.bbox_head: CenterNetHead reads one map, as CTResNetNeck gives it; found '
-                f'{len(feats)}'
-            )
+            expected = 'CenterNetHead reads one map, as CTResNetNeck gives it'
+            raise ConfigError(f'model.bbox_head: {expected}, found {len(feats)}')
         branches = (self.heatmap_head, self.wh_head, self.offset_head)
         heat, sizes, offsets = (at_least_float32(branch(feats[0])) for branch in branches)
         return heat.sigmoid(), sizes, offsets
@@ -100,13 +97,9 @@ class CenterNetHead(BaseModule):
     # ---- training -------------------------------------------------------------------------
 
     def loss(
-        self,
-        feats: Sequence[Tensor],
-        img_metas: list[dict],
-        gt_bboxes: list[Tensor],
-        gt_labels: list[Tensor],
-        gt_bboxes_ignore: list[Tensor] | None = None,
-    ) -> dict[str, Tensor]:
+        self, feats: Sequence[Tensor], img_metas: list[dict], gt_bboxes: list[Tensor],
+        gt_labels: list[Tensor], gt_bboxes_ignore: list[Tensor] | None = None,
+    ) -> dict[str, Tensor]:  # fmt: skip
         """Returns the losses of the heat map, the sizes and the offsets; arguments of DenseHead."""
         heat, sizes, offsets = self(feats)
         with torch.autocast(heat.device.type, enabled=False):
@@ -130,8 +123,7 @@ class CenterNetHead(BaseModule):
 
         Args:
             feats: one feature map.
-            img_metas: per image, with `batch_input_shape` and, to rescale, `scale_factor` and, of
-                a picture in the middle of its input, `border`.
+            img_metas: per image, with `batch_input_shape` and, to rescale, see `to_original`.
             rescale: boxes in pixels of the original image; else of the network's input.
         """
         heat, sizes, offsets = self(feats)

@@ -1,4 +1,4 @@
-"""CenterNet's head on a pyramid (Zhou et al. 2021, section 4): a heat map and boxes at each level."""
+"""CenterNet's head on a pyramid (Zhou et al. 2021, section 4): heat maps and boxes."""
 
 from __future__ import annotations
 
