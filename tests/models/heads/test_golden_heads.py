@@ -27,6 +27,8 @@ CASES = (
     'rtmdet_tiny',
     'yolox_tiny',
     'centernet_update_r18',
+    'centernet_r18',
+    'centernet_dcn_r18',
 )
 
 
