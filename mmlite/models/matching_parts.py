@@ -36,14 +36,18 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
     except Exception:  # the first step says it, with its traceback
         return
     if cfg.get('neck') is not None:
-        _check_channels(cfg['neck'], 'model.neck', feats, 'the backbone')
+        read = feats[-1:] if getattr(detector.neck, 'reads_last_map', False) else feats
+        _check_channels(cfg['neck'], 'model.neck', read, 'the backbone')
         try:
             with torch.device('meta'):
                 feats = outline.neck(feats)
         except Exception:
             return
-    if hasattr(detector.bbox_head, 'prior_generator'):  # else its arguments are its own matter
+    has_priors = hasattr(detector.bbox_head, 'prior_generator')
+    # of another head, only where it says so: its arguments are its own matter
+    if has_priors or getattr(detector.bbox_head, 'has_in_channels_of_each_map', False):
         _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
+    if has_priors:
         _check_strides(detector.bbox_head.prior_generator, feats, side)
 
 

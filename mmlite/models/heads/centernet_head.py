@@ -45,6 +45,7 @@ class CenterNetHead(BaseModule):
         init_cfg: an initialiser of mmengine.
     """
 
+    has_in_channels_of_each_map: ClassVar[bool] = True
     LOSSES: ClassVar[dict[str, dict]] = dict(
         loss_center_heatmap=dict(type='GaussianFocalLoss'),
         loss_wh=dict(type='L1Loss', loss_weight=0.1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ class CTResNetNeck(BaseModule):
     Raises:
         ConfigError: the two lists have different lengths.
     """
+
+    reads_last_map: ClassVar[bool] = True
 
     def __init__(
         self,
