@@ -80,6 +80,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     ATSSHead=dict(**_CONV, reg_decoded_bbox=True),
     GFLHead=_CONV,
     FoveaHead=_CONV,
+    CenterNetUpdateHead=_CONV,
     AutoAssignHead=dict(**_CONV, force_topk=False, topk=9),
     FSAFHead=dict(**_CONV, score_threshold=None, reg_decoded_bbox=True),
     CenterRegionAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),
