@@ -28,7 +28,10 @@ _HEADS_OF = dict(
     SingleStageDetector=('SSDHead', 'RetinaHead', 'FCOSHead'),
     RetinaNet=('RetinaHead',),
     FCOS=('FCOSHead',),
+    CenterNet=('CenterNetHead', 'CenterNetUpdateHead'),
 )
+# of versions before 3.0 only 2.x has these
+_HEADS_OF_2X = ('CenterNetHead', 'CenterNetUpdateHead')
 
 
 def read_old_config(path: Path) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def read_old_config(path: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the file or a base is missing or broken, it is no 1.x or 2.x config, or its
-            detector is not one of the three.
+            detector is not one of those that are supported.
     """
     check_files(path)
     try:
@@ -98,7 +101,8 @@ def _check_is_supported(model: dict[str, Any], path: Path) -> None:
     if head_kind not in _HEADS_OF.get(kind, ()):
         raise ConfigError(
             f"config {path}: detector '{kind}' with head '{head_kind}' is not supported; there are "
-            'SSD (SingleStageDetector with SSDHead), RetinaNet (RetinaHead) and FCOS (FCOSHead)'
+            'SSD (SingleStageDetector with SSDHead), RetinaNet (RetinaHead), FCOS (FCOSHead) and '
+            'CenterNet (CenterNetHead, CenterNetUpdateHead)'
         )
     if not isinstance(model.get('backbone'), dict) or 'num_classes' not in head:
         raise ConfigError(
@@ -113,7 +117,8 @@ def version_of(values: dict[str, Any]) -> str:
     set decides, and where that is not known the spelling of the batch size.
     """
     head = values['model']['bbox_head']
-    if any(key in head for key in ('anchor_generator', 'bbox_coder')):
+    is_new = head['type'] in _HEADS_OF_2X
+    if is_new or any(key in head for key in ('anchor_generator', 'bbox_coder')):
         return '2.x'
     if any(key in head for key in OLD_HEAD_KEYS):
         return '1.x'
