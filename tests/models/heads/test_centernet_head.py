@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from mmlite.errors import ConfigError
+from mmlite.inference.apis import inference_detector, init_detector
 from mmlite.models import build_detector
 from mmlite.models.heads import CenterNetHead, CenterNetUpdateHead
 from mmlite.registry import HEADS
 from tests.models.tiny import BOXES, FEATS, LABELS, META, tiny_head
+from tests.runs import CHECKOUT
 
 FEAT, METAS = [torch.rand(2, 8, 16, 24)], [META, META]  # a stride of 4
 
@@ -188,3 +191,18 @@ def test_a_detector_trains_on_one_object() -> None:
     (found,) = model.predict(img, [{}])  # in training mode: the statistics of the batch
     assert found['labels'][0] == 2
     torch.testing.assert_close(found['bboxes'][0], box[0], atol=4, rtol=0)
+
+
+def test_from_a_picture_to_boxes_in_it() -> None:
+    model = init_detector(CHECKOUT / 'tests/tiny_centernet.py', device='cpu')
+    head = model.bbox_head
+    heat = torch.full((1, 5, 24, 32), -1e3)
+    heat[0, 2, 12, 16] = 3.0
+    head.heatmap_head = Drawn(heat)
+    head.wh_head = Drawn(torch.tensor([4.0, 2.0])[:, None, None].expand(1, 2, 24, 32))
+    head.offset_head = Drawn(torch.tensor([0.5, 0.25])[:, None, None].expand(1, 2, 24, 32))
+    found = inference_detector(model, np.zeros((80, 100, 3), np.uint8))
+    # 100 x 80 px in the middle of 128 x 96: (14, 8). The centre (16.5, 12.25) cells is (66, 49) px
+    # of the input, and (52, 41) of the picture; the box has 16 x 8 px
+    assert found.bboxes.tolist() == [[44, 37, 60, 45]]
+    assert found.labels.tolist() == [3]
