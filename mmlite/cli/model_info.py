@@ -66,8 +66,12 @@ def _row(name: str, found: Complexity) -> str:
     return (
         f'| {name} | {found.size[0]}x{found.size[1]} '
         f'| {found.parameters / 1e6:.2f} M | {found.trained / 1e6:.2f} M '
-        f'| {found.multiply_adds / 1e9:.1f} G | {found.priors:,} |'
+        f'| {found.multiply_adds / 1e9:.1f} G | {_priors(found)} |'
     )
+
+
+def _priors(found: Complexity) -> str:
+    return 'no' if found.priors is None else f'{found.priors:,}'
 
 
 def _parts(found: Complexity) -> str:
@@ -80,4 +84,4 @@ def _parts(found: Complexity) -> str:
         for name, (parameters, operations) in whole.items()
     ]
     table = AsciiTable([['part', 'parameters', 'multiply-adds'], *rows]).table
-    return f'input: {found.size[0]}x{found.size[1]}, {found.priors:,} priors\n{table}'
+    return f'input: {found.size[0]}x{found.size[1]}, {_priors(found)} priors\n{table}'

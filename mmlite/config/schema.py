@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
 
@@ -211,13 +211,26 @@ TEST_CFG = Keys(
     'from the outputs of the head to detections',
     late=True,
 )
+# what a CenterNetHead reads in its place
+HEAT_MAP_TEST_CFG = Keys(
+    {
+        'topk': Value('count', 'CenterNetHead: peaks of an image', 100, least=1),
+        'local_maximum_kernel': Value(
+            'count', 'CenterNetHead: cells of the square whose best is a peak', 3, (1, 3, 5, 7, 9)
+        ),
+        'with_nms': Value('switch', 'CenterNetHead: NMS after the peaks are found', False),
+        **{key: TEST_CFG.keys[key] for key in ('nms', 'iou_thr', 'max_per_img')},
+    },
+    'from a heat map to detections',
+    late=True,
+)
 _MODEL = Part(
     'DETECTORS',
     'the detector',
     inside={
         'data_preprocessor': Part('TASK_UTILS', 'what happens to a batch', 'DetDataPreprocessor'),
         'train_cfg': TRAIN_CFG,
-        'test_cfg': TEST_CFG,
+        'test_cfg': replace(TEST_CFG, keys={**TEST_CFG.keys, **HEAT_MAP_TEST_CFG.keys}),
     },
 )
 _TTA_MODEL = Part(

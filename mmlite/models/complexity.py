@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from mmengine.config import Config
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmlite.config.nodes import walk
@@ -22,7 +23,7 @@ class Complexity:
     parameters: int
     trained: int  # parameters that are not frozen
     multiply_adds: int  # what papers and mmdet call FLOPs
-    priors: int
+    priors: int | None  # None for a head that has none
     parts: dict[str, tuple[int, int]]  # parameters and multiply-adds of backbone, neck, bbox_head
 
 
@@ -34,26 +35,35 @@ def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
         size: (w, h) of the input. It is padded as in training.
 
     Raises:
-        ConfigError: a head without priors.
+        ConfigError: a head with neither priors nor a `forward` of its own.
     """
     divisor = getattr(detector.data_preprocessor, 'pad_size_divisor', 1)
     width, height = (-(-side // divisor) * divisor for side in size)
     with torch.device('meta'), FlopCounterMode(display=False) as counter:
         feats = detector.extract_feat(torch.zeros(1, 3, height, width))
-        outs = head_with_priors(detector, 'this count')(feats)
+        priors = _priors_of(detector, feats)
     parameters = list(detector.parameters())
     return Complexity(
         (width, height),
         sum(p.numel() for p in parameters),
         sum(p.numel() for p in parameters if p.requires_grad),
         counter.get_total_flops() // 2,
-        outs['cls_score'].shape[1],
+        priors,
         {
             name: (sum(p.numel() for p in part.parameters()), _multiply_adds(counter, part))
             for name, part in detector.named_children()
             if name != 'data_preprocessor'
         },
     )
+
+
+def _priors_of(detector: nn.Module, feats: Sequence[Tensor]) -> int | None:
+    """Runs the head on the maps, and returns how many priors it has."""
+    head = detector.bbox_head
+    if not hasattr(head, 'prior_generator') and type(head).forward is not nn.Module.forward:
+        head(feats)
+        return None
+    return head_with_priors(detector, 'this count')(feats)['cls_score'].shape[1]
 
 
 def _multiply_adds(counter: FlopCounterMode, part: nn.Module) -> int:
@@ -65,9 +75,10 @@ def _is_resize(node: dict) -> bool:
 
 
 def input_size(cfg: Config) -> tuple[int, int]:
-    """Returns the (w, h) that the test pipeline resizes to."""
-    for _, node in walk(cfg.test_dataloader.dataset, 'test_dataloader.dataset'):
-        if isinstance(node, dict) and 'scale' in node and _is_resize(node):
-            scale = node['scale']
-            return (scale, scale) if isinstance(scale, int) else tuple(scale)
+    """Returns the (w, h) that the test pipeline resizes to, or if it does not the training's."""
+    for loader in ('test_dataloader', 'train_dataloader'):
+        for _, node in walk(cfg.get(loader), loader):
+            if isinstance(node, dict) and 'scale' in node and _is_resize(node):
+                scale = node['scale']
+                return (scale, scale) if isinstance(scale, int) else tuple(scale)
     return 1333, 800

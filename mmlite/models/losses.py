@@ -231,6 +231,7 @@ class GaussianFocalLoss(SigmoidLoss):
     Args (others as of SigmoidLoss):
         alpha: how much entries count less that are nearly right.
         gamma: how much entries near an object count less.
+        pos_weight, neg_weight: factors on the first and on the second of the two.
     """
 
     def __init__(
@@ -238,18 +239,31 @@ class GaussianFocalLoss(SigmoidLoss):
         alpha: float = 2.0,
         gamma: float = 4.0,
         loss_weight: float = 1.0,
+        pos_weight: float = 1.0,
+        neg_weight: float = 1.0,
         activated: bool = True,
     ) -> None:
         super().__init__(loss_weight, activated=activated)
         self.alpha = alpha
         self.gamma = gamma
+        self.pos_weight = pos_weight
+        self.neg_weight = neg_weight
 
     def per_entry(self, cls_score: Tensor, targets: Tensor) -> Tensor:
         """Probabilities (or logits) and targets (..., C) -> (..., C)."""
+        return self.with_peaks(cls_score, targets, targets == 1)
+
+    def with_peaks(self, cls_score: Tensor, targets: Tensor, peaks: Tensor) -> Tensor:
+        """Like `per_entry`, but `peaks` says which entries are objects, and not the 1s.
+
+        Args:
+            cls_score, targets: (..., C), see `per_entry`.
+            peaks: (..., C), how often each entry counts as an object.
+        """
         score, least = self.scores(cls_score), 1e-12
         there = -(score + least).log() * (1 - score).pow(self.alpha)
         absent = -(1 - score + least).log() * score.pow(self.alpha) * (1 - targets).pow(self.gamma)
-        return there.where(targets == 1, absent)
+        return self.pos_weight * peaks * there + self.neg_weight * absent
 
 
 @LOSSES.register_module()

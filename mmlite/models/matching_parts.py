@@ -38,14 +38,18 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
     if cfg.get('neck') is not None:
         is_list = isinstance(cfg['neck'], (list, tuple))  # the first one gets the backbone's maps
         first, at = (cfg['neck'][0], 'model.neck.0') if is_list else (cfg['neck'], 'model.neck')
-        _check_channels(first, at, feats, 'the backbone')
+        read = feats[-1:] if getattr(detector.neck, 'reads_last_map', False) else feats
+        _check_channels(first, at, read, 'the backbone')
         try:
             with torch.device('meta'):
                 feats = outline.neck(feats)
         except Exception:
             return
-    if hasattr(detector.bbox_head, 'prior_generator'):  # else its arguments are its own matter
+    has_priors = hasattr(detector.bbox_head, 'prior_generator')
+    # of another head, only where it says so: its arguments are its own matter
+    if has_priors or getattr(detector.bbox_head, 'has_in_channels_of_each_map', False):
         _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
+    if has_priors:
         _check_strides(detector.bbox_head.prior_generator, feats, side)
 
 

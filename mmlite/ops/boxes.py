@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -58,3 +61,26 @@ def clip_boxes(boxes: Tensor, shape: tuple[int, int]) -> Tensor:
     x = boxes[..., 0::2].clamp(0, width)
     y = boxes[..., 1::2].clamp(0, height)
     return torch.stack([x[..., 0], y[..., 0], x[..., 1], y[..., 1]], dim=-1)
+
+
+def to_original(boxes: Tensor, img_meta: Mapping[str, Any]) -> Tensor:
+    """Boxes (n, 4) in pixels of the network's input -> in pixels of the original image.
+
+    Args:
+        boxes: of an image that is not mirrored; of a mirrored one the result is mirrored too.
+        img_meta: `scale_factor` (4,), by which the image was scaled, and, if it does not lie in the
+            top left corner, `border`: where it begins and ends, (top, bottom, left, right).
+    """
+    if img_meta.get('border') is not None:
+        top, _, left, _ = map(float, img_meta['border'])
+        boxes = boxes - boxes.new_tensor([left, top, left, top])
+    return boxes / boxes.new_tensor(img_meta['scale_factor'])
+
+
+def to_input(boxes: Tensor, img_meta: Mapping[str, Any]) -> Tensor:
+    """The inverse of `to_original`."""
+    boxes = boxes * boxes.new_tensor(img_meta['scale_factor'])
+    if img_meta.get('border') is None:
+        return boxes
+    top, _, left, _ = map(float, img_meta['border'])
+    return boxes + boxes.new_tensor([left, top, left, top])

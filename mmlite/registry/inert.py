@@ -83,6 +83,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     GFLHead=_CONV,
     FoveaHead=_CONV,
     RepPointsHead=dict(**_CONV, dcn_on_last_conv=False, conv_bias='auto'),
+    CenterNetUpdateHead=_CONV,
     AutoAssignHead=dict(**_CONV, force_topk=False, topk=9),
     FSAFHead=dict(**_CONV, score_threshold=None, reg_decoded_bbox=True),
     CenterRegionAssigner=dict(iou_calculator=dict(type='BboxOverlaps2D')),

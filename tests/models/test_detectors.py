@@ -242,3 +242,18 @@ def test_the_first_neck_of_a_list_is_checked():
     wrong = [{**cfg['neck'][0], 'in_channels': (32, 8)}]
     with pytest.raises(ConfigError, match=r'neck\.0\.in_channels: the backbone hands on 2 levels'):
         check_parts_fit(build_detector(cfg), {**cfg, 'neck': wrong})
+
+
+def test_channels_of_what_reads_the_last_map_only():
+    neck = dict(
+        type='CTResNetNeck', in_channels=64, num_deconv_filters=(8,), num_deconv_kernels=(4,)
+    )
+    head = dict(type='CenterNetHead', num_classes=3, in_channels=8, feat_channels=8)
+    cfg = dict(plain(), neck={**neck, 'use_dcn': False}, bbox_head=head)
+    check_parts_fit(build_detector(cfg), cfg)
+    wrong = dict(cfg, neck=dict(cfg['neck'], in_channels=32))
+    with pytest.raises(ConfigError, match=r'neck\.in_channels: .* 1 levels of \[64\] channels'):
+        check_parts_fit(build_detector(wrong), wrong)
+    wrong = dict(cfg, bbox_head=dict(head, in_channels=16))
+    with pytest.raises(ConfigError, match=r'bbox_head\.in_channels: .* \[8\] channels, found 16'):
+        check_parts_fit(build_detector(wrong), wrong)

@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 
 from mmlite.errors import ConfigError
-from mmlite.models.losses import CrossEntropyLoss, FocalLoss, HardNegativeCrossEntropyLoss
+from mmlite.models.losses import (
+    CrossEntropyLoss,
+    FocalLoss,
+    GaussianFocalLoss,
+    HardNegativeCrossEntropyLoss,
+)
 
 ONE = torch.tensor(1.0)
 
@@ -122,3 +127,16 @@ def test_binary_cross_entropy_of_labels_and_of_probabilities():
     assert total.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2, rel=1e-5)
     assert loss.num_outputs(20) == 20
     torch.testing.assert_close(loss.scores(cls_score), torch.full((1, 3, 1), 0.75))
+
+
+def test_heat_map_with_weights_and_peaks():
+    loss = GaussianFocalLoss(pos_weight=0.25, neg_weight=0.75)
+    score, heat = Tensor([[0.2, 0.5, 0.9]]), Tensor([[1.0, 0.5, 0.0]])
+    there, near, absent = 0.8**2 * -math.log(0.2), 0.5**6 * math.log(2), 0.9**2 * -math.log(0.1)
+    found = loss.per_entry(score, heat)
+    expected = [0.25 * there, 0.75 * near, 0.75 * absent]
+    assert found[0].tolist() == pytest.approx(expected, rel=1e-5)
+    # the second is an object twice, beside what it costs as none; the first no more
+    peaks = loss.with_peaks(score, heat, Tensor([[0, 2, 0]]))
+    twice = 0.25 * 2 * 0.5**2 * math.log(2)
+    assert peaks[0].tolist() == pytest.approx([0, expected[1] + twice, expected[2]], rel=1e-5)

@@ -8,6 +8,8 @@ Contract of `results` (arrays (h, w, c) BGR; boxes xyxy; sizes in pixels):
 - after LoadAnnotations: `gt_bboxes` float32 (g, 4), `gt_labels` int64 (g,) in 1..C,
   `gt_bboxes_ignore` float32 (k, 4).
 - after Normalize: `img_norm_cfg`.
+- after RandomCenterCropPad in testing: `border` float32 (4,), where the original picture begins and
+  ends in `img`, (top, bottom, left, right).
 
 A transform changes the dict that it is given, never the arrays in it. One that returns None
 drops the sample. All randomness comes from numpy's global generator. `img` is an array to all

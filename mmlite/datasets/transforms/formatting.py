@@ -28,6 +28,7 @@ DEFAULT_META_KEYS = (
     'img_shape',
     'pad_shape',
     'scale_factor',
+    'border',
     'flip',
     'flip_direction',
     'img_norm_cfg',

@@ -101,6 +101,8 @@ class Resize:
         ratio = np.array([size[0] / width, size[1] / height] * 2, np.float32)
         set_image(results, resize_image(img, size, self.interpolation))
         results['scale_factor'] = results.get('scale_factor', np.float32(1)) * ratio
+        if 'border' in results:
+            results['border'] = results['border'] * ratio[[1, 1, 0, 0]]
         for key in BOX_KEYS:
             if key in results:
                 bboxes = resize_bboxes(results[key], ratio)
@@ -164,6 +166,8 @@ class RandomFlip:
             return results
         img = results['img']
         results['img'] = flip_image(img, direction)
+        if 'border' in results:
+            results['border'] = flip_border(results['border'], img.shape, direction)
         for key in BOX_KEYS:
             if key in results:
                 results[key] = flip_bboxes(results[key], img.shape[1::-1], direction)
@@ -223,6 +227,18 @@ class Pad:
             width = height = max(width, height)
         edges = (max(width, self.size[0]), max(height, self.size[1]))
         return tuple(-(-edge // self.size_divisor) * self.size_divisor for edge in edges)
+
+
+def flip_border(border: np.ndarray, shape: tuple[int, ...], direction: str) -> np.ndarray:
+    """Returns where the original picture is in a mirrored one.
+
+    Args:
+        border: (top, bottom, left, right) before, see `RandomCenterCropPad`.
+        shape: (h, w, ...) of the whole picture.
+        direction: of the flip.
+    """
+    place = border[[2, 0, 3, 1]][None]  # as a box
+    return flip_bboxes(place, shape[1::-1], direction)[0, [1, 3, 0, 2]]
 
 
 def _one_pair(argument: str, value: Any) -> tuple[float, float]:

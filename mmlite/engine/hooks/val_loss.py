@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmlite.datasets.cleaning import clip_to_sizes
 from mmlite.errors import ConfigError
+from mmlite.ops.boxes import to_input
 from mmlite.parallel import DataContainer, unwrapped
 from mmlite.parallel.model_wrapper import parse_losses
 from mmlite.registry import HOOKS
@@ -108,7 +109,7 @@ def _input_truth(ann: dict, meta: dict) -> tuple[Tensor, Tensor, Tensor]:
 def _input_bboxes(bboxes: Any, meta: dict) -> tuple[Tensor, Tensor]:
     """Returns the boxes of some size (g, 4), and which of those given they are."""
     size = torch.tensor(meta['img_shape'][1::-1])  # (w, h)
-    scaled = torch.as_tensor(bboxes) * torch.as_tensor(meta['scale_factor'], dtype=torch.float32)
+    scaled = to_input(torch.as_tensor(bboxes).float(), meta)
     clipped = torch.as_tensor(clip_to_sizes(scaled.numpy(), size.numpy()))
     kept = (clipped[:, 2:] > clipped[:, :2]).all(dim=1)
     return clipped[kept], kept

@@ -2,6 +2,8 @@
 
 from mmlite.models.heads.atss_head import ATSSHead
 from mmlite.models.heads.autoassign_head import AutoAssignHead
+from mmlite.models.heads.centernet_head import CenterNetHead
+from mmlite.models.heads.centernet_update_head import CenterNetUpdateHead
 from mmlite.models.heads.ddod_head import DDODHead
 from mmlite.models.heads.dense_head import DenseHead
 from mmlite.models.heads.fcos_head import FCOSHead
@@ -25,6 +27,8 @@ from mmlite.models.heads.yolox_head import YOLOXHead
 __all__ = [
     'ATSSHead',
     'AutoAssignHead',
+    'CenterNetHead',
+    'CenterNetUpdateHead',
     'DDODHead',
     'DenseHead',
     'FCOSHead',

@@ -20,12 +20,13 @@ import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
-from mmlite.config.keys import check_dict, defaults_of
-from mmlite.config.schema import NMS, TEST_CFG, TRAIN_CFG
+from mmlite.config.keys import check_dict
+from mmlite.config.schema import TEST_CFG, TRAIN_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
-from mmlite.models.heads.fitting import check_assigner, check_kinds_of_loss
+from mmlite.models.heads.fitting import check_assigner, check_kinds_of_loss, flat_test_cfg
 from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment, Predictions, as_assignment
+from mmlite.ops.boxes import to_original
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from mmlite.registry import LOSSES, TASK_UTILS
 from mmlite.support.signatures import still_by_position
@@ -81,7 +82,7 @@ class DenseHead(BaseModule):
         assigner = (train_cfg or {}).get('assigner')
         self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
         check_assigner(self, self.assigner)
-        self.test_cfg = _checked_test_cfg(test_cfg or {})
+        self.test_cfg = flat_test_cfg(test_cfg or {}, TEST_CFG)
 
     def _given(self, part: str, cfg: dict | None) -> dict:
         cfg = cfg or self.DEFAULTS.get(part)
@@ -332,7 +333,7 @@ class DenseHead(BaseModule):
         if factor is not None:
             kept = kept * factor[inds]
         if rescale:
-            bboxes = bboxes / bboxes.new_tensor(img_meta['scale_factor'])
+            bboxes = to_original(bboxes, img_meta)
         sides = bboxes[:, 2:] - bboxes[:, :2]
         large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
         bboxes, kept, labels = bboxes[large], kept[large], labels[large]
@@ -398,13 +399,3 @@ def reduce_mean(value: Tensor) -> Tensor:
     if get_world_size() > 1:
         all_reduce(value, 'mean')
     return value
-
-
-def _checked_test_cfg(test_cfg: dict) -> dict:
-    """mmdet's test_cfg, flat: `nms=dict(iou_threshold=...)` becomes `iou_thr`."""
-    check_dict(test_cfg, TEST_CFG, 'model.test_cfg')
-    nms = test_cfg.get('nms') or {}
-    check_dict(nms, NMS, 'model.test_cfg.nms')
-    cfg = {**defaults_of(TEST_CFG), **test_cfg}
-    cfg.pop('nms', None)
-    return dict(cfg, iou_thr=nms.get('iou_threshold', cfg['iou_thr']))

@@ -1,4 +1,4 @@
-"""Whether the assigner and the losses of a config fit the head: asked once, when it is built.
+"""Whether assigner, losses and test_cfg of a config fit the head: asked once, when it is built.
 
 Else a head would stop in the first step with a TypeError, or learn something else silently.
 """
@@ -10,11 +10,14 @@ from typing import Any
 
 from torch import nn
 
+from mmlite.config.keys import check_dict, defaults_of
+from mmlite.config.schema import NMS, Keys
 from mmlite.errors import ConfigError
 from mmlite.registry import TASK_UTILS
 
 _METHODS = {
     'per_entry': 'a loss that can be asked for each class of a prior, such as FocalLoss',
+    'with_peaks': 'a loss towards a heat map, such as GaussianFocalLoss',
     'per_box': 'a loss that can be asked for each box, such as GIoULoss or SmoothL1Loss',
 }
 _FLAGS = {
@@ -87,3 +90,17 @@ def check_loss(head: nn.Module, part: str, needs: dict[str, bool]) -> None:
                 f'model.bbox_head.{part}: {type(head).__name__} needs {words}, '
                 f'found {type(loss).__name__}'
             )
+
+
+def flat_test_cfg(test_cfg: dict, keys: Keys) -> dict:
+    """Returns mmdet's test_cfg with all keys, flat: `nms=dict(iou_threshold=...)` is `iou_thr`.
+
+    Raises:
+        ConfigError: a key or a value that the head does not have.
+    """
+    check_dict(test_cfg, keys, 'model.test_cfg')
+    nms = test_cfg.get('nms') or {}
+    check_dict(nms, NMS, 'model.test_cfg.nms')
+    cfg = {**defaults_of(keys), **test_cfg}
+    cfg.pop('nms', None)
+    return dict(cfg, iou_thr=nms.get('iou_threshold', cfg['iou_thr']))

@@ -14,7 +14,7 @@ from mmlite.models.heads.dense_head import reduce_mean
 from mmlite.models.losses import one_hot
 from mmlite.models.probabilistic_assigner import ProbabilisticAssigner
 from mmlite.ops.assignment import Predictions
-from mmlite.ops.boxes import aligned_iou
+from mmlite.ops.boxes import aligned_iou, to_original
 from mmlite.ops.nms import multiclass_nms
 from mmlite.registry import HEADS
 from mmlite.support.signatures import with_arguments_of
@@ -111,7 +111,7 @@ class PAAHead(ATSSHead):
         inds, labels, kept = best[rows], columns + 1, scores[best][above]
         bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
         if rescale:
-            bboxes = bboxes / bboxes.new_tensor(img_meta['scale_factor'])
+            bboxes = to_original(bboxes, img_meta)
         keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])
         voted = vote(bboxes, kept, labels, keep) if self.score_voting else bboxes[keep]
         return dict(bboxes=voted, scores=kept[keep], labels=labels[keep])

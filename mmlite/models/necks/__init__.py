@@ -3,6 +3,7 @@
 from mmlite.models.necks.bfp import BFP
 from mmlite.models.necks.channel_mapper import ChannelMapper
 from mmlite.models.necks.csp_pafpn import YOLOXPAFPN, CSPNeXtPAFPN
+from mmlite.models.necks.ct_resnet_neck import CTResNetNeck
 from mmlite.models.necks.dilated_encoder import DilatedEncoder
 from mmlite.models.necks.dssd_neck import DSSDNeck
 from mmlite.models.necks.dyhead import DyHead
@@ -23,6 +24,7 @@ __all__ = [
     'PAFPN',
     'YOLOXPAFPN',
     'CSPNeXtPAFPN',
+    'CTResNetNeck',
     'ChannelMapper',
     'DSSDNeck',
     'DilatedEncoder',

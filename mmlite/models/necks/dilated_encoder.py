@@ -33,6 +33,7 @@ class DilatedEncoder(BaseModule):
     """
 
     INIT_CFG: ClassVar[dict] = dict(type='Caffe2Xavier', layer='Conv2d')
+    reads_last_map: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -13,9 +13,9 @@ from torch import nn
 from mmlite.datasets.loader import derive_seed, kept_random_state, seed_sample
 from mmlite.datasets.single_transforms import picture_of, run_transforms, transforms_of
 from mmlite.datasets.transforms import inverse_transform
-from mmlite.datasets.transforms.geometry import flip_bboxes
 from mmlite.datasets.wrappers import DatasetWrapper
 from mmlite.models.preprocessor import build_preprocessor
+from mmlite.ops.boxes import flip_boxes, to_input
 from mmlite.parallel import collate, scatter, unwrapped
 from mmlite.visualization.drawing import draw_detections, draw_ground_truth
 from mmlite.visualization.pictures import enlarged
@@ -69,12 +69,16 @@ def _boxes_of(dataset: Any, i: int, batch: Mapping, meta: Mapping) -> dict[str, 
         return _boxes_in({key: value[0] for key, value in batch.items()})
     # in testing LoadAnnotations may come after Resize, with boxes in original pixels
     ann = dataset.get_ann_info(i)
-    scale = np.asarray(meta.get('scale_factor', 1.0))
-    bboxes, ignored = (ann[key] * scale for key in ('bboxes', 'bboxes_ignore'))
-    if meta.get('flip'):
-        size, direction = meta['img_shape'][1::-1], meta['flip_direction']
-        bboxes, ignored = (flip_bboxes(one, size, direction) for one in (bboxes, ignored))
+    bboxes, ignored = (_seen_boxes(ann[key], meta) for key in ('bboxes', 'bboxes_ignore'))
     return dict(bboxes=bboxes, labels=ann['labels'], ignored=ignored)
+
+
+def _seen_boxes(bboxes: np.ndarray, meta: Mapping) -> np.ndarray:
+    """Boxes (n, 4) of the original picture in pixels of the input, mirrored where that is."""
+    boxes = torch.as_tensor(bboxes).float()
+    if meta.get('flip'):
+        boxes = flip_boxes(boxes, meta['ori_shape'], meta['flip_direction'])
+    return to_input(boxes, {'scale_factor': np.ones(4), **meta}).numpy()
 
 
 def _is_for_testing(dataset: Any) -> bool:

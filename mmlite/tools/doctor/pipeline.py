@@ -22,6 +22,7 @@ from torchvision.ops import box_iou
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.loader import kept_random_state, seed_sample
 from mmlite.datasets.transforms import Compose
+from mmlite.ops.boxes import to_original
 from mmlite.parallel import unwrapped
 from mmlite.support.arrays import evenly_spread
 from mmlite.tools.doctor.context import Context, samples
@@ -114,8 +115,8 @@ def _box_of(result: dict, extent: Tensor, probe: Probe) -> tuple[Tensor, Tensor]
 def _box_put_back(result: dict, extent: Tensor, probe: Probe) -> tuple[Tensor, Tensor]:
     """The pixels brought back to the original image, as detections are, against the record."""
     meta = unwrapped(result['img_metas']) if 'img_metas' in result else result
-    scale = torch.as_tensor(meta.get('scale_factor', np.ones(4))).float()
-    return extent / scale, torch.as_tensor(probe.info['ann']['bboxes'][0]).float()
+    place = {'scale_factor': np.ones(4), **meta}
+    return to_original(extent, place), torch.as_tensor(probe.info['ann']['bboxes'][0]).float()
 
 
 def _probed(split: str, dataset: Any, boxes_of: BoxesOf, change: str) -> Finding:

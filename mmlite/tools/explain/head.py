@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,17 +23,17 @@ def watch_model(recorder: Recorder, detector: nn.Module) -> None:
     if detector.neck is not None:
         recorder.watch(detector.neck, 'forward', 'neck')
     head = detector.bbox_head
-    for method in ('forward', 'forward_with_priors', 'get_targets', 'loss_terms'):
+    for method in ('forward', 'forward_with_priors', 'get_targets', 'loss_terms', 'loss'):
         recorder.watch(head, method, method)
     for name, loss in losses_of(head).items():
         recorder.watch(loss, 'forward', name)
 
 
 def head_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]) -> list[Hop]:
-    """Rows 8 to 11 of a step that was recorded; none for a head with a way of its own."""
+    """Rows 8 to 11 of a step that was recorded; only 11 for a head with a way of its own."""
     head = detector.bbox_head
     if recorder.last('forward_with_priors') is None:
-        return []
+        return _own_hops(recorder, head)
     return [
         _head_hop(recorder, head),
         _priors_hop(recorder, head),
@@ -193,19 +193,40 @@ def _loss_hops(recorder: Recorder, head: DenseHead) -> list[Hop]:
         return []
     who = [f'{type(head).__name__}.loss_terms  {place(type(head).loss_terms)}']
     hop = Hop('11', 'The losses: scalars, one of each kind', who)
+    _add_losses(hop, recorder, head, call.result)
+    return [hop]
+
+
+def _own_hops(recorder: Recorder, head: nn.Module) -> list[Hop]:
+    """Row 11 of a head that has no priors."""
+    call = recorder.last('loss')
+    if call is None:
+        return []
+    name = type(head).__name__
+    hop = Hop('11', f'The losses of {name}', [f'{name}.loss  {place(type(head).loss)}'])
+    hop.notes = [
+        f'{name} has no priors: from maps to losses it has a way of its own, without rows 8 to 10'
+    ]
+    _add_losses(hop, recorder, head, call.result)
+    return [hop]
+
+
+def _add_losses(
+    hop: Hop, recorder: Recorder, head: nn.Module, losses: Mapping[str, Tensor]
+) -> None:
+    """Puts the values of a step into the hop, and a table of who computes them."""
     rows: list[Sequence[Any]] = [('loss', 'value', 'divided by (avg_factor)', 'who')]
     parts = losses_of(head)
-    for name, value in call.result.items():
+    for name, value in losses.items():
         inner = recorder.last(name)
         factor = f'{_avg_factor(inner):.4g}' if inner and _avg_factor(inner) is not None else ''
         rows.append(
             (name, f'{value.item():.4f}', factor, called(parts[name]) if name in parts else '')
         )
-    total, _ = parse_losses(call.result)
+    total, _ = parse_losses(losses)
     rows.append(('loss', f'{total.item():.4f}', '', f'parse_losses  {place(parse_losses)}'))
     hop.tables = [rows]
-    hop.values = [describe(name, value) for name, value in call.result.items()]
-    return [hop]
+    hop.values = [describe(name, value) for name, value in losses.items()]
 
 
 def _avg_factor(call: Any) -> float | None:

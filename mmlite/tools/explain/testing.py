@@ -71,6 +71,11 @@ def _predict_hop(
         f'scores -> candidates -> decode -> NMS, with {cfg}; boxes / scale_factor '
         f'(w, h, w, h) = {np.asarray(metas[0]["scale_factor"]).tolist()} for image 0',
     ]
+    if 'border' in metas[0]:
+        border = np.asarray(metas[0]['border']).tolist()
+        hop.notes.append(
+            f'before that the boxes are moved: image 0 has (top, bottom, left, right) = {border}'
+        )
     for i, index in enumerate(indices[:4]):
         best = {key: value[:20].cpu() for key, value in dets[i].items()}
         drawn = drawn_image(dataset, index, best, score_thr=0)

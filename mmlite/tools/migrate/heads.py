@@ -6,7 +6,7 @@ from typing import Any
 
 from mmlite.registry import HEADS, LOSSES, TASK_UTILS
 from mmlite.tools.migrate.notes import Section
-from mmlite.tools.migrate.parts import fit_part, fit_whole
+from mmlite.tools.migrate.parts import fit_part, fit_whole, rename
 
 # losses that mmdet's RetinaHead had where the config named none; mmlite's defaults are the paper's
 _RETINA_LOSSES = dict(
@@ -36,6 +36,8 @@ def migrate_head(head: Section, version: str) -> dict[str, Any]:
         part = head.section(key)
         if part is not None:
             new[key] = fit_whole(part, TASK_UTILS)
+    if kind == 'CenterNetHead':
+        rename(head, ('in_channel', 'in_channels'), ('feat_channel', 'feat_channels'))
     _check_box_flag(head)
     losses = [key for key in head.left if key.startswith('loss_')]
     for key in dict.fromkeys([*_RETINA_LOSSES, *losses]):

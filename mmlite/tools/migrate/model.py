@@ -6,12 +6,12 @@ from typing import Any
 
 from mmengine.runner.checkpoint import get_deprecated_model_names
 
-from mmlite.config.schema import TEST_CFG, TRAIN_CFG, Keys, Value
+from mmlite.config.schema import HEAT_MAP_TEST_CFG, TEST_CFG, TRAIN_CFG, Keys, Value
 from mmlite.errors import ConfigError
 from mmlite.registry import BACKBONES, NECKS, TASK_UTILS
 from mmlite.tools.migrate.heads import migrate_head
 from mmlite.tools.migrate.notes import Section
-from mmlite.tools.migrate.parts import fit_part, fit_whole
+from mmlite.tools.migrate.parts import fit_part, fit_whole, rename
 
 # channels, strides and paddings of the levels that 1.x's and early 2.x's SSDVGG added by itself
 _SSD_NECKS = {
@@ -59,7 +59,7 @@ def migrate_model(top: Section, version: str, preprocessor: dict[str, Any]) -> d
     elif settings['train_cfg'] is not None:
         new['train_cfg'] = _train_cfg(settings['train_cfg'])
     if settings['test_cfg'] is not None:
-        new['test_cfg'] = _test_cfg(settings['test_cfg'])
+        new['test_cfg'] = _test_cfg(settings['test_cfg'], head_kind)
     if 'init_cfg' in model:
         new['init_cfg'] = model.take('init_cfg')
     model.close(f'{kind} takes no such argument')
@@ -131,6 +131,8 @@ def _necks(model: Section) -> dict[str, Any] | list[dict[str, Any]]:
 
 
 def _neck(neck: Section) -> dict[str, Any]:
+    if neck.get('type') == 'CTResNetNeck':
+        rename(neck, ('in_channel', 'in_channels'))
     if neck.get('type') != 'FPN':
         return fit_whole(neck, NECKS)
     on_input = neck.move('extra_convs_on_inputs', neck.at('add_extra_convs'), 'one key for both')
@@ -168,10 +170,11 @@ def _train_cfg(train_cfg: Section, keys: Keys = TRAIN_CFG) -> dict[str, Any]:
     return new
 
 
-def _test_cfg(test_cfg: Section) -> dict[str, Any]:
-    plain = [key for key, spec in TEST_CFG.keys.items() if isinstance(spec, Value)]
+def _test_cfg(test_cfg: Section, head_kind: str) -> dict[str, Any]:
+    keys = (HEAT_MAP_TEST_CFG if head_kind == 'CenterNetHead' else TEST_CFG).keys
+    plain = [key for key, spec in keys.items() if isinstance(spec, Value)]
     new = {key: test_cfg.take(key) for key in plain if key in test_cfg}
-    if 'nms_pre' not in new:
+    if 'nms_pre' in keys and 'nms_pre' not in new:
         new['nms_pre'] = -1
         test_cfg.notes.changed('', 'model.test_cfg.nms_pre', "-1, no limit, was mmdet's default")
     nms = test_cfg.section('nms')

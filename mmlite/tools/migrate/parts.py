@@ -40,6 +40,13 @@ def fit_part(part: Section, registry: Registry, kind: str) -> dict[str, Any]:
     return {'type': kind, **{key: part.take(key) for key in keys}}
 
 
+def rename(part: Section, *names: tuple[str, str]) -> None:
+    """Gives arguments the names that they have in 3.x, pairs of an old and a new one."""
+    for old, new in names:
+        if old in part:
+            part.left[new] = part.move(old, part.at(new), 'renamed in 3.0')
+
+
 def fit_whole(part: Section, registry: Registry) -> dict[str, Any]:
     """Returns the dict of a part that needs no rule, and reports what its class does not take."""
     kind = part.take('type')

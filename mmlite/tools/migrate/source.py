@@ -30,7 +30,10 @@ _HEADS_OF = dict(  # whose arguments of 1.x have a rule
     SingleStageDetector=('SSDHead', 'RetinaHead', 'FCOSHead'),
     RetinaNet=('RetinaHead',),
     FCOS=('FCOSHead',),
+    CenterNet=('CenterNetHead', 'CenterNetUpdateHead'),
 )
+# of versions before 3.0 only 2.x has these
+_HEADS_OF_2X = ('CenterNetHead', 'CenterNetUpdateHead')
 
 
 def read_old_config(path: Path) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def read_old_config(path: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the file or a base is missing or broken, it is no 1.x or 2.x config, or its
-            detector is not one of the three.
+            detector is not one of those that are supported.
     """
     check_files(path)
     try:
@@ -122,7 +125,8 @@ def version_of(values: dict[str, Any]) -> str:
     set decides, and where that is not known the spelling of the batch size.
     """
     head = values['model']['bbox_head']
-    if any(key in head for key in ('anchor_generator', 'bbox_coder')):
+    is_new = head['type'] in _HEADS_OF_2X
+    if is_new or any(key in head for key in ('anchor_generator', 'bbox_coder')):
         return '2.x'
     if any(key in head for key in OLD_HEAD_KEYS):
         return '1.x'

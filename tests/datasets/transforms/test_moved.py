@@ -141,7 +141,6 @@ def test_holes() -> None:
         (dict(type='CutOut', n_holes=1), 'one of cutout_shape'),
         (dict(type='CutOut', n_holes=1, cutout_ratio=(2, 1)), 'shares within 0 to 1'),
         (dict(type='CutOut', n_holes=(3, 1), cutout_shape=(1, 1)), r'\(least, most\)'),
-        (dict(type='RandomCenterCropPad', test_mode=True), 'only False'),
         (dict(type='RandomCenterCropPad', crop_size=(9, 9)), 'mean and to_rgb are needed'),
         (dict(type='Rotate', level=11), '0 to 10'),
         (dict(type='Rotate', max_mag=200.0), 'within 0 to 180'),

@@ -34,6 +34,9 @@ CASES = (
     'reppoints_grid_r18',
     'reppoints_minmax_r18',
     'reppoints_partial_minmax_r18',
+    'centernet_update_r18',
+    'centernet_r18',
+    'centernet_dcn_r18',
 )
 
 

@@ -21,7 +21,9 @@ from tests.models.tiny import batch
 
 CHANNELS = {64: 8, 128: 16, 256: 32, 512: 64, 1024: 128}  # of ResNet-18; widths are at least 8
 HALVES = {96: 16, 192: 32, 384: 64}  # of the tiny CSP backbones, with the sixth part of the width
-WIDTHS = ('in_channels', 'out_channels', 'feat_channels', 'block_mid_channels')
+WIDTHS = (
+    'in_channels', 'out_channels', 'feat_channels', 'block_mid_channels', 'num_deconv_filters',
+)  # fmt: skip
 UNEVEN = ((96, 64), (64, 96))  # (h, w) of the images of a batch, which is 96 x 96
 
 
@@ -46,7 +48,8 @@ def small_model(case: str) -> nn.Module:
         backbone['widen_factor'] = 1 / 16
     preprocessor = model['data_preprocessor']
     preprocessor |= dict(pad_size_divisor=32, batch_augments=None)
-    model['test_cfg'] |= dict(score_thr=0.0, nms_pre=50)
+    if 'score_thr' in model['test_cfg']:
+        model['test_cfg'] |= dict(score_thr=0.0, nms_pre=50)
     torch.manual_seed(0)
     detector = build_detector(model)
     detector.init_weights()

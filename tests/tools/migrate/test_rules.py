@@ -10,6 +10,7 @@ import torch
 
 from mmlite.config import load_config
 from mmlite.errors import ConfigError
+from mmlite.models import build_detector
 from mmlite.registry import TASK_UTILS
 from mmlite.tools.migrate import Migration, Notes, migrate
 from mmlite.tools.migrate.datasets import common_root
@@ -433,3 +434,27 @@ def test_stages_of_an_assignment_are_sections(tmp_path: Path) -> None:
     )
     loss = dict(type='SmoothL1Loss', beta=0.11, loss_weight=0.5)
     assert model['bbox_head']['loss_bbox_init'] == loss
+
+
+def test_centernet(tmp_path: Path) -> None:
+    """2.x named channels in the singular; the head's test_cfg has keys of its own."""
+    migration = changed(
+        tmp_path,
+        "model = dict(_delete_=True, type='CenterNet', backbone=dict(type='ResNet', depth=18),\n"
+        "    neck=dict(type='CTResNetNeck', in_channel=512, num_deconv_filters=(256, 128, 64),\n"
+        '        num_deconv_kernels=(4, 4, 4), use_dcn=True),\n'
+        "    bbox_head=dict(type='CenterNetHead', num_classes=80, in_channel=64, feat_channel=64,\n"
+        "        loss_wh=dict(type='L1Loss', loss_weight=0.1)),\n"
+        '    train_cfg=None,\n'
+        '    test_cfg=dict(topk=50, local_maximum_kernel=3, max_per_img=100))\n',
+    )
+    assert unmapped(migration) == {}
+    new = tmp_path / 'new.py'
+    new.write_text(migration.text(), encoding='utf-8')
+    model = load_config(new).model
+    assert model.neck.in_channels == 512
+    assert (model.bbox_head.in_channels, model.bbox_head.feat_channels) == (64, 64)
+    assert model.bbox_head.num_classes == 80  # of 2.x, in which the background is not counted
+    assert model.test_cfg == dict(topk=50, local_maximum_kernel=3, max_per_img=100)
+    with torch.device('meta'):
+        assert build_detector(model).bbox_head.test_cfg['topk'] == 50
