@@ -36,7 +36,9 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
     except Exception:  # the first step says it, with its traceback
         return
     if cfg.get('neck') is not None:
-        _check_channels(cfg['neck'], 'model.neck', feats, 'the backbone')
+        # a neck may list the channels of its maps in the other order
+        given = feats[::-1] if getattr(detector.neck, 'deepest_first', False) else feats
+        _check_channels(cfg['neck'], 'model.neck', given, 'the backbone')
         try:
             with torch.device('meta'):
                 feats = outline.neck(feats)

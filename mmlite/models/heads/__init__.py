@@ -17,6 +17,7 @@ from mmlite.models.heads.ssd_head import SSDHead
 from mmlite.models.heads.tood_head import TOODHead
 from mmlite.models.heads.vfnet_head import VFNetHead
 from mmlite.models.heads.yolof_head import YOLOFHead
+from mmlite.models.heads.yolov3_head import YOLOV3Head
 from mmlite.models.heads.yolox_head import YOLOXHead
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     'TOODHead',
     'VFNetHead',
     'YOLOFHead',
+    'YOLOV3Head',
     'YOLOXHead',
 ]

@@ -26,6 +26,7 @@ CASES = (
     'fovea_r18',
     'rtmdet_tiny',
     'yolox_tiny',
+    'yolov3_mobilenetv2',
 )
 
 

@@ -16,7 +16,7 @@ from mmlite.tools.export.verify import same_detections
 from tests.runs import CHECKOUT
 
 TESTS = CHECKOUT / 'tests'
-TINY = ('ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox')
+TINY = ('ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox', 'yolov3')
 SHAPES = ((96, 96), (72, 96), (96, 50))  # (h, w) of pictures in an input of 96
 
 
