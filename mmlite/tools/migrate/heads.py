@@ -13,6 +13,7 @@ _RETINA_LOSSES = dict(
     loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
     loss_bbox=dict(type='SmoothL1Loss', beta=1.0 / 9.0, loss_weight=1.0),
 )
+_LOSSES = ('loss_cls', 'loss_bbox', 'loss_centerness', 'loss_conf', 'loss_xy', 'loss_wh')
 # losses that are computed on boxes, and therefore need no flag that says so
 _BOX_LOSSES = ('IoULoss', 'GIoULoss', 'DIoULoss', 'CIoULoss')
 _AS_1X = (
@@ -37,10 +38,13 @@ def migrate_head(head: Section, version: str) -> dict[str, Any]:
         if part is not None:
             new[key] = fit_whole(part, TASK_UTILS)
     _check_box_flag(head)
-    for key in ('loss_cls', 'loss_bbox', 'loss_centerness'):
+    for key in _LOSSES:
         loss = head.section(key)
         if loss is not None:
-            new[key] = fit_whole(loss, LOSSES)
+            # YOLOv3's head reads it itself, see YOLOV3Head
+            read = kind == 'YOLOV3Head' and 'reduction' in loss
+            kept = {'reduction': loss.take('reduction')} if read else {}
+            new[key] = {**fit_whole(loss, LOSSES), **kept}
         elif kind == 'RetinaHead' and key in _RETINA_LOSSES:
             new[key] = _RETINA_LOSSES[key]
             head.notes.changed('', head.at(key), "mmdet's default, which is not mmlite's")

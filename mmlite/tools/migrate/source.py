@@ -28,6 +28,7 @@ _HEADS_OF = dict(
     SingleStageDetector=('SSDHead', 'RetinaHead', 'FCOSHead'),
     RetinaNet=('RetinaHead',),
     FCOS=('FCOSHead',),
+    YOLOV3=('YOLOV3Head',),
 )
 
 
@@ -38,7 +39,7 @@ def read_old_config(path: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the file or a base is missing or broken, it is no 1.x or 2.x config, or its
-            detector is not one of the three.
+            detector is not one of the four.
     """
     check_files(path)
     try:
@@ -98,7 +99,8 @@ def _check_is_supported(model: dict[str, Any], path: Path) -> None:
     if head_kind not in _HEADS_OF.get(kind, ()):
         raise ConfigError(
             f"config {path}: detector '{kind}' with head '{head_kind}' is not supported; there are "
-            'SSD (SingleStageDetector with SSDHead), RetinaNet (RetinaHead) and FCOS (FCOSHead)'
+            'SSD (SingleStageDetector with SSDHead), RetinaNet (RetinaHead), FCOS (FCOSHead) and '
+            'YOLOV3 (YOLOV3Head)'
         )
     if not isinstance(model.get('backbone'), dict) or 'num_classes' not in head:
         raise ConfigError(
