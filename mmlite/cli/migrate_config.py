@@ -1,6 +1,6 @@
 """Turns a config of mmdet 1.x or 2.x into one for mmlite and mmdet 3.3.
 
-SSD, RetinaNet and FCOS are known.
+SSD, RetinaNet, FCOS and YOLOv3 are known.
 """
 
 from __future__ import annotations

@@ -206,6 +206,7 @@ TEST_CFG = Keys(
         'max_per_img': Value('count', 'detections of an image; -1: all', 100),
         'min_bbox_size': Value('number', 'the shorter side of a detection, in pixels', 0),
         'max_per_class': Value('count', 'candidates of each class, in place of nms_pre', -1),
+        'conf_thr': Value('number', 'YOLOV3Head: the least objectness of a candidate', -1),
         'geometric_score': Value('switch', "torchvision's FCOS: how two scores are joined", False),
     },
     'from the outputs of the head to detections',

@@ -83,6 +83,17 @@ class SmoothL1Loss(BoxLoss):
 
 
 @LOSSES.register_module()
+class MSELoss(BoxLoss):
+    """The square of the difference on encoded deltas."""
+
+    on_decoded = False
+
+    def per_box(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Returns the sum over the deltas (P,)."""
+        return (pred - target).square().sum(dim=1)  # (P, 4), or fewer deltas -> (P,)
+
+
+@LOSSES.register_module()
 class IoULoss(BoxLoss):
     """IoU loss on boxes (UnitBox, Yu et al. 2016, section 3.1).
 

@@ -15,7 +15,7 @@ from mmlite.registry import BACKBONES, DETECTORS, HEADS, NECKS
 # mmdet's classes of these names do nothing of their own
 _SAME_IN_MMDET = (
     'RetinaNet', 'FCOS', 'ATSS', 'GFL', 'VFNet', 'TOOD', 'PAA', 'DDOD', 'FSAF', 'FOVEA', 'YOLOF',
-    'AutoAssign', 'RTMDet', 'YOLOX', 'RepPointsDetector', 'CenterNet',
+    'AutoAssign', 'RTMDet', 'YOLOV3', 'YOLOX', 'RepPointsDetector', 'CenterNet',
 )  # fmt: skip
 
 

@@ -267,6 +267,9 @@ class L2Norm(nn.Module):
         return (x * norm.reciprocal() * self.weight[:, None, None]).type_as(x)
 
 
+# of Darknet and of YOLOv3's neck and head; nobody writes into it
+LEAKY = dict(type='LeakyReLU', negative_slope=0.1)
+
 # of the towers of most heads, where a config does not say another; nobody writes into it
 TOWER_NORM = dict(type='GN', num_groups=32)
 

@@ -38,8 +38,7 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
     if cfg.get('neck') is not None:
         is_list = isinstance(cfg['neck'], (list, tuple))  # the first one gets the backbone's maps
         first, at = (cfg['neck'][0], 'model.neck.0') if is_list else (cfg['neck'], 'model.neck')
-        read = feats[-1:] if getattr(detector.neck, 'reads_last_map', False) else feats
-        _check_channels(first, at, read, 'the backbone')
+        _check_channels(first, at, _read(detector.neck, feats), 'the backbone')
         try:
             with torch.device('meta'):
                 feats = outline.neck(feats)
@@ -51,6 +50,13 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
         _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
     if has_priors:
         _check_strides(detector.bbox_head.prior_generator, feats, side)
+
+
+def _read(neck: nn.Module, feats: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Returns the maps of a backbone that a neck reads, in the order of its `in_channels`."""
+    if getattr(neck, 'reads_last_map', False):
+        return feats[-1:]
+    return feats[::-1] if getattr(neck, 'deepest_first', False) else feats
 
 
 def _check_channels(part: Mapping, at: str, feats: Sequence[Tensor], giver: str) -> None:

@@ -129,7 +129,8 @@ class MaxIoUAssigner(Assigner):
             best_gt = torch.where(iou > best_iou, gt + start, best_gt)
             best_iou = torch.maximum(iou, best_iou)
             if self.match_low_quality:
-                last = self._best_priors(ious)  # (c, R) -> (R,)
+                # (c, R) -> (R,)
+                last = last_taker(ious, self.min_pos_iou, self.gt_max_assign_all)
                 taken_by = torch.where(last >= 0, last + start, taken_by)
 
         low, high = self.neg_iou_range
@@ -142,19 +143,6 @@ class MaxIoUAssigner(Assigner):
     def overlaps(self, bboxes: Tensor, priors: Tensor, num_per_level: Sequence[int]) -> Tensor:
         """Returns the IoU (g, R) of boxes (g, 4) and priors (R, 4) that the thresholds are for."""
         return box_iou(bboxes, priors)
-
-    def _best_priors(self, ious: Tensor) -> Tensor:
-        """Returns (R,): the last box of `ious` (g, R) whose best prior this is, -1 for none."""
-        gt_best_iou, gt_best_prior = ious.max(dim=1)  # (g, R) -> (g,), (g,)
-        enough = gt_best_iou >= self.min_pos_iou
-        if self.gt_max_assign_all:
-            # (g, R) == (g, 1) -> (g, R)
-            taken = (ious == gt_best_iou[:, None]) & enough[:, None]
-        else:
-            taken = torch.zeros_like(ious, dtype=torch.bool)
-            taken[torch.arange(len(ious), device=ious.device), gt_best_prior] = enough
-        order = torch.arange(len(ious), device=ious.device)[:, None]  # (g, 1)
-        return torch.where(taken, order, -1).max(dim=0).values  # (g, R) -> (R,)
 
 
 class FCOSAssigner(Assigner):
@@ -323,6 +311,26 @@ def chunks(gt_bboxes: Tensor, num_priors: int) -> Iterator[tuple[int, Tensor]]:
     size = max(1, MATRIX_SIZE // max(1, num_priors))
     for start in range(0, len(gt_bboxes), size):
         yield start, gt_bboxes[start : start + size]
+
+
+def last_taker(ious: Tensor, min_iou: float, takes_all: bool) -> Tensor:
+    """Returns (R,): the last box of `ious` (g, R) whose best prior this is, -1 for none.
+
+    Args:
+        ious: of g boxes with R priors.
+        min_iou: IoU from which a box takes its best prior.
+        takes_all: a box takes all priors that share its best IoU, not only the first.
+    """
+    best_iou, best_prior = ious.max(dim=1)  # (g, R) -> (g,), (g,)
+    enough = best_iou >= min_iou
+    if takes_all:
+        # (g, R) == (g, 1) -> (g, R)
+        taken = (ious == best_iou[:, None]) & enough[:, None]
+    else:
+        taken = torch.zeros_like(ious, dtype=torch.bool)
+        taken[torch.arange(len(ious), device=ious.device), best_prior] = enough
+    order = torch.arange(len(ious), device=ious.device)[:, None]  # (g, 1)
+    return torch.where(taken, order, -1).max(dim=0).values  # (g, R) -> (R,)
 
 
 def distances_to_sides(points: Tensor, bboxes: Tensor) -> tuple[Tensor, Tensor]:

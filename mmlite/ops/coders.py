@@ -246,5 +246,37 @@ class YOLOXBBoxCoder:
         return torch.cat([centre - half, centre + half], dim=1)  # (n, 2), (n, 2) -> (n, 4)
 
 
+class YOLOBBoxCoder:
+    """Pixels from the middle of a prior, and logarithms of the sides (YOLOv3, section 2.1).
+
+        (cx - px, cy - py, log(w / pw), log(h / ph))
+
+    The head makes the pixels from a share of the cell. Boxes are never clipped to the image.
+
+    Args:
+        eps: a side is at least this part of its prior's, and a centre at least this part of a cell
+            away from its border, where they are to be learnt.
+    """
+
+    clip_border = False
+
+    def __init__(self, eps: float = 1e-6) -> None:
+        self.eps = eps
+
+    def encode(self, priors: Tensor, bboxes: Tensor) -> Tensor:
+        """Returns what takes `priors` (n, 4) to `bboxes` (n, 4)."""
+        shift = (bboxes[:, :2] + bboxes[:, 2:] - priors[:, :2] - priors[:, 2:]) / 2
+        ratio = (bboxes[:, 2:] - bboxes[:, :2]) / (priors[:, 2:] - priors[:, :2])
+        return torch.cat([shift, ratio.clamp(min=self.eps).log()], dim=1)  # (n, 2) twice -> (n, 4)
+
+    def decode(
+        self, priors: Tensor, deltas: Tensor, max_shape: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Returns boxes (n, 4); arguments as DeltaXYWHBBoxCoder.decode."""
+        centre = (priors[:, :2] + priors[:, 2:]) / 2 + deltas[:, :2]
+        half = (priors[:, 2:] - priors[:, :2]) * deltas[:, 2:].exp() / 2
+        return torch.cat([centre - half, centre + half], dim=1)  # (n, 2), (n, 2) -> (n, 4)
+
+
 def _side(squares: Tensor) -> Tensor:
     return squares[:, 2:3] - squares[:, 0:1]  # (n, 4) -> (n, 1)

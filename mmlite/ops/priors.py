@@ -217,6 +217,43 @@ class MlvlPointGenerator(GridPriors):
         super().__init__(strides, base_priors)
 
 
+# of YOLOv3's boxes on COCO (section 2.3), for the strides 32, 16 and 8
+_YOLO_SIZES = (
+    ((116, 90), (156, 198), (373, 326)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((10, 13), (16, 30), (33, 23)),
+)
+
+
+class YOLOAnchorGenerator(GridPriors):
+    """Boxes of given sides in the middle of each cell (YOLOv3, Redmon and Farhadi 2018, sec. 2.3).
+
+    Args:
+        strides: pixels per cell of each level.
+        base_sizes: per level the sides (w, h) in pixels of its boxes.
+
+    Raises:
+        ConfigError: another number of levels in the two.
+    """
+
+    def __init__(
+        self,
+        strides: Sequence = (32, 16, 8),
+        base_sizes: Sequence[Sequence] = _YOLO_SIZES,
+    ) -> None:
+        if len(strides) != len(base_sizes):
+            raise ConfigError(
+                'YOLOAnchorGenerator: one entry per level is expected, found '
+                f'{len(strides)} strides and {len(base_sizes)} base_sizes'
+            )
+        pairs = [_pair(stride) for stride in strides]
+        base_priors = [
+            _boxes_at((w / 2, h / 2), [_pair(size) for size in sizes])
+            for (w, h), sizes in zip(pairs, base_sizes, strict=True)
+        ]
+        super().__init__(strides, base_priors)
+
+
 class TorchvisionAnchorGenerator(GridPriors):
     """The anchors that torchvision's RetinaNet and FCOS are trained with.
 

@@ -15,13 +15,15 @@ from tests.golden import FOLDER
 
 
 @pytest.mark.parametrize('size', [assigners.MATRIX_SIZE, 1000])
-@pytest.mark.parametrize('name', ['atss', 'atss_ignore', 'max_iou_rpn', 'max_iou_rcnn'])
+@pytest.mark.parametrize(
+    'name', ['atss', 'atss_ignore', 'max_iou_rpn', 'max_iou_rcnn', 'grid', 'grid_range']
+)
 def test_the_same_boxes_as_mmdet(name, size, monkeypatch):
     monkeypatch.setattr(assigners, 'MATRIX_SIZE', size)  # 1000: one box at a time
     cfg = json.loads((FOLDER / f'part_assign_{name}.json').read_text())['cfg']
     with np.load(FOLDER / f'part_assign_{name}.npz') as file:
         case = {key: torch.from_numpy(value) for key, value in file.items()}
-    assigner = getattr(assigners, cfg.pop('type'))(**cfg)
+    assigner = TASK_UTILS.build(cfg)
     found = assigner(
         case['in_priors'], case['in_per_level'].tolist(), case['in_gt_bboxes'], case['in_ignored']
     )

@@ -46,3 +46,15 @@ def test_the_same_buckets_and_boxes_as_mmdet() -> None:
     found = coder.decode(case['in_priors'], deltas, IMAGE)
     torch.testing.assert_close(found, case['out_decoded'], rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(coder.confidence(deltas), case['out_confidence'])
+
+
+def test_yolos_coder_with_the_shares_of_a_cell_that_the_head_takes() -> None:
+    with np.load(FOLDER / 'part_coder_yolo.npz') as file:
+        case = {key: torch.from_numpy(value) for key, value in file.items()}
+    coder, stride = TASK_UTILS.build(dict(type='YOLOBBoxCoder')), case['in_stride'][:, None]
+    shift, sides = coder.encode(case['in_priors'], case['in_gt_bboxes']).split(2, dim=1)
+    share = (shift / stride + 0.5).clamp(coder.eps, 1 - coder.eps)
+    torch.testing.assert_close(torch.cat([share, sides], 1), case['out_encoded'])
+    share, sides = case['in_deltas'].split(2, dim=1)
+    deltas = torch.cat([(share - 0.5) * stride, sides], dim=1)
+    torch.testing.assert_close(coder.decode(case['in_priors'], deltas), case['out_decoded'])

@@ -3,6 +3,7 @@
 from mmlite.models.backbones.convnext import ConvNeXt
 from mmlite.models.backbones.csp_darknet import CSPDarknet
 from mmlite.models.backbones.cspnext import CSPNeXt
+from mmlite.models.backbones.darknet import Darknet
 from mmlite.models.backbones.efficientnet import EfficientNet
 from mmlite.models.backbones.hrnet import HRNet
 from mmlite.models.backbones.mobilenet_v2 import MobileNetV2
@@ -20,6 +21,7 @@ __all__ = [
     'CSPDarknet',
     'CSPNeXt',
     'ConvNeXt',
+    'Darknet',
     'EfficientNet',
     'HRNet',
     'MobileNetV2',

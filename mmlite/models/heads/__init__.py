@@ -22,6 +22,7 @@ from mmlite.models.heads.ssd_head import SSDHead
 from mmlite.models.heads.tood_head import TOODHead
 from mmlite.models.heads.vfnet_head import VFNetHead
 from mmlite.models.heads.yolof_head import YOLOFHead
+from mmlite.models.heads.yolov3_head import YOLOV3Head
 from mmlite.models.heads.yolox_head import YOLOXHead
 
 __all__ = [
@@ -47,5 +48,6 @@ __all__ = [
     'TOODHead',
     'VFNetHead',
     'YOLOFHead',
+    'YOLOV3Head',
     'YOLOXHead',
 ]

@@ -15,6 +15,7 @@ from mmlite.models.necks.pafpn import PAFPN
 from mmlite.models.necks.prediction_module import PredictionModule
 from mmlite.models.necks.sequential_neck import SequentialNeck
 from mmlite.models.necks.ssd_neck import SSDNeck
+from mmlite.models.necks.yolov3_neck import YOLOV3Neck
 
 __all__ = [
     'BFP',
@@ -33,4 +34,5 @@ __all__ = [
     'PredictionModule',
     'SSDNeck',
     'SequentialNeck',
+    'YOLOV3Neck',
 ]

@@ -43,7 +43,10 @@ def migrate_head(head: Section, version: str) -> dict[str, Any]:
     for key in dict.fromkeys([*_RETINA_LOSSES, *losses]):
         loss = head.section(key)
         if loss is not None:
-            new[key] = fit_whole(loss, LOSSES)
+            # YOLOv3's head reads it itself, see YOLOV3Head
+            read = kind == 'YOLOV3Head' and 'reduction' in loss
+            kept = {'reduction': loss.take('reduction')} if read else {}
+            new[key] = {**fit_whole(loss, LOSSES), **kept}
         elif kind == 'RetinaHead' and key in _RETINA_LOSSES:
             new[key] = _RETINA_LOSSES[key]
             head.notes.changed('', head.at(key), "mmdet's default, which is not mmlite's")

@@ -30,7 +30,6 @@ _HEADS_OF = dict(  # whose arguments of 1.x have a rule
     SingleStageDetector=('SSDHead', 'RetinaHead', 'FCOSHead'),
     RetinaNet=('RetinaHead',),
     FCOS=('FCOSHead',),
-    CenterNet=('CenterNetHead', 'CenterNetUpdateHead'),
 )
 # of versions before 3.0 only 2.x has these
 _HEADS_OF_2X = ('CenterNetHead', 'CenterNetUpdateHead')

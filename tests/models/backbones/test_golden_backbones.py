@@ -9,6 +9,7 @@ from tests.golden_modules import check_gradients, check_outputs, load_module_gol
 CASES = (
     'cspdarknet_tiny',
     'cspnext_tiny',
+    'darknet53',
     'hrnetv2p_w18',
     'pvtv2_b0',
     'regnetx_400mf',

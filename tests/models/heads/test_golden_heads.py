@@ -37,6 +37,7 @@ CASES = (
     'centernet_update_r18',
     'centernet_r18',
     'centernet_dcn_r18',
+    'yolov3_mobilenetv2',
 )
 
 

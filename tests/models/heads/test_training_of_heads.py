@@ -21,6 +21,7 @@ from tests.models.tiny import batch
 
 CHANNELS = {64: 8, 128: 16, 256: 32, 512: 64, 1024: 128}  # of ResNet-18; widths are at least 8
 HALVES = {96: 16, 192: 32, 384: 64}  # of the tiny CSP backbones, with the sixth part of the width
+NARROW = [24, 8, 8]  # of the deepest layers of MobileNetV2, which gives no less than 8
 WIDTHS = (
     'in_channels', 'out_channels', 'feat_channels', 'block_mid_channels', 'num_deconv_filters',
 )  # fmt: skip
@@ -34,7 +35,7 @@ def smaller(node: Any, key: str = '') -> Any:
     if isinstance(node, list):
         return [smaller(item, key) for item in node]
     if key in WIDTHS:
-        return {**CHANNELS, **HALVES}[node]
+        return {**CHANNELS, **HALVES}.get(node, node)
     return {'num_classes': 3, 'num_groups': 4}.get(key, node)
 
 
@@ -46,6 +47,8 @@ def small_model(case: str) -> nn.Module:
         backbone |= dict(base_channels=8, frozen_stages=0)
     else:
         backbone['widen_factor'] = 1 / 16
+    if backbone['type'] == 'MobileNetV2':
+        model['neck']['in_channels'] = NARROW
     preprocessor = model['data_preprocessor']
     preprocessor |= dict(pad_size_divisor=32, batch_augments=None)
     if 'score_thr' in model['test_cfg']:

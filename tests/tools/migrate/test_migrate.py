@@ -51,6 +51,21 @@ def test_everything_is_mapped_and_the_result_runs(name: str, tmp_path: Path) -> 
     assert problem_of(tmp_path / 'new.py') == ''
 
 
+def test_yolov3_of_2x(tmp_path: Path) -> None:
+    name = 'without_twin/yolov3_d53_2x.py'
+    migration = migrate(OLD / name)
+    assert (migration.version, migration.notes.unmapped) == ('2.x', [])
+    cfg = migrated(name, tmp_path)
+    assert problem_of(tmp_path / 'new.py') == ''
+    head = cfg.model.bbox_head
+    losses = [head[f'loss_{part}'] for part in ('cls', 'conf', 'xy', 'wh')]
+    assert [(loss.reduction, loss.loss_weight) for loss in losses] == [
+        ('sum', 1.0), ('sum', 1.0), ('sum', 2.0), ('sum', 2.0)
+    ]  # fmt: skip
+    assert cfg.model.test_cfg.conf_thr == 0.005
+    assert cfg.model.data_preprocessor.std == [255.0] * 3
+
+
 @pytest.mark.parametrize('name', OLD_FILES)
 def test_model_is_that_of_the_own_config(name: str, tmp_path: Path) -> None:
     new = migrated(name, tmp_path).model
