@@ -49,9 +49,8 @@ def build_parser() -> VerbParser:
     add(
         '--opset',
         type=int,
-        default=18,
         metavar='N',
-        help="version of ONNX's operators, 18 or above (18)",
+        help="version of ONNX's operators (18, and 19 with deformable convolutions)",
     )
     add = parser.group('running')
     add('--verify', metavar='X.onnx', help='compare this file; nothing is exported')
@@ -72,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def export(args: argparse.Namespace) -> None:
     """Exports where asked, and prints the differences; the last line holds the largest ones."""
-    if args.batch_size < 1 or args.opset < 18:
-        raise ConfigError('--batch-size is 1 or above, --opset 18 or above')
+    if args.batch_size < 1:
+        raise ConfigError('--batch-size is 1 or above')
     cfg = config_from(args)
     train_from_scratch(cfg)  # all weights come from the checkpoint
     path = Path(args.verify or args.out or Path(args.checkpoint).with_suffix('.onnx'))

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmlite.errors import DataError
+from mmlite.errors import ConfigError, DataError
+from mmlite.models.deform_conv import DeformConv2d
 from mmlite.support.extras import needed
 from mmlite.support.files import whole_file
 from mmlite.support.quiet import quiet_log
@@ -38,7 +39,7 @@ def export_onnx(
     path: str | Path,
     batch_size: int | None = 1,
     with_nms: bool = True,
-    opset: int = 18,
+    opset: int | None = None,
 ) -> None:
     """Writes an ONNX file of the detector for one size of input.
 
@@ -51,13 +52,17 @@ def export_onnx(
         path: the file; it appears whole or not at all.
         batch_size: images in each call; None for any number.
         with_nms: end with the detections, not with all boxes and scores.
-        opset: version of ONNX's operators, at least 18.
+        opset: version of ONNX's operators; None for the least that has those of the detector.
 
     Raises:
-        ConfigError: onnx or onnxscript is missing, or the model cannot be exported.
+        ConfigError: onnx or onnxscript is missing, `opset` is too low, or the model cannot be
+            exported.
     """
     for name in ('onnx', 'onnxscript'):
         needed(name, *FOR_ONNX)
+    least = _least_opset(detector)
+    if opset is not None and opset < least:
+        raise ConfigError(f'--opset {opset}: {least} or above is expected for this model')
     detector = copy.deepcopy(detector)
     detector.memory_format = torch.contiguous_format  # the order of a file's tensors
     detector.to(memory_format=torch.contiguous_format)
@@ -75,7 +80,7 @@ def export_onnx(
             input_names=list(inputs),
             output_names=list(names),
             dynamic_shapes=(any_number,) * len(inputs),
-            opset_version=opset,
+            opset_version=opset or least,
             custom_translation_table={torch.ops.mmlite.nms_per_class.default: _onnx_nms},
             verbose=False,
         )
@@ -92,6 +97,11 @@ def export_onnx(
     )
     with whole_file(path) as file:
         file.write(model.SerializeToString())
+
+
+def _least_opset(detector: nn.Module) -> int:
+    """DeformConv came to ONNX's operators in version 19."""
+    return 19 if any(isinstance(part, DeformConv2d) for part in detector.modules()) else 18
 
 
 def read_description(metadata: Mapping[str, str], path: str | Path) -> dict[str, Any]:
