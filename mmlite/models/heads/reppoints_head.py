@@ -1,7 +1,6 @@
 """RepPoints' head (Yang et al. 2019): a box is what nine points span, and the points are learnt.
 
-The first points of a location say where deformable convolutions look. What they see there moves the
-points once more and gives the class.
+Deformable convolutions look at a location's first points, move them once more and give the class.
 """
 
 from __future__ import annotations
@@ -47,8 +46,8 @@ class RepPointsHead(RefiningHead):
         loss_bbox_init, loss_bbox_refine: configs of the losses of the first and the last boxes.
         use_grid_points: the points are a grid in a box, which moves and grows.
         center_init: points start in the middle of a location; else as a grid in the square.
-        transform_method: the box of some points: 'minmax' has all of them in it, 'partial_minmax'
-            the first four, 'moment' goes by their mean and standard deviation (section 4.1).
+        transform_method: 'minmax' is a box around all points, 'partial_minmax' around the first
+            four, 'moment' goes by their mean and standard deviation (section 4.1).
         moment_mul: share of the gradient that goes into the two learnt numbers of 'moment'.
     """
 
@@ -75,10 +74,9 @@ class RepPointsHead(RefiningHead):
             loss_bbox=loss_bbox_refine,
             **others,
         )
-        loss_bbox_init = loss_bbox_init or dict(self.DEFAULTS['loss_bbox'], loss_weight=0.5)
-        self.loss_bbox_init = LOSSES.build(loss_bbox_init)
-        if self.assigner is not None and not hasattr(self.assigner, 'in_range'):
-            # one that compares boxes, not points
+        first = loss_bbox_init or dict(self.DEFAULTS['loss_bbox'], loss_weight=0.5)
+        self.loss_bbox_init = LOSSES.build(first)
+        if self.assigner is not None and not hasattr(self.assigner, 'in_range'):  # compares boxes
             self.prior_generator = AnchorGenerator(point_strides, [1.0], [point_base_scale])
         self.point_base_scale, self.gradient_mul = point_base_scale, gradient_mul
         self.box_of, self.moment_mul = box_function(transform_method), None
@@ -109,9 +107,8 @@ class RepPointsHead(RefiningHead):
             where = self.point_set.moved(self.point_set.start(out), out)
             points = self.point_set.points(where)
             first_maps.append(self.distances(points) * stride)
-            # a tap of the convolution looks at each point: how far is that from where it is
-            offset = scaled_gradient(points, self.gradient_mul)
-            offset = offset - square_grid(self.side, self.side // 2, out)
+            grid = square_grid(self.side, self.side // 2, out)
+            offset = scaled_gradient(points, self.gradient_mul) - grid  # of each tap, to its point
             seen = self.reppoints_cls_conv(cls_feat, offset).relu()
             cls_maps.append(self.reppoints_cls_out(seen))
             seen = self.reppoints_pts_refine_conv(pts_feat, offset).relu()
