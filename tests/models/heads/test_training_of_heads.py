@@ -43,7 +43,10 @@ def small_model(case: str) -> nn.Module:
     facts = json.loads((FOLDER / f'{case}.json').read_text(encoding='utf-8'))
     model = smaller(facts['model'])
     backbone = model['backbone']
-    if backbone['type'] == 'ResNet':
+    if 'base_channels' in backbone:  # narrow already
+        backbone['frozen_stages'] = 0
+        model['neck']['in_channels'] = facts['model']['neck']['in_channels']
+    elif backbone['type'] == 'ResNet':
         backbone |= dict(base_channels=8, frozen_stages=0)
     else:
         backbone['widen_factor'] = 1 / 16
