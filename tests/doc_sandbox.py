@@ -25,7 +25,7 @@ STAND_INS = {
     r'\bWORK_DIR\b': 'work_dirs/ssd_demo',
     r'work_dirs/NAME/': 'work_dirs/ssd_demo/',
     r'\biter_N\b': 'iter_120',
-    r'\bepoch_N\b': 'epoch_100',
+    r'\bepoch_N\b': 'epoch_64',
 }
 SAME_RUN = 'work_dirs/fcos_demo'  # to be compared with that of the demo
 DATA = ('cells', 'bccd', 'coco', 'VOCdevkit/VOC2007')  # each is the same drawn set

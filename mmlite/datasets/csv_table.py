@@ -135,7 +135,7 @@ class Form(NamedTuple):
 
 
 def table_form(path: str) -> Form:
-    """Tells how a table is written by its first line.
+    """Returns how a table is written, by its first line.
 
     Raises:
         DataError: the file cannot be read.
@@ -148,7 +148,7 @@ def table_form(path: str) -> Form:
 
 
 def form_of(first: str) -> Form:
-    """Tells how a table with this first line is written."""
+    """Returns how a table with this first line is written."""
     separator = max(_SEPARATORS, key=first.count)
     words = [word.strip() for word in next(csv.reader([first], delimiter=separator), [])]
     is_row = len(words) == len(COLUMNS) and not set(words) & set(COLUMNS)
