@@ -50,7 +50,7 @@ def test_what_was_done_is_logged_with_counts(monkeypatch) -> None:
     )
     (line,) = lines
     for part in (
-        '1 images, 2 boxes of 3 classes, 1 ignored ones',
+        '1 image, 2 boxes of 3 classes, 1 ignored ones',
         '1 boxes with xmax < xmin',
         '2 boxes clipped',  # the one that sticks out; and cat (10, 10, 30, 30) in the 20 px image
         '2 boxes of zero size',

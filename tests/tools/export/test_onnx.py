@@ -49,7 +49,6 @@ def drawn_checkpoint(config: Path, path: Path, overrides: Sequence[str] = ()) ->
         ('fcos', None, False),
         ('rtmdet', None, True),
         ('yolox', 1, True),
-        ('yolov3', None, True),
     ],
 )
 def test_the_file_detects_what_the_model_does(
