@@ -1,8 +1,8 @@
-"""What every backbone shares: what stays frozen."""
+"""What backbones share: what stays frozen, and stages that follow each other."""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from mmlite.models.base_module import BaseModule
 
@@ -37,3 +37,18 @@ class Backbone(BaseModule):
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
+
+
+class StagedBackbone(Backbone):
+    """A backbone whose children are its stages; `out_indices` says which maps it returns."""
+
+    out_indices: tuple[int, ...]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
+        feats = []
+        for index, stage in enumerate(self.children()):
+            x = stage(x)
+            if index in self.out_indices:
+                feats.append(x)
+        return feats

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError, did_you_mean
-from mmlite.models.backbones.base import Backbone
+from mmlite.models.backbones.base import StagedBackbone
 from mmlite.models.csp_layer import (
     KAIMING_UNIFORM,
     SWISH,
@@ -26,7 +26,7 @@ _WIDTHS = dict(P5=(64, 128, 256, 512, 1024), P6=(64, 128, 256, 512, 768, 1024))
 _DEPTHS = dict(P5=(3, 9, 9, 3), P6=(3, 9, 9, 3, 3))
 
 
-class CSPBackbone(Backbone):
+class CSPBackbone(StagedBackbone):
     """A stem of stride 2, then stages that halve the map and end with a CSP layer.
 
     A subclass builds them by `add_stages` in its constructor.
@@ -78,15 +78,6 @@ class CSPBackbone(Backbone):
             stage.append(csp_layer(wider, wider, depth, use_shortcut=number < last))
             self.add_module(f'stage{number}', nn.Sequential(*stage))
         self.freeze()
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
-        feats = []
-        for index, stage in enumerate(self.children()):
-            x = stage(x)
-            if index in self.out_indices:
-                feats.append(x)
-        return feats
 
     def frozen_modules(self) -> list[nn.Module]:
         """Returns the stem and the stages of `frozen_stages`."""

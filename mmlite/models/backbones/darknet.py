@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
-from mmlite.models.backbones.base import KAIMING, Backbone
+from mmlite.models.backbones.base import KAIMING, StagedBackbone
 from mmlite.models.layers import LEAKY, ConvModule
 from mmlite.registry import BACKBONES
 
@@ -18,7 +18,7 @@ _DEPTHS = (1, 2, 8, 8, 4)
 
 
 @BACKBONES.register_module()
-class Darknet(Backbone):
+class Darknet(StagedBackbone):
     """Darknet; the feature maps of the stages asked for.
 
     Args:
@@ -70,15 +70,6 @@ class Darknet(Backbone):
                 stage.add_module(f'res{i}', DarknetBlock(wider, layers))
             self.add_module(f'conv_res_block{number}', stage)
         self.freeze()
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""
-        feats = []
-        for index, stage in enumerate(self.children()):
-            x = stage(x)
-            if index in self.out_indices:
-                feats.append(x)
-        return feats
 
     def frozen_modules(self) -> list[nn.Module]:
         """Returns the first `frozen_stages` of the first convolution and the stages."""
