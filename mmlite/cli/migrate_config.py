@@ -1,6 +1,6 @@
 """Turns a config of mmdet 1.x or 2.x into one for mmlite and mmdet 3.3.
 
-SSD, RetinaNet, FCOS and YOLOv3 are known.
+Of 1.x SSD, RetinaNet and FCOS are known, of 2.x every one-stage head that mmlite has.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ LOADER = Keys(
 
 # ---- the model ----------------------------------------------------------------------------------
 
-# of `model.train_cfg`, what a DenseHead reads; `only` is for keys of mmdet with one value here
+# keys of mmdet with one value here, which is `only`
 _AS_IN_MMDET: dict[str, Spec] = {
     'allowed_border': Value('any', AS_IN_MMDET, only=(-1,)),
     'pos_weight': Value('any', AS_IN_MMDET, only=(-1,)),
@@ -171,6 +171,7 @@ def _stage(boxes: str, priors: str) -> Keys:
     return Keys({'assigner': assigner, **_AS_IN_MMDET}, note, late=True)
 
 
+# of `model.train_cfg`, what a DenseHead reads
 TRAIN_CFG = Keys(
     {
         'assigner': Part('TASK_UTILS', 'which prior is for which box'),

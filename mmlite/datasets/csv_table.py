@@ -88,9 +88,10 @@ def read_table(path: str, without_boxes: bool = False) -> dict[str, list[tuple]]
     Raises:
         DataError: the header lacks a column, or a row is wrong; names the line.
     """
-    _check_columns(table_form(path).columns, path, without_boxes)
+    form = table_form(path)
+    _check_columns(form.columns, path, without_boxes)
     objects: dict[str, list[tuple]] = {}
-    for line, row in table_rows(path):
+    for line, row in table_rows(path, form):
         at = f'{path}:{line}'
         objects.setdefault(_filename(row, at), []).append(_parse(row, at))
     if not objects:
@@ -98,13 +99,16 @@ def read_table(path: str, without_boxes: bool = False) -> dict[str, list[tuple]]
     return objects
 
 
-def table_rows(path: str) -> Iterator[tuple[int, dict]]:
+def table_rows(path: str, form: Form) -> Iterator[tuple[int, dict]]:
     """Yields the number of a row's line and its words by the names of their columns.
+
+    Args:
+        path: the table.
+        form: see `table_form`.
 
     Raises:
         DataError: the file cannot be read as a table.
     """
-    form = table_form(path)
     try:
         with open(path, encoding='utf-8-sig', newline='') as file:
             reader = csv.DictReader(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmlite.datasets import CsvDataset
-from mmlite.datasets.csv_table import COLUMNS, SIZE_COLUMNS, form_of, table_rows
+from mmlite.datasets.csv_table import COLUMNS, SIZE_COLUMNS, form_of, table_form, table_rows
 from mmlite.tools.convert_dataset.content import starts_like
 from mmlite.tools.convert_dataset.files import folder_of, the_one
 from mmlite.tools.convert_dataset.own_datasets import ALL, dataset_records
@@ -30,7 +30,7 @@ def _columns(path: Path) -> list[str]:
 def records(source: Source) -> Records:
     """Reads one table; images are looked for in its folder, in images there, or in --images."""
     path = the_one(tables_of(source) or source.ending_in('.csv'), source.path)
-    rows = [row for _, row in table_rows(str(path))]
+    rows = [row for _, row in table_rows(str(path), table_form(str(path)))]
     first = rows[0].get('filename') if rows else None
     found = source.pictures.find(first) if first else None
     folder = source.images or folder_of(found, first or '', path.parent)
