@@ -1,7 +1,8 @@
-"""The three detectors of the benchmark, mmlite's and torchvision's, and a batch for either.
+"""The detectors of the benchmark, mmlite's and torchvision's, and a batch for either.
 
-Both train all their layers, and keep batch norm's statistics. The models are those of the configs
-whose files torchvision's weights fit, so that layers and priors are the same.
+Three have a peer in torchvision. Both train all their layers, and keep batch norm's statistics.
+Their models are those of the configs whose files torchvision's weights fit, so that layers and
+priors are the same.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ class Case:
 
     Args:
         config: mmlite's, in `configs/`.
-        peer: torchvision's constructor.
+        peer: torchvision's constructor; None where torchvision has no such detector.
         batch_size, side: of the batch, in images and pixels.
         first_label: what the peer calls the first object class: SSD's class 0 is background.
     """
 
     config: str
-    peer: Callable[..., nn.Module]
+    peer: Callable[..., nn.Module] | None
     batch_size: int
     side: int
     first_label: int = 0
@@ -45,6 +46,8 @@ CASES = dict(
         'retinanet/retinanet_r50_fpn_coco_torchvision.py', detection.retinanet_resnet50_fpn, 2, 512
     ),
     fcos=Case('fcos/fcos_r50_fpn_coco_torchvision.py', detection.fcos_resnet50_fpn, 2, 512),
+    rtmdet_tiny=Case('rtmdet/rtmdet_tiny_bccd.py', None, 8, 416),
+    yolox_tiny=Case('yolox/yolox_tiny_bccd.py', None, 8, 416),
 )
 
 

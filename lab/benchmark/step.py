@@ -20,6 +20,9 @@ from mmlite.engine.amp import half_dtype
 def measure(models: Sequence[str], device: str, rounds: int, threads: int | None) -> Report:
     """Times the steps of mmlite, mmlite with `--amp`, torchvision and both floors alternately.
 
+    Without torchvision's where it has no such detector, and without `--amp` on a CPU that has no
+    bfloat16 instructions: it would take many times as long and say nothing.
+
     Args:
         models: keys of CASES.
         device: 'cpu' or 'cuda'.
@@ -32,14 +35,19 @@ def measure(models: Sequence[str], device: str, rounds: int, threads: int | None
         device,
         rounds,
         threads,
-        lambda ours, peer, batch: dict(
+        own_cases=lambda ours, batch: dict(
             ours=training_step(ours, lambda: losses_of(ours, batch)),
-            peer=training_step(peer, lambda: peer_losses(peer, batch)),
             floor=training_step(ours, lambda: _means(network(ours, batch))),
-            peer_floor=training_step(peer, lambda: _means(peer_network(peer, batch))),
             amp=training_step(ours, in_half_precision(device, lambda: losses_of(ours, batch))),
         ),
+        peer_cases=lambda peer, batch: dict(
+            peer=training_step(peer, lambda: peer_losses(peer, batch)),
+            peer_floor=training_step(peer, lambda: _means(peer_network(peer, batch))),
+        ),
     )
+
+
+Cases = dict[str, Callable[[], object]]  # what is timed, by name
 
 
 def compare(
@@ -48,24 +56,30 @@ def compare(
     device: str,
     rounds: int,
     threads: int | None,
-    cases_of: Callable[[nn.Module, nn.Module, Batch], dict[str, Callable[[], object]]],
+    own_cases: Callable[[nn.Module, Batch], Cases],
+    peer_cases: Callable[[nn.Module, Batch], Cases],
 ) -> Report:
-    """Times the five cases that `cases_of` makes of each model, and puts them into a table."""
+    """Times the cases of each model alternately, and puts them into a table."""
     if threads is not None:
         torch.set_num_threads(threads)
     where = torch.device(device)
+    has_amp = where.type != 'cpu' or has_bfloat16_instructions()
     rows = []
     for name in models:
         case = CASES[name]
         batch = make_batch(case, where)
-        cases = cases_of(build_ours(case, where), build_peer(case, where), batch)
+        cases = own_cases(build_ours(case, where), batch)
+        if not has_amp:
+            del cases['amp']
+        if case.peer is not None:
+            cases |= peer_cases(build_peer(case, where), batch)
         seconds = median_seconds(cases, rounds, warmup=2, device=where)
         rows.append(_row(f'{name}, {case.batch_size} x {case.side} px', seconds))
     notes = [
         'floor: only the layers, mmlite\'s; "torchvision/own floor" the same of torchvision\'s.',
     ]
-    if where.type == 'cpu' and not has_bfloat16_instructions():
-        notes.append('This CPU has no bfloat16 instructions: ignore the figures of amp.')
+    if not has_amp:
+        notes.append('This CPU has no bfloat16 instructions: amp was not measured.')
     return Report(verb, rows, dict(rounds=rounds, device=device), notes)
 
 
@@ -123,15 +137,20 @@ def _means(outs: Iterable[Tensor]) -> list[Tensor]:
     return [out.float().mean() for out in outs]
 
 
-def _row(name: str, seconds: dict[str, float]) -> dict[str, float | str]:
+def _row(name: str, seconds: dict[str, float]) -> dict[str, float | str | None]:
+    def ratio(case: str, other: str) -> float | None:
+        both = case in seconds and other in seconds
+        return seconds[case] / seconds[other] if both else None
+
     return {
         'model': name,
         'mmlite s': seconds['ours'],
-        'torchvision s': seconds['peer'],
+        'torchvision s': seconds.get('peer'),
         'floor s': seconds['floor'],
-        'mmlite/torchvision': seconds['ours'] / seconds['peer'],
-        'mmlite/floor': seconds['ours'] / seconds['floor'],
-        'torchvision/own floor': seconds['peer'] / seconds['peer_floor'],
-        'amp s': seconds['amp'],
-        'amp/torchvision': seconds['amp'] / seconds['peer'],
+        'mmlite/torchvision': ratio('ours', 'peer'),
+        'mmlite/floor': ratio('ours', 'floor'),
+        'torchvision/own floor': ratio('peer', 'peer_floor'),
+        'amp s': seconds.get('amp'),
+        'amp/mmlite': ratio('amp', 'ours'),
+        'amp/torchvision': ratio('amp', 'peer'),
     }

@@ -10,7 +10,8 @@ from pathlib import Path
 from mmlite.cli.common import run, verb_parser
 from mmlite.cli.parser import VerbParser
 
-MODELS = ('ssd300', 'retinanet', 'fcos')
+MODELS = ('ssd300', 'retinanet', 'fcos')  # torchvision has them too
+OWN_MODELS = ('rtmdet_tiny', 'yolox_tiny')
 
 
 def build_parser() -> VerbParser:
@@ -50,13 +51,13 @@ def benchmark(args: argparse.Namespace) -> None:
 
 def _step(parser: argparse.ArgumentParser) -> None:
     """One training step: forward, losses, backward, SGD."""
-    _add_model_arguments(parser, rounds=7)
+    _add_model_arguments(parser, rounds=7, models=MODELS + OWN_MODELS)
     parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
 
 
 def _infer(parser: argparse.ArgumentParser) -> None:
     """Detections of one batch, NMS included."""
-    _add_model_arguments(parser, rounds=15)
+    _add_model_arguments(parser, rounds=15, models=MODELS + OWN_MODELS)
     parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
 
 
@@ -68,21 +69,23 @@ def _eval(parser: argparse.ArgumentParser) -> None:
     add('--rounds', type=int, default=5, help='timed runs of each (5)')
 
 
-def _add_model_arguments(parser: argparse.ArgumentParser, rounds: int) -> None:
-    _add_models(parser)
+def _add_model_arguments(
+    parser: argparse.ArgumentParser, rounds: int, models: Sequence[str] = MODELS
+) -> None:
+    _add_models(parser, models)
     add = parser.add_argument
     add('--device', default='cpu', help="'cpu' or 'cuda'")
     add('--rounds', type=int, default=rounds, help=f'runs of each ({rounds})')
 
 
-def _add_models(parser: argparse.ArgumentParser) -> None:
+def _add_models(parser: argparse.ArgumentParser, models: Sequence[str] = MODELS) -> None:
     parser.add_argument(
         '--model',
         nargs='*',
         dest='models',
-        choices=MODELS,
-        default=list(MODELS),
-        help='all three if left out',
+        choices=models,
+        default=list(models),
+        help='all of them if left out',
     )
 
 
