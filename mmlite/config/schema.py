@@ -190,6 +190,26 @@ TRAIN_CFG = Keys(
     'assignment and sampling',
     late=True,
 )
+# of `model.train_cfg.rpn`, what an RPNHead reads
+RPN_TRAIN_CFG = Keys(
+    {
+        **{key: spec for key, spec in TRAIN_CFG.keys.items() if key in ('assigner', 'debug')},
+        'sampler': Part('TASK_UTILS', 'which anchors count', 'PseudoSampler'),
+        'allowed_border': Value('number', 'pixels by which an anchor may leave the image', -1),
+        'pos_weight': _AS_IN_MMDET['pos_weight'],
+    },
+    'assignment and sampling of the first stage',
+    late=True,
+)
+# of `model.train_cfg.rcnn`, what a stage of a RoI head reads
+RCNN_TRAIN_CFG = Keys(
+    {
+        **{key: spec for key, spec in RPN_TRAIN_CFG.keys.items() if key != 'allowed_border'},
+        'sampler': Part('TASK_UTILS', 'which proposals count', 'PseudoSampler'),
+    },
+    'assignment and sampling of the second stage',
+    late=True,
+)
 # of `model.test_cfg`, what a DenseHead reads
 NMS = Keys(
     {
@@ -213,6 +233,37 @@ TEST_CFG = Keys(
     'from the outputs of the head to detections',
     late=True,
 )
+# of `model.test_cfg.rpn` and `model.train_cfg.rpn_proposal`
+PROPOSALS = Keys(
+    {
+        'nms_pre': Value('count', 'candidates of each level; -1: all', 1000),
+        'nms': NMS,
+        'iou_thr': Value('number', 'nms.iou_threshold, where nms is left out', 0.7),
+        'max_per_img': Value('count', 'proposals of an image; -1: all', 1000),
+        'min_bbox_size': Value('number', 'the shorter side of a proposal, in pixels', 0),
+    },
+    'from the outputs of the first stage to proposals',
+    late=True,
+)
+# of `model.test_cfg.rcnn`
+RCNN_TEST_CFG = Keys(
+    {key: TEST_CFG.keys[key] for key in ('score_thr', 'nms', 'iou_thr', 'max_per_img')},
+    'from the outputs of the second stage to detections',
+    late=True,
+)
+# of `roi_head.bbox_roi_extractor`
+ROI_LAYER = Keys(
+    {
+        'type': Value('text', 'how a RoI is pooled', only=('RoIAlign', 'RoIPool')),
+        'output_size': Value('any', 'cells of a side of what is pooled', 7),
+        'sampling_ratio': Value('count', 'points of a side of a cell; 0: by its size', 0),
+        'aligned': Value('switch', 'half a pixel is taken off, as mmdet 2 and 3 do', True),
+        'pool_mode': Value('text', AS_IN_MMDET, only=('avg',)),
+        'use_torchvision': Value('switch', AS_IN_MMDET),
+    },
+    'how a RoI is pooled',
+    late=True,
+)
 # what a CenterNetHead reads in its place
 HEAT_MAP_TEST_CFG = Keys(
     {
@@ -226,13 +277,21 @@ HEAT_MAP_TEST_CFG = Keys(
     'from a heat map to detections',
     late=True,
 )
+_TWO_STAGES_TRAIN: dict[str, Spec] = {
+    'rpn': RPN_TRAIN_CFG,
+    'rpn_proposal': PROPOSALS,
+    'rcnn': ListOf(RCNN_TRAIN_CFG, 'of the second stage, or of each stage of a cascade'),
+}
+_TWO_STAGES_TEST: dict[str, Spec] = {'rpn': PROPOSALS, 'rcnn': RCNN_TEST_CFG}
 _MODEL = Part(
     'DETECTORS',
     'the detector',
     inside={
         'data_preprocessor': Part('TASK_UTILS', 'what happens to a batch', 'DetDataPreprocessor'),
-        'train_cfg': TRAIN_CFG,
-        'test_cfg': replace(TEST_CFG, keys={**TEST_CFG.keys, **HEAT_MAP_TEST_CFG.keys}),
+        'train_cfg': replace(TRAIN_CFG, keys={**TRAIN_CFG.keys, **_TWO_STAGES_TRAIN}),
+        'test_cfg': replace(
+            TEST_CFG, keys={**TEST_CFG.keys, **HEAT_MAP_TEST_CFG.keys, **_TWO_STAGES_TEST}
+        ),
     },
 )
 _TTA_MODEL = Part(

@@ -10,6 +10,7 @@ from mmlite.ops import (
     grid_assigner,
     point_assigner,
     priors,
+    samplers,
     task_aligned_assigner,
     uniform_assigner,
 )
@@ -39,6 +40,9 @@ for cls in (
     center_region_assigner.CenterRegionAssigner,
     point_assigner.PointAssigner,
     grid_assigner.GridAssigner,
+    samplers.OHEMSampler,
+    samplers.PseudoSampler,
+    samplers.RandomSampler,
     task_aligned_assigner.TaskAlignedAssigner,
     uniform_assigner.UniformAssigner,
     dynamic_assigners.DynamicSoftLabelAssigner,

@@ -40,8 +40,8 @@ MODEL_WRAPPERS = _child('model_wrapper', roots.MODEL_WRAPPERS, 'mmlite.parallel'
 
 BACKBONES = _own('backbone', 'mmlite.models.backbones')
 NECKS = _own('neck', 'mmlite.models.necks')
-HEADS = _own('head', 'mmlite.models.heads')
-DETECTORS = _own('detector', 'mmlite.models.detectors')
+HEADS = _own('head', 'mmlite.models.heads', 'mmlite.models.roi_heads')
+DETECTORS = _own('detector', 'mmlite.models.detectors', 'mmlite.models.two_stage')
 LOSSES = _own(
     'loss',
     'mmlite.models.losses',
@@ -55,6 +55,7 @@ TASK_UTILS = _own(
     'mmlite.models.task_utils',
     'mmlite.models.preprocessor',
     'mmlite.models.batch_augments',
+    'mmlite.models.roi_heads',
 )
 
 # what mmengine builds by itself: a class of your own is registered in mmengine.registry

@@ -15,6 +15,7 @@ from mmlite.models.heads.paa_head import PAAHead
 from mmlite.models.heads.reppoints_head import RepPointsHead
 from mmlite.models.heads.retina_head import RetinaHead
 from mmlite.models.heads.retina_sep_bn_head import RetinaSepBNHead
+from mmlite.models.heads.rpn_head import RPNHead
 from mmlite.models.heads.rtmdet_head import RTMDetHead
 from mmlite.models.heads.rtmdet_sep_bn_head import RTMDetSepBNHead
 from mmlite.models.heads.sabl_retina_head import SABLRetinaHead
@@ -38,6 +39,7 @@ __all__ = [
     'FreeAnchorRetinaHead',
     'GFLHead',
     'PAAHead',
+    'RPNHead',
     'RTMDetHead',
     'RTMDetSepBNHead',
     'RepPointsHead',

@@ -21,7 +21,7 @@ from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from mmlite.config.keys import check_dict
-from mmlite.config.schema import TEST_CFG, TRAIN_CFG
+from mmlite.config.schema import TEST_CFG, TRAIN_CFG, Keys
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import check_assigner, check_kinds_of_loss, flat_test_cfg
@@ -56,6 +56,9 @@ class DenseHead(BaseModule):
     DEFAULTS: ClassVar[dict[str, dict]] = {}
     LOSS_NEEDS: ClassVar[dict[str, dict]] = {}  # of each loss, see `fitting.py`
     NEEDS_PAIRS: ClassVar[bool] = False  # of the assigner, see `Assignment`
+    TRAIN_KEYS: ClassVar[Keys] = TRAIN_CFG
+    TEST_KEYS: ClassVar[Keys] = TEST_CFG
+    CFG_PATHS: ClassVar[str] = 'model.{}_cfg'  # where a config has the two, for messages
 
     @still_by_position
     def __init__(
@@ -78,11 +81,15 @@ class DenseHead(BaseModule):
         self.loss_bbox = LOSSES.build(self._given('loss_bbox', loss_bbox))
         check_kinds_of_loss(self)
         self.num_outputs = self.loss_cls.num_outputs(num_classes)
-        check_dict(train_cfg or {}, TRAIN_CFG, 'model.train_cfg')
+        check_dict(train_cfg or {}, self.TRAIN_KEYS, self.cfg_path('train'))
         assigner = (train_cfg or {}).get('assigner')
         self.assigner = TASK_UTILS.build(assigner) if assigner is not None else None
         check_assigner(self, self.assigner)
-        self.test_cfg = flat_test_cfg(test_cfg or {}, TEST_CFG)
+        self.test_cfg = flat_test_cfg(test_cfg or {}, self.TEST_KEYS, self.cfg_path('test'))
+
+    def cfg_path(self, task: str) -> str:
+        """Returns where a config has the `train_cfg` or `test_cfg` of this head."""
+        return self.CFG_PATHS.format(task)
 
     def _given(self, part: str, cfg: dict | None) -> dict:
         cfg = cfg or self.DEFAULTS.get(part)
@@ -126,14 +133,25 @@ class DenseHead(BaseModule):
         Raises:
             ConfigError: there is no assigner.
         """
+        predicted = self.forward_with_priors(feats)
+        truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
+        return self.loss_of(predicted, feats, img_metas, *truth)
+
+    def loss_of(
+        self,
+        predicted: tuple[dict[str, Tensor], Tensor, list[int]],
+        feats: Sequence[Tensor],
+        img_metas: list[dict],
+        *truth: list[Tensor] | None,
+    ) -> dict[str, Tensor]:
+        """Returns what `loss` does, from what `forward_with_priors` returned for the maps."""
         if self.assigner is None:
-            raise ConfigError("model.train_cfg: training needs the key 'assigner'")
-        outs, priors, num_per_level = self.forward_with_priors(feats)
+            raise ConfigError(f"{self.cfg_path('train')}: training needs the key 'assigner'")
+        outs, priors, num_per_level = predicted
         for loss in (self.loss_cls, self.loss_bbox):
             if hasattr(loss, 'set_levels'):
                 loss.set_levels(num_per_level)
         with torch.autocast(feats[0].device.type, enabled=False):
-            truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
             found = self.predictions(outs, priors) if self.asks_predictions() else None
             targets = self.get_targets(priors, num_per_level, feats, img_metas, *truth, found)
             return self.loss_terms(outs, priors, *targets)

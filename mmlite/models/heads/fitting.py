@@ -92,15 +92,20 @@ def check_loss(head: nn.Module, part: str, needs: dict[str, bool]) -> None:
             )
 
 
-def flat_test_cfg(test_cfg: dict, keys: Keys) -> dict:
+def flat_test_cfg(test_cfg: dict, keys: Keys, at: str = 'model.test_cfg') -> dict:
     """Returns mmdet's test_cfg with all keys, flat: `nms=dict(iou_threshold=...)` is `iou_thr`.
+
+    Args:
+        test_cfg: of the config.
+        keys: which keys it may have, and their values where they are left out.
+        at: its place in the config, for messages.
 
     Raises:
         ConfigError: a key or a value that the head does not have.
     """
-    check_dict(test_cfg, keys, 'model.test_cfg')
+    check_dict(test_cfg, keys, at)
     nms = test_cfg.get('nms') or {}
-    check_dict(nms, NMS, 'model.test_cfg.nms')
+    check_dict(nms, NMS, f'{at}.nms')
     cfg = {**defaults_of(keys), **test_cfg}
     cfg.pop('nms', None)
     return dict(cfg, iou_thr=nms.get('iou_threshold', cfg['iou_thr']))

@@ -38,6 +38,9 @@ CASES = (
     'centernet_r18',
     'centernet_dcn_r18',
     'yolov3_mobilenetv2',
+    'rpn_r18',
+    'faster_rcnn_r18',
+    'cascade_rcnn_r18',
 )
 
 

@@ -1,0 +1,73 @@
+"""RoIs (regions of interest) and the feature maps they lie in -> features of one size for each RoI.
+
+K RoIs of all images, each (i, x1, y1, x2, y2): the number of its image, and a box in input pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import RoIAlign, RoIPool
+
+from mmlite.config.keys import check_dict
+from mmlite.config.schema import ROI_LAYER
+from mmlite.registry import TASK_UTILS
+
+
+@TASK_UTILS.register_module()
+class SingleRoIExtractor(nn.Module):
+    """Pools each RoI from the one level that fits its size (FPN, Lin et al. 2017, equation 1).
+
+    Args:
+        roi_layer: dict(type='RoIAlign', output_size=7, sampling_ratio=0), or 'RoIPool'.
+        out_channels: channels of each level.
+        featmap_strides: pixels per cell of the levels that are read, the finest first.
+        finest_scale: RoIs below twice this size, in pixels, are of the finest level.
+    """
+
+    def __init__(
+        self,
+        roi_layer: dict,
+        out_channels: int,
+        featmap_strides: Sequence[int],
+        finest_scale: int = 56,
+    ) -> None:
+        super().__init__()
+        check_dict(roi_layer, ROI_LAYER, 'bbox_roi_extractor.roi_layer')
+        self.roi_layers = nn.ModuleList(_roi_layer(roi_layer, stride) for stride in featmap_strides)
+        self.out_channels = out_channels
+        self.finest_scale = finest_scale
+
+    def forward(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
+        """Maps (N, C, h_l, w_l), more than are read, and RoIs (K, 5) -> (K, C, s, s).
+
+        A GPU is waited for once a level, to count its RoIs.
+        """
+        feats = feats[: len(self.roi_layers)]
+        if len(feats) == 1:
+            return self.roi_layers[0](feats[0], rois)
+        levels, size = self.levels_of(rois[:, 1:]), self.roi_layers[0].output_size
+        pooled = feats[0].new_zeros(len(rois), self.out_channels, *_pair(size))
+        for level, (layer, feat) in enumerate(zip(self.roi_layers, feats, strict=True)):
+            mine = torch.nonzero(levels == level)[:, 0]  # (K,) -> (k,)
+            pooled = pooled.index_copy(0, mine, layer(feat, rois[mine]).to(pooled.dtype))
+        return pooled
+
+    def levels_of(self, bboxes: Tensor) -> Tensor:
+        """Boxes (K, 4) -> the level (K,) of each: one coarser for each doubling of its size."""
+        scale = (bboxes[:, 2:] - bboxes[:, :2]).prod(dim=1).sqrt()  # (K, 2) -> (K,)
+        levels = torch.log2(scale / self.finest_scale + 1e-6).floor()
+        return levels.clamp(0, len(self.roi_layers) - 1).long()
+
+
+def _roi_layer(cfg: Mapping, stride: int) -> nn.Module:
+    size, scale = cfg.get('output_size', 7), 1 / stride
+    if cfg['type'] == 'RoIPool':
+        return RoIPool(size, scale)
+    return RoIAlign(size, scale, cfg.get('sampling_ratio', 0), aligned=cfg.get('aligned', True))
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else tuple(size)
