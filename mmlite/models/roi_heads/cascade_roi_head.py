@@ -52,6 +52,11 @@ class CascadeRoIHead(BaseModule):
         self.bbox_roi_extractor = nn.ModuleList(map(TASK_UTILS.build, extractors))
         self.bbox_head = nn.ModuleList(map(HEADS.build, heads))
         self.num_classes = self.bbox_head[-1].num_classes
+        if len(counts := {head.num_classes for head in self.bbox_head}) > 1:
+            raise ConfigError(
+                'model.roi_head.bbox_head: all stages need the same num_classes, found '
+                f'{sorted(counts)}'
+            )
         cfgs = _of_stages('train_cfg.rcnn', train_cfg, num_stages) if train_cfg else []
         self.samplers = [
             RoISampler(cfg, f'model.train_cfg.rcnn.{stage}') for stage, cfg in enumerate(cfgs)
