@@ -14,7 +14,7 @@ from mmlite.config.schema import RCNN_TEST_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import flat_test_cfg
-from mmlite.models.roi_heads.rois import RoISampler, Sample, detections, to_rois
+from mmlite.models.roi_heads.rois import RoISampler, Sample, Stage, detections, to_rois
 from mmlite.registry import HEADS, TASK_UTILS
 
 
@@ -63,6 +63,12 @@ class CascadeRoIHead(BaseModule):
         ]
         self.test_cfg = flat_test_cfg(test_cfg or {}, RCNN_TEST_CFG, 'model.test_cfg.rcnn')
 
+    @property
+    def stages(self) -> list[Stage]:
+        """All of them, first to last."""
+        samplers = self.samplers or [None] * len(self.bbox_head)
+        return list(map(Stage, samplers, self.bbox_roi_extractor, self.bbox_head))
+
     def forward(self, feats: Sequence[Tensor], rois: Tensor, stage: int) -> dict[str, Tensor]:
         """RoIs (K, 5) -> `cls_score` (K, C + 1), background first, and `bbox_pred` (K, B, 4)."""
         return self.bbox_head[stage](self.bbox_roi_extractor[stage](feats, rois))
@@ -81,7 +87,7 @@ class CascadeRoIHead(BaseModule):
             raise ConfigError("model.train_cfg: training needs the key 'rcnn'")
         truth, losses = (gt_bboxes, gt_labels, gt_bboxes_ignore), {}
         for stage, (sampler, head) in enumerate(zip(self.samplers, self.bbox_head, strict=True)):
-            sample = sampler(
+            sample = sampler.sample(
                 proposals, *truth, lambda rois, at=stage: self(feats, rois, at)['cls_score']
             )
             outs = self(feats, sample.rois, stage)

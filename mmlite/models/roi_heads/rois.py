@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class RoISampler:
         self.sampler = TASK_UTILS.build(train_cfg.get('sampler') or dict(type='PseudoSampler'))
 
     @torch.no_grad()
-    def __call__(
+    def sample(
         self,
         proposals: Sequence[Tensor],
         gt_bboxes: Sequence[Tensor],
@@ -110,6 +111,19 @@ class RoISampler:
         first = taken.byte().argsort(descending=True, stable=True)[: self.sampler.num]  # (S,)
         labels = labels.where(taken, IGNORE_LABEL)
         return rois[first], labels[first], matched[first], first < num_truth
+
+
+class Stage(NamedTuple):
+    """What a second stage is made of; a cascade has several.
+
+    Args:
+        sampler: None where the head only predicts.
+        extractor, bbox_head: modules.
+    """
+
+    sampler: RoISampler | None
+    extractor: nn.Module
+    bbox_head: nn.Module
 
 
 def numbered(bboxes: Tensor, image: int) -> Tensor:

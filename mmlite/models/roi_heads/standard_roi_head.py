@@ -14,7 +14,7 @@ from mmlite.config.schema import RCNN_TEST_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import flat_test_cfg
-from mmlite.models.roi_heads.rois import RoISampler, detections, to_rois
+from mmlite.models.roi_heads.rois import RoISampler, Stage, detections, to_rois
 from mmlite.registry import HEADS, TASK_UTILS
 
 
@@ -44,6 +44,11 @@ class StandardRoIHead(BaseModule):
         self.sampler = RoISampler(train_cfg, 'model.train_cfg.rcnn') if train_cfg else None
         self.test_cfg = flat_test_cfg(test_cfg or {}, RCNN_TEST_CFG, 'model.test_cfg.rcnn')
 
+    @property
+    def stages(self) -> list[Stage]:
+        """The only one."""
+        return [Stage(self.sampler, self.bbox_roi_extractor, self.bbox_head)]
+
     def forward(self, feats: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
         """RoIs (K, 5) -> `cls_score` (K, C + 1), background first, and `bbox_pred` (K, B, 4)."""
         return self.bbox_head(self.bbox_roi_extractor(feats, rois))
@@ -67,7 +72,7 @@ class StandardRoIHead(BaseModule):
         if self.sampler is None:
             raise ConfigError("model.train_cfg: training needs the key 'rcnn'")
         truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
-        sample = self.sampler(proposals, *truth, lambda rois: self(feats, rois)['cls_score'])
+        sample = self.sampler.sample(proposals, *truth, lambda rois: self(feats, rois)['cls_score'])
         outs = self(feats, sample.rois)
         with torch.autocast(sample.rois.device.type, enabled=False):
             return self.bbox_head.loss(outs, sample.rois[:, 1:], sample.labels, sample.matched)
