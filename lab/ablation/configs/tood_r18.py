@@ -5,4 +5,3 @@ _base_ = [
     '../../../configs/_base_/schedules/short_8e.py',
     '../../../configs/_base_/default_runtime.py',
 ]
-optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')  # in bfloat16
