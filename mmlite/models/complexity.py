@@ -42,6 +42,8 @@ def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
     with torch.device('meta'), FlopCounterMode(display=False) as counter:
         feats = detector.extract_feat(torch.zeros(1, 3, height, width))
         priors = _priors_of(detector, feats)
+        if hasattr(detector, 'roi_head'):
+            _run_stages(detector)
     parameters = list(detector.parameters())
     return Complexity(
         (width, height),
@@ -64,6 +66,15 @@ def _priors_of(detector: nn.Module, feats: Sequence[Tensor]) -> int | None:
         head(feats)
         return None
     return head_with_priors(detector, 'this count')(feats)['cls_score'].shape[1]
+
+
+def _run_stages(detector: nn.Module) -> None:
+    """Runs the heads of a second stage on as many RoIs as a test gives it."""
+    count = detector.rpn_head.test_cfg['max_per_img']
+    for _, extractor, bbox_head in detector.roi_head.stages:
+        size = extractor.roi_layers[0].output_size
+        size = (size, size) if isinstance(size, int) else size
+        bbox_head(torch.zeros(count, extractor.out_channels, *size))
 
 
 def _multiply_adds(counter: FlopCounterMode, part: nn.Module) -> int:

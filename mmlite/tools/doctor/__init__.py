@@ -19,6 +19,7 @@ QUESTIONS = dict(
     boxes='do boxes and pixels stay together through the pipeline?',
     priors='is there a prior near every object, by class and size?',
     coder='decode(encode(gt)) = gt, and does it survive post-processing?',
+    rois='does a second stage get proposals, and from more than one level?',
     ground_truth='does the ground truth, taken for detections, score mAP 1?',
     weights='which tensors do the pretrained weights fill?',
     step='one step: are losses and gradients finite, and does every part learn?',

@@ -32,6 +32,11 @@ class ExportNetwork(nn.Module):
         self.detector = detector
         self.with_nms = with_nms
         self.num_per_level: list[int] = []  # of the last input
+        if hasattr(detector, 'roi_head'):
+            raise ConfigError(
+                f'{type(detector).__name__}: a detector of two stages cannot be exported yet; '
+                'a detector of one stage can, such as RetinaNet, FCOS or RTMDet'
+            )
         _check_test_cfg(head_with_priors(detector, 'the export').test_cfg, with_nms)
 
     def forward(self, img: Tensor, img_shape: Tensor | None = None) -> tuple[Tensor, ...]:
