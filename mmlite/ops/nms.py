@@ -110,7 +110,8 @@ def soft_nms(
     order = labels.argsort(stable=True)  # (m,); a class is a slice of it
     groups = labels[order].cpu().numpy()
     starts, ends = (np.searchsorted(groups, groups, side) for side in ('left', 'right'))
-    x1, y1, x2, y2 = bboxes.detach()[order].T.double().nan_to_num(0, 0, 0).cpu().numpy()  # (m,)
+    finite = bboxes.detach()[order].double().nan_to_num(0, 0, 0).T.contiguous()
+    x1, y1, x2, y2 = finite.cpu().numpy()  # each (m,)
     left = scores.detach()[order].float().nan_to_num().cpu().numpy()  # (m,), 0 for those taken
     areas = (x2 - x1) * (y2 - y1)
     least = max(np.float32(rule['min_score']), _LEAST)
