@@ -157,7 +157,7 @@ def test_odd_boxes_spoil_no_score(method: str):
     nan, inf = float('nan'), float('inf')
     boxes = [[5, 5, 5, 5], [5, 5, 5, 5], [nan] * 4, [-inf, 0, inf, 9], [0, 0, 1e30, 1e30]]
     found = softened(boxes, [0.5, 0.6, 0.7, nan, 0.8], method=method)
-    # none has an area in common with another; a score of NaN is none
+    # none has an area in common with another; a score of NaN is left out
     assert found == [(4, near(0.8)), (2, near(0.7)), (1, near(0.6)), (0, near(0.5))]
 
 
