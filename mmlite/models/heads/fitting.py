@@ -137,4 +137,4 @@ def nms_rule(test_cfg: Mapping, at: str, iou_thr: float = 0.5) -> dict:
         left_out = iou_thr if hard else 0.3
         rule['iou_threshold'] = left_out if (own := test_cfg.get('iou_thr')) is None else own
     without_effect = ('split_thr', *(SOFT_NMS if hard else ()))
-    return {key: value for key, value in rule.items() if key not in without_effect}
+    return {key: rule[key] for key in NMS.keys if key not in without_effect}
