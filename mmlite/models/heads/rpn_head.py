@@ -167,7 +167,7 @@ class RPNHead(DenseHead):
         Args:
             outs, priors, num_per_level: of `forward_with_priors`.
             img_metas: per image, with `img_shape`, to which the boxes are clipped.
-            cfg: `nms_pre`, `iou_thr`, `max_per_img`, `min_bbox_size`.
+            cfg: `nms_pre`, `nms`, `max_per_img`, `min_bbox_size`, see `flat_test_cfg`.
             rescale: boxes in pixels of the original image.
 
         Returns:
@@ -190,6 +190,7 @@ class RPNHead(DenseHead):
             sides = bboxes[:, 2:] - bboxes[:, :2]
             large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
             bboxes, found = bboxes[large], own_scores[own][large]
-            keep = multiclass_nms(bboxes, found, levels[large], cfg['iou_thr'], cfg['max_per_img'])
-            proposals.append(dict(bboxes=bboxes[keep], scores=found[keep]))
+            groups = levels[large]
+            keep, found = multiclass_nms(bboxes, found, groups, cfg['nms'], cfg['max_per_img'])
+            proposals.append(dict(bboxes=bboxes[keep], scores=found))
         return proposals

@@ -162,5 +162,5 @@ def detections(
     bboxes = bbox_head.bbox_coder.decode(bboxes[inds], deltas, img_meta['img_shape'][:2])
     bboxes = to_original(bboxes, img_meta) if rescale else bboxes
     kept = scores[inds, labels - 1]
-    keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
-    return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+    keep, found = multiclass_nms(bboxes, kept, labels, cfg['nms'], cfg['max_per_img'])  # (n,)
+    return dict(bboxes=bboxes[keep], scores=found, labels=labels[keep])
