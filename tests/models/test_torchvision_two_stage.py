@@ -122,20 +122,17 @@ def test_every_weight_finds_its_place(pair: Pair) -> None:
     assert (pair.report.missing, pair.report.unexpected, pair.report.wrong_shape) == ([], [], [])
 
 
-@pytest.mark.parametrize(
-    ('dtype', 'pixels', 'score'),
-    [(torch.float32, 3e-3, 2e-5), (torch.float64, 1e-9, 1e-11)],
-    ids=['float32', 'float64'],
-)
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64], ids=['float32', 'float64'])
 @torch.no_grad()
-def test_proposals_and_detections_are_torchvisions(
-    pair: Pair, dtype: torch.dtype, pixels: float, score: float
-) -> None:
+def test_proposals_and_detections_are_torchvisions(pair: Pair, dtype: torch.dtype) -> None:
     """The picture is padded below and on the right: boxes are clipped to what it covers.
 
-    In float64 it shows that what differs in float32 is rounding, which random weights amplify: of
-    all places and RoIs they say nearly the same.
+    In float64 it shows that what differs in float32 is rounding. Random weights amplify it: they
+    say nearly the same of all RoIs. Of v2 each of the two differs from its own float64 by 7e-6.
     """
+    pixels, score = (3e-3, 2e-5 if 'v2' in pair.name else 5e-6)
+    if dtype == torch.float64:
+        pixels, score = 1e-9, 1e-11
     theirs, ours, images = as_dtype(pair, dtype)
     theirs.eval()
     ours.eval()
