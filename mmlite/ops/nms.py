@@ -68,5 +68,13 @@ def multiclass_nms(
         scores: (m,).
         labels: (m,); boxes of different labels never suppress each other.
     """
-    keep = batched_nms(bboxes, scores, labels, iou_thr)  # (m, 4), (m,), (m,) -> (n,)
+    keep = batched_nms(_from_zero(bboxes), scores, labels, iou_thr)  # (m, 4), (m,), (m,) -> (n,)
     return keep[:max_per_img] if max_per_img > 0 else keep
+
+
+def _from_zero(bboxes: Tensor) -> Tensor:
+    """Returns (m, 4) boxes moved so that no side is negative; those inside the image stay.
+
+    `batched_nms` moves each class by the largest side, which keeps classes apart from 0 on only.
+    """
+    return bboxes - bboxes.amin().clamp(max=0) if len(bboxes) else bboxes
