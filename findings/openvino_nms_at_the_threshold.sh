@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A box that overlaps a better one by exactly the threshold is kept by ONNX Runtime and dropped by OpenVINO.
+# A box that overlaps a better one by exactly the threshold is kept by ONNX Runtime and dropped by
+# OpenVINO.
 #
 # One would guess: NonMaxSuppression of one ONNX file keeps the same boxes in each runtime.
 # What happens: ONNX Runtime and ONNX's own reference drop a box if its IoU is greater than
@@ -7,8 +8,8 @@
 #   equal. This is no matter of rounding: boxes on whole pixels often have an IoU of exactly 0.5. Of
 #   2,000 pairs of boxes with sides of 1 to 16 pixels, both differ in the 23 with this IoU only.
 # Versions: onnx 1.23.2, onnxruntime 1.32.0, openvino 2026.4.1, each on a CPU.
-# Source: src/plugins/intel_cpu/src/nodes/non_max_suppression.cpp of OpenVINO; onnxruntime/core/providers/cpu/
-#   object_detection/non_max_suppression_helper.h.
+# Source: src/plugins/intel_cpu/src/nodes/non_max_suppression.cpp of OpenVINO;
+#   onnxruntime/core/providers/cpu/ object_detection/non_max_suppression_helper.h.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Pillow and OpenCV make two different 8-bit pictures of the same 16-bit grey PNG.
 #
-# One would guess: Image.open(path).convert('RGB') and cv2.imread(path) give the same pixels for a PNG without loss,
-#   so that a detector can be trained with one reader and used with the other.
-# What happens: OpenCV keeps the upper 8 of the 16 bits (65535 becomes 255, 256 becomes 1). Pillow cuts:
-#   each value above 255 becomes 255. A picture of a 12-bit camera or of an X-ray, with values from 0 to
-#   4095, is nearly white by the one and nearly black by the other (at most 15), and neither says a word.
-#   With cv2.IMREAD_UNCHANGED and with numpy.asarray(Image.open(path)) both have the true values.
+# One would guess: Image.open(path).convert('RGB') and cv2.imread(path) give the same pixels for a
+#   PNG without loss, so that a detector can be trained with one reader and used with the other.
+# What happens: OpenCV keeps the upper 8 of the 16 bits (65535 becomes 255, 256 becomes 1). Pillow
+#   cuts: each value above 255 becomes 255. A picture of a 12-bit camera or of an X-ray, with values
+#   from 0 to 4095, is nearly white by the one and nearly black by the other (at most 15), and
+#   neither says a word. With cv2.IMREAD_UNCHANGED and with numpy.asarray(Image.open(path)) both
+#   have the true values.
 # Versions: pillow 13.0.0, opencv-python-headless 5.0.0.93.
 # Source: src/libImaging/Convert.c of Pillow (from I;16 to L); imgcodecs/src/grfmt_png.cpp of OpenCV
 #   (png_set_strip_16).

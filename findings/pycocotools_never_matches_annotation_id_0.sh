@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # pycocotools never counts the object whose annotation has the id 0 as found; globox numbers from 0.
 #
-# One would guess: the ids of annotations are names that only have to differ, and detections that equal
-#   the ground truth, with a score of 1, have an average precision of 1.
+# One would guess: the ids of annotations are names that only have to differ, and detections that
+#   equal the ground truth, with a score of 1, have an average precision of 1.
 # What happens: pycocotools writes for each detection the id of the object that it matches, and 0
-#   where there is none. A detection of the object of id 0 therefore counts as wrong, and its object as
-#   missed. No message says so. Of a file with 4 objects the perfect detections have an AP of 0.629; in
-#   a large file it is one object of many, so that nobody sees it. faster-coco-eval does the same.
-#   globox numbers annotations from 0, so that its COCO files lose their first object in both.
+#   where there is none. A detection of the object of id 0 therefore counts as wrong, and its object
+#   as missed. No message says so. Of a file with 4 objects the perfect detections have an AP of
+#   0.629; in a large file it is one object of many, so that nobody sees it. faster-coco-eval does
+#   the same. globox numbers annotations from 0, so that its COCO files lose their first object in
+#   both.
 # Versions: pycocotools 2.0.11, faster-coco-eval 1.8.0, globox 2.9.0.
 # Source: pycocotools/cocoeval.py, evaluateImg (`dtm[...] = gt[m]['id']`) and accumulate
 #   (`np.logical_and(dtm, ...)`); globox/annotationset.py, to_coco.
