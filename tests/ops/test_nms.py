@@ -56,6 +56,13 @@ def test_classes_never_suppress_each_other():
     assert kept([1, 2, 1]) == [1, 2, 0]
 
 
+def test_classes_never_suppress_each_other_outside_of_the_image():
+    # torchvision moves class 2 by 100 + 1 from class 1, onto the first box: b + 101 = a
+    bboxes = Tensor([[0, 0, 100, 100], [-101, -101, -1, -1]])
+    keep = multiclass_nms(bboxes, Tensor([0.9, 0.8]), Tensor([1, 2]).long(), 0.5, -1)
+    assert keep.tolist() == [0, 1]
+
+
 def test_max_per_img_keeps_the_best_over_all_classes():
     assert kept([1, 2, 3], max_per_img=2) == [1, 2]
 
