@@ -59,7 +59,7 @@ def test_classes_never_suppress_each_other():
 def test_classes_never_suppress_each_other_outside_of_the_image():
     # torchvision moves class 2 by 100 + 1 from class 1, onto the first box: b + 101 = a
     bboxes = Tensor([[0, 0, 100, 100], [-101, -101, -1, -1]])
-    keep = multiclass_nms(bboxes, Tensor([0.9, 0.8]), Tensor([1, 2]).long(), 0.5, -1)
+    keep, _ = multiclass_nms(bboxes, Tensor([0.9, 0.8]), Tensor([1, 2]).long(), hard(0.5), -1)
     assert keep.tolist() == [0, 1]
 
 

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from mmlite.models.heads import RPNHead
-from mmlite.models.heads.fitting import nms_rule
 from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment
+from tests.nms_rules import hard
 
-NMS = nms_rule(dict(iou_thr=0.5), 'nms')
-CFG = dict(nms_pre=-1, nms=NMS, max_per_img=-1, min_bbox_size=0, score_thr=0)
+CFG = dict(nms_pre=-1, nms=hard(0.5), max_per_img=-1, min_bbox_size=0, score_thr=0)
 IOU = dict(type='MaxIoUAssigner', pos_iou_thr=0.7, neg_iou_thr=0.3)
 META = dict(img_shape=(100, 100, 3))
 

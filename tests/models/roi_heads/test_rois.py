@@ -6,15 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlite.models.heads.fitting import nms_rule
 from mmlite.models.roi_heads import BBoxHead, SingleRoIExtractor
 from mmlite.models.roi_heads.rois import RoISampler, detections, to_rois
+from tests.nms_rules import hard
 
 TRUTH = Tensor([[0, 0, 40, 40], [50, 50, 90, 90]])
 LABELS = torch.tensor([4, 2])
 # the IoU of the first with TRUTH[0] is 1200 / 1600 = 0.75; the others have none with any
 PROPOSALS = Tensor([[0, 0, 30, 40], [100, 0, 120, 20], [0, 100, 30, 130]])
-NMS = nms_rule(dict(iou_thr=0.5), 'nms')
 IOU = dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.5, match_low_quality=False)
 
 
@@ -109,7 +108,7 @@ def test_each_class_of_a_roi_is_a_detection_with_its_own_box():
     head = BBoxHead(num_classes=2, in_channels=1, roi_feat_size=1)
     deltas = torch.zeros(1, 2, 4)
     deltas[0, 1, 0] = 1.0  # class 2: a tenth (the coder's std) of the width to the right
-    cfg = dict(score_thr=0.05, nms=NMS, max_per_img=10, min_bbox_size=-1)
+    cfg = dict(score_thr=0.05, nms=hard(0.5), max_per_img=10, min_bbox_size=-1)
     meta = dict(img_shape=(200, 200, 3), scale_factor=[2.0, 2, 2, 2])
     box = Tensor([[20, 20, 60, 60]])
     args = (head, Tensor([[0.3, 0.6]]), deltas, box, meta, cfg)
@@ -124,7 +123,7 @@ def test_each_class_of_a_roi_is_a_detection_with_its_own_box():
 def test_detections_have_sides_above_the_least_in_pixels_of_the_input(least, expected):
     """Of a box outside of the image nothing is left; the other one has a height of 30 px."""
     head = BBoxHead(num_classes=1, in_channels=1, roi_feat_size=1)
-    cfg = dict(score_thr=0.05, nms=NMS, max_per_img=10, min_bbox_size=least)
+    cfg = dict(score_thr=0.05, nms=hard(0.5), max_per_img=10, min_bbox_size=least)
     meta = dict(img_shape=(200, 200, 3), scale_factor=[2.0, 2, 2, 2])
     boxes = Tensor([[20, 20, 60, 50], [220, 20, 260, 60]])
     args = (head, Tensor([[0.9], [0.8]]), torch.zeros(2, 1, 4), boxes, meta, cfg)
