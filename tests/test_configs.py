@@ -18,6 +18,7 @@ from tests.runs import CONFIGS, LEAVES
 def test_there_are_configs_of_each_detector():
     assert {path.parent.name for path in LEAVES} == {
         *('ssd', 'retinanet', 'fcos', 'rtmdet', 'yolox', 'atss', 'gfl', 'tood', 'vfnet'),
+        *('faster_rcnn', 'cascade_rcnn'),
         'configs',
     }
 
@@ -40,7 +41,9 @@ def test_config(path):
     for at, dataset in dataset_dicts(cfg):
         own = DATASETS.find(dataset['type'], at).METAINFO['classes']
         classes = (dataset.get('metainfo') or {}).get('classes', own)
-        assert len(classes) == cfg.model.bbox_head.num_classes, at
+        head = cfg.model.get('bbox_head') or cfg.model.roi_head.bbox_head
+        for one in head if isinstance(head, list) else [head]:  # a cascade has several
+            assert len(classes) == one.num_classes, at
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
@@ -49,10 +52,11 @@ def test_model(path):
     cfg = load_config(path)
     with torch.device('meta'):
         detector = build_detector(copy.deepcopy(cfg.model)).eval()
-        size = detector.bbox_head.prior_generator.input_size or 320
+        head = detector.dense_head
+        size = head.prior_generator.input_size or 320
         feats = detector.extract_feat(torch.zeros(1, 3, size, size))
-        outs = detector.bbox_head(feats)
-    counts = detector.bbox_head.prior_generator.num_priors_per_location
+        outs = head(feats)
+    counts = head.prior_generator.num_priors_per_location
     cells = [feat.shape[-2] * feat.shape[-1] for feat in feats]
     priors = sum(count * cell for count, cell in zip(counts, cells, strict=True))
     assert outs['cls_score'].shape[:2] == outs['bbox_pred'].shape[:2] == (1, priors)
