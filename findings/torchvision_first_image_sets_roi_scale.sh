@@ -31,7 +31,8 @@ for first, (height, width) in {'picture': (320, 480), 'banner': (20, 640)}.items
     pool = own.roi_heads.box_roi_pool
     mean = pool({'0': middles, '1': middles}, [roi], [(320, 480)]).mean().item()
     found[first] = pool.scales, mean
-    print(f'after a {first:8} 1 cell = {1 / pool.scales[0]:.0f} px, the middle of the RoI: {mean:.0f} px')
+    cell = 1 / pool.scales[0]
+    print(f'after a {first:8} 1 cell = {cell:.0f} px, the middle of the RoI: {mean:.0f} px')
 assert found['picture'][0] == [1 / 32] * 2 and abs(found['picture'][1] - 144) < 1, found
 assert found['banner'][0] == [1 / 16] * 2 and abs(found['banner'][1] - 272) < 1, found
 PY
