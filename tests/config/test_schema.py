@@ -25,6 +25,7 @@ visualizer = dict(type='DetLocalVisualizer', vis_backends=[dict(type='LocalVisBa
 tta_model = dict(type='DetTTAModel', tta_cfg=dict(max_per_img=10))
 tta_pipeline = [dict(type='LoadImageFromFile')]
 param_scheduler = [dict(type='MultiStepLR', milestones=[1])]
+model = dict(train_cfg=dict(rcnn=[dict()]))
 test_dataloader = dict(dataset=dict(
     _delete_=True, type='CocoDataset', ann_file='a.json', metainfo=dict(classes=('a',))))
 """

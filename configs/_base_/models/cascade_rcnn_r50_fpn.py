@@ -29,7 +29,9 @@ model = dict(
             ),
             dict(
                 **stage,
-                bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=[0.033, 0.033, 0.067, 0.067]),
+                bbox_coder=dict(
+                    type='DeltaXYWHBBoxCoder', target_stds=[0.033, 0.033, 0.067, 0.067]
+                ),
             ),
         ],
     ),
@@ -40,14 +42,33 @@ model = dict(
             dict(
                 assigner=dict(
                     type='MaxIoUAssigner',
-                    pos_iou_thr=iou,
-                    neg_iou_thr=iou,
-                    min_pos_iou=iou,
+                    pos_iou_thr=0.5,
+                    neg_iou_thr=0.5,
+                    min_pos_iou=0.5,
                     match_low_quality=False,
                 ),
                 sampler=sampler,
-            )
-            for iou in (0.5, 0.6, 0.7)
+            ),
+            dict(
+                assigner=dict(
+                    type='MaxIoUAssigner',
+                    pos_iou_thr=0.6,
+                    neg_iou_thr=0.6,
+                    min_pos_iou=0.6,
+                    match_low_quality=False,
+                ),
+                sampler=sampler,
+            ),
+            dict(
+                assigner=dict(
+                    type='MaxIoUAssigner',
+                    pos_iou_thr=0.7,
+                    neg_iou_thr=0.7,
+                    min_pos_iou=0.7,
+                    match_low_quality=False,
+                ),
+                sampler=sampler,
+            ),
         ],
     ),
 )

@@ -21,7 +21,16 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://mobilenet_v3_large'),
     ),
     neck=dict(in_channels=[160, 960], num_outs=3),
-    rpn_head=dict(anchor_generator=dict(strides=[32, 32, 64], sizes=[[32, 64, 128, 256, 512]] * 3)),
+    rpn_head=dict(
+        anchor_generator=dict(
+            strides=[32, 32, 64],
+            sizes=[
+                [32, 64, 128, 256, 512],
+                [32, 64, 128, 256, 512],
+                [32, 64, 128, 256, 512],
+            ],
+        )
+    ),
     roi_head=dict(bbox_roi_extractor=dict(featmap_strides=[32])),
     train_cfg=dict(rpn_proposal=dict(score_thr=0.05)),
     test_cfg=dict(rpn=dict(score_thr=0.05)),
