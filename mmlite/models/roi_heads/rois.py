@@ -160,7 +160,9 @@ def detections(
     inds, labels = select_candidates(scores, [len(scores)], cfg['score_thr'], -1)  # (m,), (m,)
     deltas = bbox_head.of_class(bbox_pred[inds], labels)  # (m, B, 4) -> (m, 4)
     bboxes = bbox_head.bbox_coder.decode(bboxes[inds], deltas, img_meta['img_shape'][:2])
+    # in pixels of the input, unlike those of a DenseHead, as torchvision does
+    large = ((bboxes[:, 2:] - bboxes[:, :2]) > cfg['min_bbox_size']).all(dim=1)  # (m,) bool
+    bboxes, labels, kept = bboxes[large], labels[large], scores[inds, labels - 1][large]
     bboxes = to_original(bboxes, img_meta) if rescale else bboxes
-    kept = scores[inds, labels - 1]
     keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
     return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
