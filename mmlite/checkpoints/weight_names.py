@@ -1,8 +1,9 @@
-"""How other programs, and older ones, name and order the weights of the three detectors.
+"""How other programs, and older ones, name and order the weights of detectors.
 
 mmlite's own layout, in memory and on disk, is mmdet 3.x's. Two things differ elsewhere: the names
 of the layers, and where a class layer has its background channels. mmdet 3.x and 2.x have them
-last (softmax) or have none (sigmoid), mmdet 1.x has them first, torchvision has them first always.
+last (softmax) or have none (sigmoid), mmdet 1.x has them first, torchvision has them first always,
+and in the second stage of Faster R-CNN a box for it too.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmlite.checkpoints.torchvision_names import current_name, torchvision_name
 from mmlite.errors import DataError
 
 _PARTS = ('backbone.', 'neck.', 'bbox_head.')
+_OWN_HEADS = ('neck.', 'bbox_head.', 'rpn_head.', 'roi_head.')
+_HEADS_OF_TORCHVISION = ('head.classification_head.', 'rpn.head.', 'roi_heads.')
 _CLASS_LAYER = re.compile(r'bbox_head\.(retina_cls|conv_cls|cls_convs\.\d+\.0)\.(weight|bias)')
+# of a second stage: what predicts classes, and four numbers for the box of each class
+_ROI_CLASSES, _ROI_BOXES = 'roi_head.bbox_head.fc_cls.', 'roi_head.bbox_head.fc_reg.'
 # the background of a sigmoid head in torchvision's layout: a logit that no threshold lets through
 _NO_BACKGROUND = -100.0
 
@@ -44,7 +50,7 @@ def recognise(
     Raises:
         DataError: nothing says whether the background of a softmax head is first or last.
     """
-    if any(key.startswith('head.classification_head.') for key in weights):
+    if any(key.startswith(_HEADS_OF_TORCHVISION) for key in weights):
         return 'torchvision'
     if hasattr(model, 'backbone') and not any(key.startswith(_PARTS) for key in weights):
         return 'backbone'
@@ -77,11 +83,8 @@ def to_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict
     if layout != 'torchvision':
         own = _own(weights, model)
         return _background_moved(own, model, -1) if layout == 'mmdet-1.x' else own
-    names = {_torchvision_name(key, model): key for key in model.state_dict()}
-    weights = {
-        key if key in names else _current_torchvision_name(key): value
-        for key, value in weights.items()
-    }
+    names = {torchvision_name(key, model): key for key in model.state_dict()}
+    weights = {key if key in names else current_name(key): v for key, v in weights.items()}
     own = {names.get(key, key): value for key, value in weights.items()}
     for key in _scales(model):
         own[key] = torch.tensor(1.0)  # torchvision's FCOS has none
@@ -89,13 +92,14 @@ def to_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict
         return _background_moved(own, model, -1)
     for key, value in _class_layers(own, model):
         own[key] = value[:, 1:].flatten(0, 1)
-    return own
+    return {key: _without_roi_background(key, value) for key, value in own.items()}
 
 
 def from_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict[str, Tensor]:
     """Returns the weights of `model.state_dict()` in another layout; the inverse of `to_own`.
 
-    A sigmoid head gets a background for torchvision, one that is never found.
+    A sigmoid head gets a background for torchvision, one that is never found, and a second stage a
+    box for the background, which torchvision never looks at.
 
     Raises:
         DataError: the layout has no place for something in the model.
@@ -119,7 +123,11 @@ def from_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> di
     unequal = [key for key in scales if weights.pop(key).item() != 1]
     if unequal:
         raise DataError(f"torchvision's FCOS has no scales, and {unequal[0]} is not 1")
-    return {_torchvision_name(key, model): value for key, value in weights.items()}
+    named = {torchvision_name(key, model): key for key in weights}
+    strange = [key for key in named if key.startswith(_OWN_HEADS)]
+    if strange:
+        raise DataError(f'torchvision has no detector with a layer such as {strange[0]}')
+    return {name: _with_roi_background(key, weights[key]) for name, key in named.items()}
 
 
 # ---- the background channel ---------------------------------------------------------------------
@@ -151,6 +159,22 @@ def _background_moved(
         for key, value in _class_layers(weights, model):
             moved[key] = value.roll(step, dims=1).flatten(0, 1)
     return moved
+
+
+def _without_roi_background(key: str, value: Tensor) -> Tensor:
+    """Turns a tensor of torchvision's second stage into the own one; others stay."""
+    if key.startswith(_ROI_CLASSES):
+        return value.roll(-1, dims=0)  # (C + 1, ...), the background from first to last
+    return value[4:] if key.startswith(_ROI_BOXES) else value  # (4 * (C + 1), ...) -> (4 * C, ...)
+
+
+def _with_roi_background(key: str, value: Tensor) -> Tensor:
+    """The inverse of `_without_roi_background`; the box of the background has the weights 0."""
+    if key.startswith(_ROI_CLASSES):
+        return value.roll(1, dims=0)
+    if key.startswith(_ROI_BOXES):
+        return torch.cat([torch.zeros_like(value[:4]), value])
+    return value
 
 
 def _scales(model: nn.Module) -> list[str]:
@@ -189,64 +213,3 @@ def _first_name(key: str, model: nn.Module) -> str:
     key = re.sub(r'(bbox_head\.\w+_convs\.\d+)\.0\.', r'\1.', key)
     extra = re.match(r'neck\.extra_layers\.(\d+)\.(\d)\.conv\.(\w+)$', key)
     return f'backbone.extra.{2 * int(extra[1]) + int(extra[2])}.{extra[3]}' if extra else key
-
-
-# ---- torchvision's names ------------------------------------------------------------------------
-
-
-def _current_torchvision_name(key: str) -> str:
-    """Files of torchvision before 0.13 lack a level of names in FPN and RetinaNet's towers."""
-    tower = re.match(r'(head\.\w+_head\.conv)\.(\d+)\.(\w+)$', key)
-    if tower:  # convolution, ReLU, convolution, ...
-        return f'{tower[1]}.{int(tower[2]) // 2}.0.{tower[3]}'
-    return re.sub(r'(\.fpn\.\w+_blocks\.\d+)\.(weight|bias)$', r'\1.0.\2', key)
-
-
-def _torchvision_name(key: str, model: nn.Module) -> str:
-    """Returns the name that torchvision has for a tensor of this model."""
-    if hasattr(model.neck, 'extra_layers'):
-        return _ssd_name(key)
-    key = re.sub(r'^backbone\.', 'backbone.body.', key)
-    key = re.sub(r'^neck\.lateral_convs\.(\d+)\.conv\.', r'backbone.fpn.inner_blocks.\1.0.', key)
-    level = re.match(r'neck\.fpn_convs\.(\d+)\.conv\.(\w+)$', key)
-    if level:
-        number = int(level[1])
-        inner = len(model.neck.lateral_convs)
-        # the names P6 and P7 are for three levels from the backbone, P3 to P5
-        block = f'layer_blocks.{number}.0' if number < inner else f'extra_blocks.p{number + 3}'
-        return f'backbone.fpn.{block}.{level[2]}'
-    return _fpn_head_name(key, model)
-
-
-def _fpn_head_name(key: str, model: nn.Module) -> str:
-    for short, name in (('cls', 'classification'), ('reg', 'regression')):
-        tower = re.match(rf'bbox_head\.{short}_convs\.(\d+)\.(conv|gn)\.(\w+)$', key)
-        if tower:
-            number, is_norm = int(tower[1]), tower[2] == 'gn'
-            if hasattr(model.bbox_head, 'conv_centerness'):  # FCOS: convolution, norm, ReLU, ...
-                place = str(3 * number + is_norm)
-            else:
-                place = f'{number}.{int(is_norm)}'
-            return f'head.{name}_head.conv.{place}.{tower[3]}'
-    key = re.sub(r'^bbox_head\.(retina|conv)_cls\.', 'head.classification_head.cls_logits.', key)
-    key = re.sub(r'^bbox_head\.retina_reg\.', 'head.regression_head.bbox_reg.', key)
-    key = re.sub(r'^bbox_head\.conv_reg\.', 'head.regression_head.bbox_reg.', key)
-    return re.sub(r'^bbox_head\.conv_centerness\.', 'head.regression_head.bbox_ctrness.', key)
-
-
-def _ssd_name(key: str) -> str:
-    layer = re.match(r'backbone\.features\.(\d+)\.(\w+)$', key)
-    if layer:
-        number = int(layer[1])
-        if number >= 31:  # fc6 and fc7 come after a pooling of their own
-            return f'backbone.extra.0.7.{number - 30}.{layer[2]}'
-        return key if number < 23 else f'backbone.extra.0.{number - 23}.{layer[2]}'
-    extra = re.match(r'neck\.extra_layers\.(\d+)\.(\d)\.conv\.(\w+)$', key)
-    if extra:
-        return f'backbone.extra.{int(extra[1]) + 1}.{2 * int(extra[2])}.{extra[3]}'
-    key = re.sub(r'^neck\.l2_norm\.weight$', 'backbone.scale_weight', key)
-    for short, name in (('cls', 'classification'), ('reg', 'regression')):
-        key = re.sub(
-            rf'^bbox_head\.{short}_convs\.(\d+)\.0\.', rf'head.{name}_head.module_list.\1.', key
-        )
-    return key

@@ -254,13 +254,17 @@ PROPOSALS = Keys(
         'iou_thr': Value('number', 'nms.iou_threshold, where nms is left out', 0.7),
         'max_per_img': Value('count', 'proposals of an image; -1: all', 1000),
         'min_bbox_size': Value('number', 'the shorter side of a proposal, in pixels', 0),
+        'score_thr': Value('number', 'the least score of a proposal', 0),
     },
     'from the outputs of the first stage to proposals',
     late=True,
 )
 # of `model.test_cfg.rcnn`
 RCNN_TEST_CFG = Keys(
-    {key: TEST_CFG.keys[key] for key in ('score_thr', 'nms', 'iou_thr', 'max_per_img')},
+    {
+        **{key: TEST_CFG.keys[key] for key in ('score_thr', 'nms', 'iou_thr', 'max_per_img')},
+        'min_bbox_size': replace(TEST_CFG.keys['min_bbox_size'], default=-1),
+    },
     'from the outputs of the second stage to detections',
     late=True,
 )

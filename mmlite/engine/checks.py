@@ -118,14 +118,13 @@ def check_head_against_data(model: nn.Module, dataset: Dataset, at: str) -> None
         ConfigError: they differ; the message holds both numbers and the classes.
     """
     classes = getattr(dataset, 'metainfo', {}).get('classes')
-    head = getattr(getattr(model, 'module', model), 'bbox_head', None)
-    num_classes = getattr(head, 'num_classes', None)
-    if classes is None or num_classes is None or num_classes == len(classes):
+    detector = getattr(model, 'module', model)
+    key = getattr(detector, 'CLASSES_KEY', None)  # a plugin's own detector may not say it
+    if classes is None or key is None or detector.num_classes == len(classes):
         return
     raise ConfigError(
-        f'model.bbox_head.num_classes is {num_classes}, {at} has {len(classes)} classes: '
-        f'{", ".join(classes)}. Set model.bbox_head.num_classes={len(classes)} (background is not '
-        'counted)'
+        f'{key} is {detector.num_classes}, {at} has {len(classes)} classes: {", ".join(classes)}. '
+        f'Set {key}={len(classes)} (background is not counted)'
     )
 
 

@@ -14,6 +14,7 @@ from mmengine.model import convert_sync_batchnorm
 from torch import nn
 
 from mmlite.errors import ConfigError
+from mmlite.models.heads.dense_head import dense_head_of
 from mmlite.models.norms import without_sync
 from mmlite.parallel import MMDataParallel, MMDistributedDataParallel
 from mmlite.parallel.distributed import average_in_rank_order
@@ -82,7 +83,7 @@ def compile_parts(detector: nn.Module, options: bool | Mapping) -> None:
             'compile: on a CPU torch.compile needs a C++ compiler, and there is no g++ here: '
             'install one, or remove the key'
         )
-    for part in (detector.backbone, detector.neck, detector.bbox_head):
+    for part in (detector.backbone, detector.neck, dense_head_of(detector)):
         if part is not None:
             part.compile(**({} if options is True else options))
 

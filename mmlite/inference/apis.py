@@ -104,7 +104,7 @@ def load_detector(
         share = 0 if allow_partial else 1
         load_weights(detector, content, str(checkpoint), layout=layout, min_share=share)
     detector.cfg = cfg
-    detector.classes = _class_names(cfg, meta, detector.bbox_head.num_classes)
+    detector.classes = _class_names(cfg, meta, detector.num_classes)
     return detector.eval()
 
 

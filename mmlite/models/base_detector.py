@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +27,8 @@ class Detector(BaseModule):
         channels_last: keep feature maps as (N, H, W, C) in memory: convolutions run several times
             as fast on a CPU, and faster on a GPU in half precision.
     """
+
+    CLASSES_KEY: ClassVar[str | None] = None  # where a config has the number of classes, if it has
 
     def __init__(
         self,
@@ -50,6 +54,16 @@ class Detector(BaseModule):
     def dense_head(self) -> nn.Module:
         """The head that reads the feature maps: the only one, or that of the first stage."""
         raise NotImplementedError
+
+    @property
+    def classifier(self) -> nn.Module:
+        """The head whose classes are the data set's: it has `num_classes` and a `test_cfg`."""
+        raise NotImplementedError
+
+    @property
+    def num_classes(self) -> int:
+        """C, object classes without background."""
+        return self.classifier.num_classes
 
     def forward(
         self,

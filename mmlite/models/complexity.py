@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmlite.config.nodes import walk
-from mmlite.models.heads.dense_head import head_with_priors
+from mmlite.models.heads.dense_head import dense_head_of, head_with_priors
 from mmlite.registry import without_scope
 
 
@@ -59,7 +59,7 @@ def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
 
 def _priors_of(detector: nn.Module, feats: Sequence[Tensor]) -> int | None:
     """Runs the head on the maps, and returns how many priors it has."""
-    head = detector.bbox_head
+    head = dense_head_of(detector)
     if not hasattr(head, 'prior_generator') and type(head).forward is not nn.Module.forward:
         head(feats)
         return None

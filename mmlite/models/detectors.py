@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from mmlite.models.base_detector import Detector, with_shapes
@@ -29,6 +31,8 @@ class SingleStageDetector(Detector):
         test_cfg: post-processing, handed to the head.
     """
 
+    CLASSES_KEY: ClassVar[str | None] = 'model.bbox_head.num_classes'
+
     def __init__(
         self,
         backbone: dict,
@@ -50,9 +54,9 @@ class SingleStageDetector(Detector):
         return self.bbox_head
 
     @property
-    def num_classes(self) -> int:
-        """C, object classes without background."""
-        return self.bbox_head.num_classes
+    def classifier(self) -> nn.Module:
+        """The head."""
+        return self.bbox_head
 
     def loss(
         self,

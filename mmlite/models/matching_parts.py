@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
+from mmlite.models.heads.dense_head import dense_head_of
 from mmlite.models.outline import outline_of
 
 _SIDE = 256  # of the input that is tried, where the priors ask for none
@@ -44,12 +45,15 @@ def check_parts_fit(detector: nn.Module, cfg: Mapping) -> None:
                 feats = outline.neck(feats)
         except Exception:
             return
-    has_priors = hasattr(detector.bbox_head, 'prior_generator')
+    key, head = 'rpn_head' if 'rpn_head' in cfg else 'bbox_head', dense_head_of(detector)
+    has_priors = hasattr(head, 'prior_generator')
     # of another head, only where it says so: its arguments are its own matter
-    if has_priors or getattr(detector.bbox_head, 'has_in_channels_of_each_map', False):
-        _check_channels(cfg['bbox_head'], 'model.bbox_head', feats, 'the part before it')
+    if has_priors or getattr(head, 'has_in_channels_of_each_map', False):
+        _check_channels(cfg[key], f'model.{key}', feats, 'the part before it')
     if has_priors:
-        _check_strides(detector.bbox_head.prior_generator, feats, side)
+        _check_strides(head.prior_generator, f'model.{key}', feats, side)
+    if 'roi_head' in cfg:
+        _check_rois(cfg['roi_head'], feats, side)
 
 
 def _read(neck: nn.Module, feats: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -72,11 +76,47 @@ def _check_channels(part: Mapping, at: str, feats: Sequence[Tensor], giver: str)
         )
 
 
-def _check_strides(generator: Any, feats: Sequence[Tensor], side: int) -> None:
+def _check_rois(cfg: Mapping, feats: Sequence[Tensor], side: int) -> None:
+    """Compares what is pooled with the maps, and with what the second stage expects."""
+    extractor, at = cfg['bbox_roi_extractor'], 'model.roi_head.bbox_roi_extractor'
+    if not isinstance(extractor, Mapping) or 'featmap_strides' not in extractor:
+        return
+    strides = extractor['featmap_strides']
+    if len(strides) > len(feats):
+        raise ConfigError(
+            f'{at}.featmap_strides: it gets {len(feats)} levels, found {len(strides)} strides: '
+            f'{_listed(strides)}'
+        )
+    channels = extractor['out_channels']
+    for feat, stride in zip(feats, strides, strict=False):
+        if feat.shape[1] != channels:
+            raise ConfigError(
+                f'{at}.out_channels: the maps have {feat.shape[1]} channels, found {channels}'
+            )
+        cells = feat.shape[-1]
+        if cells >= _FEW and not 1 / _ODD < side / cells / stride < _ODD:
+            raise ConfigError(
+                f'{at}.featmap_strides: a map has {cells} cells for {side} pixels, a stride of '
+                f'about {side / cells:.0f}, found {stride} in {_listed(strides)}'
+            )
+    if cfg.get('shared_head') is not None:
+        return
+    size = extractor['roi_layer'].get('output_size', 7)
+    heads = cfg['bbox_head'] if isinstance(cfg['bbox_head'], (list, tuple)) else [cfg['bbox_head']]
+    for head in heads:
+        for key, given in (('in_channels', channels), ('roi_feat_size', size)):
+            if head.get(key, given) != given:
+                raise ConfigError(
+                    f'model.roi_head.bbox_head.{key}: {given} is expected, as '
+                    f'bbox_roi_extractor gives it; found {head[key]}'
+                )
+
+
+def _check_strides(generator: Any, at: str, feats: Sequence[Tensor], side: int) -> None:
     sizes = [tuple(feat.shape[-2:]) for feat in feats]
     if len(sizes) != generator.num_levels:
         raise ConfigError(
-            f'model.bbox_head: it gets {len(sizes)} levels, and its priors have '
+            f'{at}: it gets {len(sizes)} levels, and its priors have '
             f'{generator.num_levels} strides: {_listed(w for w, _ in generator.strides)}'
         )
     strides = generator.strides_of(sizes)
@@ -86,7 +126,7 @@ def _check_strides(generator: Any, feats: Sequence[Tensor], side: int) -> None:
                 continue
             if not 1 / _ODD < side / cells / stride < _ODD:
                 raise ConfigError(
-                    f'model.bbox_head: level {level} has {cells} cells for {side} pixels, a '
+                    f'{at}: level {level} has {cells} cells for {side} pixels, a '
                     f'stride of about {side / cells:.0f}; its priors are {stride} apart: strides '
                     f'{_listed(w for w, _ in strides)}'
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -35,6 +35,8 @@ class TwoStageDetector(Detector):
         test_cfg: dict with `rpn` and `rcnn`.
     """
 
+    CLASSES_KEY: ClassVar[str | None] = 'model.roi_head.bbox_head.num_classes'
+
     def __init__(
         self,
         backbone: dict,
@@ -61,9 +63,9 @@ class TwoStageDetector(Detector):
         return self.rpn_head
 
     @property
-    def num_classes(self) -> int:
-        """C, object classes without background."""
-        return self.roi_head.num_classes
+    def classifier(self) -> nn.Module:
+        """The second stage."""
+        return self.roi_head
 
     def loss(
         self,
@@ -103,6 +105,8 @@ class RPN(SingleStageDetector):
         train_cfg: dict with `rpn`; None for a detector that only predicts.
         test_cfg: dict with `rpn`.
     """
+
+    CLASSES_KEY: ClassVar[str | None] = None  # it finds objects of any class
 
     @with_arguments_of(SingleStageDetector, without=('bbox_head',))
     def __init__(

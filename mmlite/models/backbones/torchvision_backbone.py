@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import feature_extraction as extraction
 from torchvision.models import get_model, list_models
 
@@ -27,6 +28,10 @@ class TorchvisionBackbone(Backbone):
         return_nodes: names of layers in place of `strides`, as torchvision's
             `get_graph_node_names` gives them.
         norm_eval: batch norm keeps its statistics in training.
+        norm_eps: what batch norm adds to the variance; None: what torchvision does.
+        frozen_norms: batch norm is never trained: statistics, scale and shift stay as they are.
+        frozen_layers: names of layers that are never trained, with all that is inside them:
+            'features.0', ...
         init_cfg: `dict(type='Pretrained', checkpoint='torchvision://NAME')` or a path; None draws
             as torchvision does.
 
@@ -42,6 +47,9 @@ class TorchvisionBackbone(Backbone):
         strides: Sequence[int] = (4, 8, 16, 32),
         return_nodes: Sequence[str] | None = None,
         norm_eval: bool = False,
+        norm_eps: float | None = None,
+        frozen_norms: bool = False,
+        frozen_layers: Sequence[str] = (),
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -72,6 +80,27 @@ class TorchvisionBackbone(Backbone):
         self.norm_eval = norm_eval
         # what comes after the last of the nodes, such as the classifier, is left out
         self.body = extraction.create_feature_extractor(model, self.return_nodes)
+        for norm in self.batch_norms():
+            norm.eps = norm.eps if norm_eps is None else norm_eps
+        names = [name for name, _ in self.body.named_modules()]
+        for name in frozen_layers:
+            if name not in names:
+                raise ConfigError(
+                    f"TorchvisionBackbone: '{name}' of frozen_layers is no layer of it."
+                    f'{did_you_mean(name, names)}'
+                )
+        self.frozen_norms = frozen_norms
+        self.frozen_layers = list(frozen_layers)
+        self.freeze()
+
+    def frozen_modules(self) -> list[nn.Module]:
+        """Returns the layers of `frozen_layers`, and with `frozen_norms` all batch norms."""
+        layers = [self.body.get_submodule(name) for name in self.frozen_layers]
+        return layers + (self.batch_norms() if self.frozen_norms else [])
+
+    def batch_norms(self) -> list[nn.Module]:
+        """Returns them in the order of the model."""
+        return [module for module in self.body.modules() if isinstance(module, _BatchNorm)]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Images (N, 3, H, W) -> the maps (N, C_i, h_i, w_i) asked for, high to low resolution."""

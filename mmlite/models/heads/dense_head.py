@@ -366,13 +366,18 @@ class DenseHead(BaseModule):
         return select_candidates(scores, num_per_level, cfg['score_thr'], cfg['nms_pre'])
 
 
+def dense_head_of(detector: nn.Module) -> nn.Module | None:
+    """Returns the head on the feature maps; a plugin's own detector may only have `bbox_head`."""
+    return getattr(detector, 'dense_head', getattr(detector, 'bbox_head', None))
+
+
 def head_with_priors(detector: nn.Module, purpose: str) -> DenseHead:
     """Returns the head of a detector for what needs its priors, which `purpose` names.
 
     Raises:
         ConfigError: the head has a way of its own, without priors.
     """
-    head = getattr(detector, 'bbox_head', None)
+    head = dense_head_of(detector)
     if not hasattr(head, 'prior_generator'):
         raise ConfigError(
             f'model.bbox_head: {purpose} needs the priors of a DenseHead, and '

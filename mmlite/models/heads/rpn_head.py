@@ -38,7 +38,7 @@ class RPNHead(DenseHead):
         anchor_generator: config of the anchors; the paper's over a pyramid if left out.
         train_cfg: dict with `assigner`, `sampler`, and `allowed_border`: the pixels by which an
             anchor may leave the image, -1 for any number; others are ignored.
-        test_cfg: `nms_pre` of each level, `nms`, `max_per_img`, `min_bbox_size`.
+        test_cfg: `nms_pre` of each level, `nms`, `max_per_img`, `min_bbox_size`, `score_thr`.
     """
 
     TRAIN_KEYS: ClassVar[Keys] = RPN_TRAIN_CFG
@@ -174,15 +174,17 @@ class RPNHead(DenseHead):
         Args:
             outs, priors, num_per_level: of `forward_with_priors`.
             img_metas: per image, with `img_shape`, to which the boxes are clipped.
-            cfg: `nms_pre`, `iou_thr`, `max_per_img`, `min_bbox_size`.
+            cfg: `nms_pre`, `iou_thr`, `max_per_img`, `min_bbox_size`, `score_thr`.
             rescale: boxes in pixels of the original image.
 
         Returns:
             Per image dict(bboxes (p, 4), scores (p,)), best first.
         """
         scores = self.loss_cls.scores(outs['cls_score'])[..., 0]  # (N, R, 1) -> (N, R)
+        # near 1 logits still differ where scores in float32 do not
+        ranks = outs['cls_score'][..., 0] if self.num_outputs == 1 else scores
         inds, levels = [], []
-        for level, part in enumerate(scores.split(num_per_level, dim=1)):  # (N, R_l)
+        for level, part in enumerate(ranks.split(num_per_level, dim=1)):  # (N, R_l)
             count = part.shape[1] if cfg['nms_pre'] < 0 else min(cfg['nms_pre'], part.shape[1])
             inds.append(part.topk(count).indices + sum(num_per_level[:level]))
             levels += [level] * count
@@ -196,7 +198,8 @@ class RPNHead(DenseHead):
             bboxes = to_original(bboxes, meta) if rescale else bboxes
             sides = bboxes[:, 2:] - bboxes[:, :2]
             large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
-            bboxes, found = bboxes[large], own_scores[own][large]
-            keep = multiclass_nms(bboxes, found, levels[large], cfg['iou_thr'], cfg['max_per_img'])
+            kept = large & (own_scores[own] >= cfg['score_thr'])
+            bboxes, found = bboxes[kept], own_scores[own][kept]
+            keep = multiclass_nms(bboxes, found, levels[kept], cfg['iou_thr'], cfg['max_per_img'])
             proposals.append(dict(bboxes=bboxes[keep], scores=found[keep]))
         return proposals

@@ -14,7 +14,7 @@ from mmlite.config.schema import RCNN_TEST_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import flat_test_cfg
-from mmlite.models.roi_heads.rois import RoISampler, Sample, detections, to_rois
+from mmlite.models.roi_heads.rois import RoISampler, Sample, Stage, detections, to_rois
 from mmlite.registry import HEADS, TASK_UTILS
 
 
@@ -52,11 +52,22 @@ class CascadeRoIHead(BaseModule):
         self.bbox_roi_extractor = nn.ModuleList(map(TASK_UTILS.build, extractors))
         self.bbox_head = nn.ModuleList(map(HEADS.build, heads))
         self.num_classes = self.bbox_head[-1].num_classes
+        if len(counts := {head.num_classes for head in self.bbox_head}) > 1:
+            raise ConfigError(
+                'model.roi_head.bbox_head: all stages need the same num_classes, found '
+                f'{sorted(counts)}'
+            )
         cfgs = _of_stages('train_cfg.rcnn', train_cfg, num_stages) if train_cfg else []
         self.samplers = [
             RoISampler(cfg, f'model.train_cfg.rcnn.{stage}') for stage, cfg in enumerate(cfgs)
         ]
         self.test_cfg = flat_test_cfg(test_cfg or {}, RCNN_TEST_CFG, 'model.test_cfg.rcnn')
+
+    @property
+    def stages(self) -> list[Stage]:
+        """All of them, first to last."""
+        samplers = self.samplers or [None] * len(self.bbox_head)
+        return list(map(Stage, samplers, self.bbox_roi_extractor, self.bbox_head))
 
     def forward(self, feats: Sequence[Tensor], rois: Tensor, stage: int) -> dict[str, Tensor]:
         """RoIs (K, 5) -> `cls_score` (K, C + 1), background first, and `bbox_pred` (K, B, 4)."""
@@ -76,7 +87,7 @@ class CascadeRoIHead(BaseModule):
             raise ConfigError("model.train_cfg: training needs the key 'rcnn'")
         truth, losses = (gt_bboxes, gt_labels, gt_bboxes_ignore), {}
         for stage, (sampler, head) in enumerate(zip(self.samplers, self.bbox_head, strict=True)):
-            sample = sampler(
+            sample = sampler.sample(
                 proposals, *truth, lambda rois, at=stage: self(feats, rois, at)['cls_score']
             )
             outs = self(feats, sample.rois, stage)

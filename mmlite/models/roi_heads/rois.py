@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class RoISampler:
         self.sampler = TASK_UTILS.build(train_cfg.get('sampler') or dict(type='PseudoSampler'))
 
     @torch.no_grad()
-    def __call__(
+    def sample(
         self,
         proposals: Sequence[Tensor],
         gt_bboxes: Sequence[Tensor],
@@ -125,6 +126,19 @@ def largest_overlaps(bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
     return torch.cat([nothing, box_iou(bboxes, gt_bboxes)], dim=1).amax(dim=1)
 
 
+class Stage(NamedTuple):
+    """What a second stage is made of; a cascade has several.
+
+    Args:
+        sampler: None where the head only predicts.
+        extractor, bbox_head: modules.
+    """
+
+    sampler: RoISampler | None
+    extractor: nn.Module
+    bbox_head: nn.Module
+
+
 def numbered(bboxes: Tensor, image: int) -> Tensor:
     """Boxes (R, 4) of an image -> RoIs (R, 5), with the number of the image in front."""
     return torch.cat([bboxes.new_full((len(bboxes), 1), image), bboxes], dim=1)
@@ -159,7 +173,9 @@ def detections(
     inds, labels = select_candidates(scores, [len(scores)], cfg['score_thr'], -1)  # (m,), (m,)
     deltas = bbox_head.of_class(bbox_pred[inds], labels)  # (m, B, 4) -> (m, 4)
     bboxes = bbox_head.bbox_coder.decode(bboxes[inds], deltas, img_meta['img_shape'][:2])
+    # in pixels of the input, unlike those of a DenseHead, as torchvision does
+    large = ((bboxes[:, 2:] - bboxes[:, :2]) > cfg['min_bbox_size']).all(dim=1)  # (m,) bool
+    bboxes, labels, kept = bboxes[large], labels[large], scores[inds, labels - 1][large]
     bboxes = to_original(bboxes, img_meta) if rescale else bboxes
-    kept = scores[inds, labels - 1]
     keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
     return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])

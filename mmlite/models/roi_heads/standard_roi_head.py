@@ -15,7 +15,7 @@ from mmlite.config.schema import RCNN_TEST_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import flat_test_cfg
-from mmlite.models.roi_heads.rois import RoISampler, Sample, detections, to_rois
+from mmlite.models.roi_heads.rois import RoISampler, Sample, Stage, detections, to_rois
 from mmlite.registry import HEADS, TASK_UTILS
 
 
@@ -48,6 +48,11 @@ class StandardRoIHead(BaseModule):
         self.sampler = RoISampler(train_cfg, 'model.train_cfg.rcnn') if train_cfg else None
         self.test_cfg = flat_test_cfg(test_cfg or {}, RCNN_TEST_CFG, 'model.test_cfg.rcnn')
 
+    @property
+    def stages(self) -> list[Stage]:
+        """The only one."""
+        return [Stage(self.sampler, self.bbox_roi_extractor, self.bbox_head)]
+
     def forward(self, feats: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
         """RoIs (K, 5) -> `cls_score` (K, C + 1), background first, and `bbox_pred` (K, B, 4)."""
         return self.bbox_head(self.shared_head(self.bbox_roi_extractor(feats, rois)))
@@ -77,7 +82,7 @@ class StandardRoIHead(BaseModule):
         """Returns the RoIs that are learnt from; arguments as of `loss`."""
         if self.sampler is None:
             raise ConfigError("model.train_cfg: training needs the key 'rcnn'")
-        return self.sampler(proposals, *truth, lambda rois: self(feats, rois)['cls_score'])
+        return self.sampler.sample(proposals, *truth, lambda rois: self(feats, rois)['cls_score'])
 
     def predict(
         self,

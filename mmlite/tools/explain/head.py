@@ -14,6 +14,7 @@ from mmlite.tools.explain import views
 from mmlite.tools.explain.hop import Hop, describe
 from mmlite.tools.explain.places import called, place
 from mmlite.tools.explain.recorder import Recorder
+from mmlite.tools.explain.second_stage import second_stage_hops, watch_second_stage
 
 
 def watch_model(recorder: Recorder, detector: nn.Module) -> None:
@@ -22,16 +23,18 @@ def watch_model(recorder: Recorder, detector: nn.Module) -> None:
     recorder.watch(detector.backbone, 'forward', 'backbone')
     if detector.neck is not None:
         recorder.watch(detector.neck, 'forward', 'neck')
-    head = detector.bbox_head
+    head = detector.dense_head
     for method in ('forward', 'forward_with_priors', 'get_targets', 'loss_terms', 'loss'):
         recorder.watch(head, method, method)
     for name, loss in losses_of(head).items():
         recorder.watch(loss, 'forward', name)
+    if hasattr(detector, 'roi_head'):
+        watch_second_stage(recorder, detector)
 
 
 def head_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]) -> list[Hop]:
     """Rows 8 to 11 of a step that was recorded; only 11 for a head with a way of its own."""
-    head = detector.bbox_head
+    head = detector.dense_head
     if recorder.last('forward_with_priors') is None:
         return _own_hops(recorder, head)
     return [
@@ -39,6 +42,7 @@ def head_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]) -
         _priors_hop(recorder, head),
         *_target_hops(recorder, detector, classes),
         *_loss_hops(recorder, head),
+        *(second_stage_hops(recorder, detector, classes) if hasattr(detector, 'roi_head') else []),
     ]
 
 
@@ -90,7 +94,7 @@ def _priors_hop(recorder: Recorder, head: DenseHead) -> Hop:
 
 
 def _target_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]) -> list[Hop]:
-    head = detector.bbox_head
+    head = detector.dense_head
     call = recorder.last('get_targets')
     if call is None:
         return []
@@ -110,7 +114,9 @@ def _target_hops(recorder: Recorder, detector: nn.Module, classes: Sequence[str]
         ),
     ]
     hop.tables = [level_table(labels, num_per_level)]
-    found = [owners(labels[i], matched[i], gt_bboxes[i], gt_labels[i]) for i in range(len(labels))]
+    # a first stage calls all classes 1, object
+    named = [own.clamp(max=head.num_classes) for own in gt_labels]
+    found = [owners(labels[i], matched[i], gt_bboxes[i], named[i]) for i in range(len(labels))]
     hop.tables.append(box_table(found, num_per_level, gt_bboxes, gt_labels, classes))
     without = sum(
         int((torch.bincount(own[own >= 0], minlength=len(boxes)) == 0).sum())

@@ -36,7 +36,7 @@ def test_hops(cfg: Config, wrapper: MMDataParallel, seed: int) -> list[Hop]:
     img = recorder.last('preprocessor').result
     return [
         _predict_hop(batch, img, metas, dets, detector, loader.dataset, indices),
-        _result_hop(dets, detector.bbox_head),
+        _result_hop(dets, detector.num_classes),
         _metric_hop(cfg, loader.dataset, indices, metas, dets),
     ]
 
@@ -50,7 +50,7 @@ def _predict_hop(
     dataset: Any,
     indices: Sequence[int],
 ) -> Hop:
-    head = detector.bbox_head
+    head = detector.classifier
     who = [
         f'MMDataParallel.val_step  {place(ModelWrapper.val_step)}',
         f'{type(detector).__name__}.predict  {place(type(detector).predict)}',
@@ -83,10 +83,10 @@ def _predict_hop(
     return hop
 
 
-def _result_hop(dets: Sequence[dict[str, Tensor]], head: nn.Module) -> Hop:
+def _result_hop(dets: Sequence[dict[str, Tensor]], num_classes: int) -> Hop:
     hop = Hop('14', 'bbox2result: by class', [f'bbox2result  {place(bbox2result)}'])
     for i, det in enumerate(dets[:4]):
-        result = bbox2result(det, head.num_classes)
+        result = bbox2result(det, num_classes)
         name, layout = f'results[{i}]', '[c]: x1, y1, x2, y2, score of label c + 1'
         hop.values.append(describe(name, result, layout))
     hop.notes = ['over a data set: (n_imgs)(n_class)(k, 5), what --out X.pkl writes']

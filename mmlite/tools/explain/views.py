@@ -92,3 +92,12 @@ def positives_picture(
     for box, gt in zip((priors * zoom).round().int().tolist(), matched_gt, strict=True):
         cv2.rectangle(img, box[:2], box[2:], class_colour(gt + 1), 1)
     return draw_ground_truth(img, gt_bboxes.cpu() * zoom, gt_labels.cpu(), classes)
+
+
+def boxes_picture(img: np.ndarray, bboxes: Tensor) -> np.ndarray:
+    """Draws boxes (p, 4), xyxy in pixels of the picture, without names."""
+    img, zoom = enlarged(img)
+    img = np.ascontiguousarray(img)
+    for box in (bboxes.detach().cpu() * zoom).round().int().tolist():
+        cv2.rectangle(img, box[:2], box[2:], class_colour(1), 1)
+    return img

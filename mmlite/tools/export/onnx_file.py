@@ -85,7 +85,7 @@ def export_onnx(
             verbose=False,
         )
     model = program.model_proto
-    postprocessing = dict(network.detector.bbox_head.test_cfg, nms_in_graph=with_nms)
+    postprocessing = dict(network.detector.classifier.test_cfg, nms_in_graph=with_nms)
     _describe(
         model,
         dict(
