@@ -224,10 +224,30 @@ RCNN_TRAIN_CFG = Keys(
     late=True,
 )
 # of `model.test_cfg`, what a DenseHead reads
+# what only `type='soft_nms'` has
+SOFT_NMS: dict[str, Spec] = {
+    'method': Value(
+        'text',
+        'soft_nms: scores are multiplied by 1 - IoU, by exp(-IoU * IoU / sigma), or by 0',
+        'linear',
+        only=('linear', 'gaussian', 'naive'),
+    ),
+    'sigma': Value('number', 'soft_nms: the width of gaussian', 0.5),
+    'min_score': Value('number', 'soft_nms: the least score of a box that is kept', 1e-3),
+}
 NMS = Keys(
     {
-        'type': Value('text', 'the rule', 'nms', only=('nms',)),
-        'iou_threshold': Value('number', 'a box that overlaps more with a better one is dropped'),
+        'type': Value('text', 'the rule', 'nms', only=('nms', 'soft_nms')),
+        'iou_threshold': Value(
+            'number',
+            'a box that overlaps more with a better one is dropped; soft_nms: that overlaps as '
+            'much or more loses score (0.3 where left out; gaussian: all that overlap)',
+        ),
+        **SOFT_NMS,
+        'max_num': Value('count', 'boxes left by NMS; -1: all', -1),
+        'class_agnostic': Value('switch', 'boxes of other classes count too', False),
+        'offset': Value('count', 'pixels by which the sides of a box count as longer', 0, (0, 1)),
+        'split_thr': Value('number', AS_IN_MMDET),
     },
     late=True,
 )

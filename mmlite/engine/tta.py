@@ -14,10 +14,9 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 from torch import Tensor
 
-from mmlite.config.keys import check_dict
 from mmlite.config.nodes import walk
-from mmlite.config.schema import NMS
 from mmlite.errors import ConfigError
+from mmlite.models.heads.fitting import nms_rule
 from mmlite.ops.boxes import flip_boxes
 from mmlite.ops.nms import multiclass_nms
 from mmlite.parallel import collate
@@ -32,7 +31,7 @@ class TTALoop(TestLoop):
 
     Args:
         runner, dataloader, evaluator, fp16: as mmengine's TestLoop.
-        iou_thr: boxes of one class that overlap more are merged into the best.
+        nms: how boxes of one class are merged, see `multiclass_nms`.
         max_per_img: detections kept in an image.
     """
 
@@ -42,11 +41,12 @@ class TTALoop(TestLoop):
         dataloader: Any,
         evaluator: Any,
         fp16: bool = False,
-        iou_thr: float = 0.5,
+        *,
+        nms: Mapping[str, Any],
         max_per_img: int = 100,
     ) -> None:
         super().__init__(runner, dataloader, evaluator, fp16)
-        self.iou_thr = iou_thr
+        self.nms = nms
         self.max_per_img = max_per_img
 
     @torch.no_grad()
@@ -61,7 +61,7 @@ class TTALoop(TestLoop):
             merge_versions(
                 [version[i] for version in found],
                 [version[i] for version in metas],
-                self.iou_thr,
+                self.nms,
                 self.max_per_img,
             )
             for i in range(len(found[0]))
@@ -71,7 +71,10 @@ class TTALoop(TestLoop):
 
 
 def merge_versions(
-    found: Sequence[dict[str, Tensor]], metas: Sequence[Mapping], iou_thr: float, max_per_img: int
+    found: Sequence[dict[str, Tensor]],
+    metas: Sequence[Mapping],
+    nms: Mapping[str, Any],
+    max_per_img: int,
 ) -> dict[str, Tensor]:
     """Returns the detections of one image from those in each of its versions.
 
@@ -79,7 +82,7 @@ def merge_versions(
         found: for each version bboxes (n, 4) in original pixels, as the version shows them: of a
             flipped one still mirrored; scores (n,) and labels (n,).
         metas: for each version `ori_shape`, `flip` and `flip_direction`.
-        iou_thr: of the NMS over all versions, class by class.
+        nms: of the NMS over all versions, class by class, see `multiclass_nms`.
         max_per_img: detections kept; -1 for all.
     """
     bboxes = torch.cat(
@@ -92,8 +95,8 @@ def merge_versions(
     )
     scores = torch.cat([one['scores'] for one in found])
     labels = torch.cat([one['labels'] for one in found])
-    keep = multiclass_nms(bboxes, scores, labels, iou_thr, max_per_img)
-    return dict(bboxes=bboxes[keep], scores=scores[keep], labels=labels[keep])
+    keep, merged = multiclass_nms(bboxes, scores, labels, nms, max_per_img)
+    return dict(bboxes=bboxes[keep], scores=merged, labels=labels[keep])
 
 
 def collate_versions(samples: list[dict]) -> list[dict]:
@@ -116,16 +119,16 @@ def use_tta(cfg: Config) -> dict[str, Any]:
     for path, node in walk(cfg.test_dataloader.dataset, 'test_dataloader.dataset'):
         if isinstance(node, dict) and 'pipeline' in node:
             node['pipeline'] = cfg.get('tta_pipeline') or with_mirrored(node['pipeline'], path)
-    model = cfg.get('tta_model') or dict(type='DetTTAModel', tta_cfg=cfg.model.get('test_cfg'))
+    test_cfg = cfg.model.get('test_cfg') or {}
+    last = test_cfg.get('rcnn') or test_cfg.get('rpn') or test_cfg  # of two stages the second
+    model = cfg.get('tta_model') or dict(type='DetTTAModel', tta_cfg=last)
     if without_scope(str(model.get('type'))) != 'DetTTAModel':
         raise ConfigError(
             f"tta_model: type 'DetTTAModel' is supported, found {model.get('type')!r}"
         )
     merging = model.get('tta_cfg') or {}
-    nms = merging.get('nms') or {}
-    check_dict(nms, NMS, 'tta_model.tta_cfg.nms')
     return dict(
-        iou_thr=nms.get('iou_threshold', merging.get('iou_thr', 0.5)),
+        nms=nms_rule(merging, 'tta_model.tta_cfg.nms'),
         max_per_img=merging.get('max_per_img', 100),
     )
 

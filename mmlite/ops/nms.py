@@ -5,11 +5,15 @@ In the comments on shapes: L levels of R_l priors, a pairs above the threshold i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
+
+_LEAST = np.finfo(np.float32).tiny  # the smallest score, and area, above 0
 
 
 def select_candidates(
@@ -59,14 +63,74 @@ def best_of_each_class(scores: Tensor, score_thr: float, count: int) -> tuple[Te
 
 
 def multiclass_nms(
-    bboxes: Tensor, scores: Tensor, labels: Tensor, iou_thr: float, max_per_img: int
-) -> Tensor:
-    """Per-class NMS; returns the indices kept, best first, at most `max_per_img` (-1: all).
+    bboxes: Tensor, scores: Tensor, labels: Tensor, rule: Mapping[str, Any], max_per_img: int
+) -> tuple[Tensor, Tensor]:
+    """NMS of each class: hard, or soft (see `soft_nms`).
 
     Args:
         bboxes: (m, 4).
         scores: (m,).
-        labels: (m,); boxes of different labels never suppress each other.
+        labels: (m,); boxes of different labels never suppress each other, such as classes or
+            levels.
+        rule: as `test_cfg.nms` of a config, with all keys, from `nms_rule`.
+        max_per_img: largest number kept, the best; -1 keeps all.
+
+    Returns:
+        indices (n,) of those kept, best first, and their scores (n,).
     """
-    keep = batched_nms(bboxes, scores, labels, iou_thr)  # (m, 4), (m,), (m,) -> (n,)
-    return keep[:max_per_img] if max_per_img > 0 else keep
+    limits = [count for count in (max_per_img, rule['max_num']) if count > 0]
+    limit = min(limits, default=len(scores))
+    if rule['class_agnostic']:
+        labels = torch.zeros_like(labels)
+    if rule['offset']:  # sides are counted with one pixel more
+        bboxes = torch.cat([bboxes[:, :2], bboxes[:, 2:] + rule['offset']], dim=1)
+    if rule['type'] == 'soft_nms':
+        return soft_nms(bboxes, scores, labels, rule, limit)
+    # (m, 4), (m,), (m,) -> (n,)
+    keep = batched_nms(bboxes, scores, labels, rule['iou_threshold'])[:limit]
+    return keep, scores[keep]
+
+
+def soft_nms(
+    bboxes: Tensor, scores: Tensor, labels: Tensor, rule: Mapping[str, Any], limit: int
+) -> tuple[Tensor, Tensor]:
+    """Soft NMS (Bodla et al. 2017, section 3): boxes near a better one lose score, not all of it.
+
+    The best box is taken, the scores of its class decay by their IoU with it, and so on. A box is
+    left out when its score is below `min_score` or 0. It runs on the CPU, as each step needs the
+    one before it and is small: boxes on a GPU are waited for once.
+
+    Args:
+        bboxes, scores, labels, rule: as `multiclass_nms`; boxes that are not finite overlap none.
+        limit: largest number kept; nothing is computed for the others.
+
+    Returns:
+        indices (n,) of those kept, best first, and their decayed scores (n,).
+    """
+    order = labels.argsort(stable=True)  # (m,); a class is a slice of it
+    groups = labels[order].cpu().numpy()
+    starts, ends = (np.searchsorted(groups, groups, side) for side in ('left', 'right'))
+    x1, y1, x2, y2 = bboxes.detach()[order].T.double().nan_to_num(0, 0, 0).cpu().numpy()  # (m,)
+    left = scores.detach()[order].float().nan_to_num().cpu().numpy()  # (m,), 0 for those taken
+    areas = (x2 - x1) * (y2 - y1)
+    least = max(np.float32(rule['min_score']), _LEAST)
+    taken, decayed = [], []
+    while len(taken) < min(limit, len(left)) and left[best := left.argmax()] >= least:
+        taken.append(best)
+        decayed.append(left[best])
+        left[best] = 0
+        own = slice(starts[best], ends[best])
+        width = np.minimum(x2[own], x2[best]) - np.maximum(x1[own], x1[best])
+        height = np.minimum(y2[own], y2[best]) - np.maximum(y1[own], y1[best])
+        both = width.clip(0) * height.clip(0)
+        left[own] *= _decay(both / np.maximum(areas[own] + areas[best] - both, _LEAST), rule)
+    found = torch.as_tensor(np.array(taken, np.int64), device=order.device)
+    return order[found], scores.new_tensor(np.array(decayed, np.float32))
+
+
+def _decay(iou: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
+    """What scores are multiplied by at an IoU (k,) with a better box: the paper's f."""
+    if rule['method'] == 'gaussian':
+        return np.exp(-(iou**2) / rule['sigma'])
+    rest = 1 - iou if rule['method'] == 'linear' else 0  # 'naive' leaves nothing, as hard NMS
+    return np.where(iou >= rule['iou_threshold'], rest, 1)

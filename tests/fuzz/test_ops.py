@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.ops import box_iou
@@ -19,6 +19,7 @@ from mmlite.ops.assigners import BACKGROUND, ATSSAssigner, FCOSAssigner, MaxIoUA
 from mmlite.ops.coders import DistancePointBBoxCoder
 from mmlite.ops.nms import best_of_each_class, multiclass_nms, select_candidates
 from tests.fuzz import BOUNDED
+from tests.nms_rules import hard, soft
 
 SIDE = 64
 STRIDES = (8, 16, 32)
@@ -58,7 +59,8 @@ def test_nms_keeps_the_best_and_drops_what_overlaps_it(
     generator = torch.Generator().manual_seed(seed)
     scores = torch.rand(len(bboxes), generator=generator)
     labels = torch.randint(1, 3, (len(bboxes),), generator=generator)
-    keep = multiclass_nms(bboxes, scores, labels, thr, -1)
+    keep, kept_scores = multiclass_nms(bboxes, scores, labels, hard(thr), -1)
+    assert torch.equal(kept_scores, scores[keep])
     assert keep.unique().numel() == len(keep)
     assert (scores[keep].diff() <= 0).all()
     rival = labels[:, None] == labels[None, keep]
@@ -69,7 +71,33 @@ def test_nms_keeps_the_best_and_drops_what_overlaps_it(
     assert ((overlap > thr - 1e-4) & better)[dropped].any(dim=1).all()
     among_kept = overlap[keep].fill_diagonal_(0)
     assert (among_kept <= thr + 1e-4).all()
-    assert torch.equal(multiclass_nms(bboxes, scores, labels, thr, 2), keep[:2])
+    assert torch.equal(multiclass_nms(bboxes, scores, labels, hard(thr), 2)[0], keep[:2])
+
+
+METHODS = st.sampled_from(['linear', 'gaussian', 'naive'])
+
+
+@BOUNDED
+@given(boxes(most=12), st.floats(0.1, 0.9), st.integers(0, 999), METHODS, st.floats(0, 0.5))
+def test_soft_nms_only_lowers_scores_and_sorts_by_them(
+    bboxes: Tensor, thr: float, seed: int, method: str, min_score: float
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.rand(len(bboxes), generator=generator)
+    labels = torch.randint(1, 3, (len(bboxes),), generator=generator)
+    rule = soft(iou_threshold=thr, method=method, min_score=min_score)
+    keep, decayed = multiclass_nms(bboxes, scores, labels, rule, -1)
+    assert keep.unique().numel() == len(keep)
+    assert (decayed.diff() <= 0).all() and (decayed <= scores[keep]).all()
+    assert (decayed >= min_score).all() and (decayed > 0).all()
+    for value, few in zip(
+        (keep, decayed), multiclass_nms(bboxes, scores, labels, rule, 2), strict=True
+    ):
+        assert torch.equal(few, value[:2])
+    if method == 'naive' and not min_score:
+        overlaps = box_iou(bboxes, bboxes)
+        assume(not (overlaps - thr).abs().lt(1e-4).any())  # soft NMS drops at thr, hard above it
+        assert torch.equal(keep, multiclass_nms(bboxes, scores, labels, hard(thr), -1)[0])
 
 
 @BOUNDED

@@ -168,8 +168,8 @@ def test_eval_is_deterministic_and_does_not_see_the_neighbours():
         ),
         (dict(test_cfg=dict(score_thrs=0.1)), r"model\.test_cfg: no key 'score_thrs'.*'score_thr'"),
         (
-            dict(test_cfg=dict(nms=dict(type='soft_nms'))),
-            r"model\.test_cfg\.nms\.type: 'nms' is expected, found 'soft_nms'",
+            dict(test_cfg=dict(nms=dict(type='softnms'))),
+            r"model\.test_cfg\.nms\.type: 'nms' or 'soft_nms' .* found 'softnms'.*'soft_nms'",
         ),
         # mmdet 1.x's spelling
         (dict(test_cfg=dict(nms=dict(iou_thr=0.5))), r"test_cfg\.nms: no key 'iou_thr'"),

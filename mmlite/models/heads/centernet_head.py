@@ -41,7 +41,7 @@ class CenterNetHead(BaseModule):
         loss_wh, loss_offset: configs of the losses of the sizes and offsets, both in cells.
         train_cfg: None, as there is nothing to assign.
         test_cfg: `topk`, `local_maximum_kernel` (odd), `max_per_img`; with `with_nms=True` also
-            `nms=dict(type='nms', iou_threshold=...)`, else there is none.
+            `nms`, see DenseHead, else there is none.
         init_cfg: an initialiser of mmengine.
     """
 
@@ -135,12 +135,13 @@ class CenterNetHead(BaseModule):
             *decode_peaks(heat, sizes, offsets, shape, cfg['topk']), img_metas, strict=True
         ):
             bboxes = to_original(bboxes, meta) if rescale else bboxes
-            keep = scores.nonzero()[:, 0]  # (n,); 0 is no maximum
+            peaks = scores.nonzero()[:, 0]  # (n,); 0 is no maximum
+            bboxes, scores, labels = bboxes[peaks], scores[peaks], labels[peaks]
+            limit = cfg['max_per_img'] if cfg['max_per_img'] > 0 else len(scores)
             if cfg['with_nms']:
-                kept = (bboxes[keep], scores[keep], labels[keep])
-                keep = keep[multiclass_nms(*kept, cfg['iou_thr'], -1)]
-            keep = keep[: cfg['max_per_img']] if cfg['max_per_img'] > 0 else keep
-            found.append(dict(bboxes=bboxes[keep], scores=scores[keep], labels=labels[keep]))
+                keep, scores = multiclass_nms(bboxes, scores, labels, cfg['nms'], limit)
+                bboxes, labels = bboxes[keep], labels[keep]
+            found.append(dict(bboxes=bboxes[:limit], scores=scores[:limit], labels=labels[:limit]))
         return found
 
 

@@ -45,7 +45,7 @@ class DenseHead(BaseModule):
         loss_cls, loss_bbox: configs of the losses. Of these four parts a subclass may give a config
             in `DEFAULTS`, which is taken where the argument is None.
         train_cfg: dict with `assigner`; None for a head that only predicts.
-        test_cfg: dict with `score_thr`, `nms_pre`, `nms=dict(type='nms', iou_threshold=...)`,
+        test_cfg: dict with `score_thr`, `nms_pre`, `nms` (hard or soft, see `nms_rule`),
             `max_per_img`, `min_bbox_size`. With `max_per_class` > 0, this number of each class's
             candidates enter the NMS, in place of `nms_pre` of each level. `geometric_score`: the
             geometric mean of class score and `score_factor` is the score before the threshold;
@@ -355,8 +355,8 @@ class DenseHead(BaseModule):
         sides = bboxes[:, 2:] - bboxes[:, :2]
         large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
         bboxes, kept, labels = bboxes[large], kept[large], labels[large]
-        keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
-        return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+        keep, found = multiclass_nms(bboxes, kept, labels, cfg['nms'], cfg['max_per_img'])  # (n,)
+        return dict(bboxes=bboxes[keep], scores=found, labels=labels[keep])
 
     def candidates(self, scores: Tensor, num_per_level: list[int]) -> tuple[Tensor, Tensor]:
         """Scores (R, C) -> the pairs worth decoding: indices (m,) of priors, labels (m,) 1..C."""

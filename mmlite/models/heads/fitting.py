@@ -6,12 +6,13 @@ Else a head would stop in the first step with a TypeError, or learn something el
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
 from mmlite.config.keys import check_dict, defaults_of
-from mmlite.config.schema import NMS, Keys
+from mmlite.config.schema import NMS, SOFT_NMS, Keys
 from mmlite.errors import ConfigError
 from mmlite.registry import TASK_UTILS
 
@@ -93,7 +94,7 @@ def check_loss(head: nn.Module, part: str, needs: dict[str, bool]) -> None:
 
 
 def flat_test_cfg(test_cfg: dict, keys: Keys, at: str = 'model.test_cfg') -> dict:
-    """Returns mmdet's test_cfg with all keys, flat: `nms=dict(iou_threshold=...)` is `iou_thr`.
+    """Returns mmdet's test_cfg with all keys; its `nms` has all keys too, see `nms_rule`.
 
     Args:
         test_cfg: of the config.
@@ -104,8 +105,35 @@ def flat_test_cfg(test_cfg: dict, keys: Keys, at: str = 'model.test_cfg') -> dic
         ConfigError: a key or a value that the head does not have.
     """
     check_dict(test_cfg, keys, at)
-    nms = test_cfg.get('nms') or {}
-    check_dict(nms, NMS, f'{at}.nms')
-    cfg = {**defaults_of(keys), **test_cfg}
-    cfg.pop('nms', None)
-    return dict(cfg, iou_thr=nms.get('iou_threshold', cfg['iou_thr']))
+    nms = nms_rule(test_cfg, f'{at}.nms', defaults_of(keys)['iou_thr'])
+    cfg = {**defaults_of(keys), **test_cfg, 'nms': nms}
+    del cfg['iou_thr']  # it is in `nms`
+    return cfg
+
+
+def nms_rule(test_cfg: Mapping, at: str, iou_thr: float = 0.5) -> dict:
+    """Returns `nms` of a test_cfg with all keys that its `type` has, for `multiclass_nms`.
+
+    Args:
+        test_cfg: with `nms`, a dict or nothing, and `iou_thr`, its threshold in another spelling.
+        at: the place of `nms` in the config, for messages.
+        iou_thr: the threshold of hard NMS where the config has none; mmcv's of soft NMS is 0.3.
+
+    Raises:
+        ConfigError: a key or a value that NMS of this type does not have.
+    """
+    given = {key: value for key, value in (test_cfg.get('nms') or {}).items() if value is not None}
+    check_dict(given, NMS, at)
+    rule = {**defaults_of(NMS), **given}
+    hard = rule['type'] == 'nms'
+    if hard and (keys := [key for key in SOFT_NMS if key in given]):
+        raise ConfigError(
+            f"{at}.{keys[0]}: only type='soft_nms' has this key, and the type is 'nms'. Set the "
+            'type too, or leave the key out'
+        )
+    if rule['sigma'] <= 0:
+        raise ConfigError(f'{at}.sigma: a number above 0 is expected, found {rule["sigma"]}')
+    if 'iou_threshold' not in given:
+        left_out = iou_thr if hard else 0.3
+        rule['iou_threshold'] = left_out if (own := test_cfg.get('iou_thr')) is None else own
+    return {key: value for key, value in rule.items() if not (hard and key in SOFT_NMS)}

@@ -112,9 +112,9 @@ class PAAHead(ATSSHead):
         bboxes = self.bbox_coder.decode(priors[inds], bbox_pred[inds], img_meta['img_shape'][:2])
         if rescale:
             bboxes = to_original(bboxes, img_meta)
-        keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])
+        keep, found = multiclass_nms(bboxes, kept, labels, cfg['nms'], cfg['max_per_img'])
         voted = vote(bboxes, kept, labels, keep) if self.score_voting else bboxes[keep]
-        return dict(bboxes=voted, scores=kept[keep], labels=labels[keep])
+        return dict(bboxes=voted, scores=found, labels=labels[keep])
 
 
 def best_priors(scores: Tensor, num_per_level: Sequence[int], nms_pre: int) -> Tensor:

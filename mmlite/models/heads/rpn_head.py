@@ -174,7 +174,8 @@ class RPNHead(DenseHead):
         Args:
             outs, priors, num_per_level: of `forward_with_priors`.
             img_metas: per image, with `img_shape`, to which the boxes are clipped.
-            cfg: `nms_pre`, `iou_thr`, `max_per_img`, `min_bbox_size`, `score_thr`.
+            cfg: `nms_pre`, `nms`, `max_per_img`, `min_bbox_size`, `score_thr`, see
+                `flat_test_cfg`.
             rescale: boxes in pixels of the original image.
 
         Returns:
@@ -200,6 +201,7 @@ class RPNHead(DenseHead):
             large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
             kept = large & (own_scores[own] >= cfg['score_thr'])
             bboxes, found = bboxes[kept], own_scores[own][kept]
-            keep = multiclass_nms(bboxes, found, levels[kept], cfg['iou_thr'], cfg['max_per_img'])
-            proposals.append(dict(bboxes=bboxes[keep], scores=found[keep]))
+            groups = levels[kept]
+            keep, found = multiclass_nms(bboxes, found, groups, cfg['nms'], cfg['max_per_img'])
+            proposals.append(dict(bboxes=bboxes[keep], scores=found))
         return proposals

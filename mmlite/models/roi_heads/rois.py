@@ -177,5 +177,5 @@ def detections(
     large = ((bboxes[:, 2:] - bboxes[:, :2]) > cfg['min_bbox_size']).all(dim=1)  # (m,) bool
     bboxes, labels, kept = bboxes[large], labels[large], scores[inds, labels - 1][large]
     bboxes = to_original(bboxes, img_meta) if rescale else bboxes
-    keep = multiclass_nms(bboxes, kept, labels, cfg['iou_thr'], cfg['max_per_img'])  # (n,)
-    return dict(bboxes=bboxes[keep], scores=kept[keep], labels=labels[keep])
+    keep, found = multiclass_nms(bboxes, kept, labels, cfg['nms'], cfg['max_per_img'])  # (n,)
+    return dict(bboxes=bboxes[keep], scores=found, labels=labels[keep])

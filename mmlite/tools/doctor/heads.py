@@ -219,23 +219,27 @@ def coder(context: Context) -> list[Finding]:
 def _thresholds(context: Context, head: nn.Module) -> list[Finding]:
     """Limits of post-processing that cost average precision whatever is predicted."""
     findings, cfg = [], head.test_cfg
-    if cfg['score_thr'] > _SCORE_THR:
-        evidence = f'score_thr={cfg["score_thr"]}: detections below it are left out, and average '
-        evidence += 'precision counts what is found at low scores too'
-        findings.append(warning(evidence, 'model.test_cfg.score_thr=0.05'))
-    if context.val is not None and cfg['max_per_img'] > 0:
-        counts = [len(context.val.get_ann_info(i)['labels']) for i in range(len(context.val))]
-        more = sum(count > cfg['max_per_img'] for count in counts)
-        if more:
-            evidence = f'max_per_img={cfg["max_per_img"]}: {percent(more, len(counts))} images of '
-            evidence += f'the validation have more objects, up to {max(counts)}'
-            findings.append(warning(evidence, f'model.test_cfg.max_per_img={2 * max(counts)}'))
+    nms = cfg['nms']
+    least = {'score_thr': cfg['score_thr'], 'nms.min_score': nms.get('min_score', 0)}
+    for key, limit in least.items():
+        if limit > _SCORE_THR:
+            evidence = f'{key}={limit}: detections below it are left out, and average precision '
+            evidence += 'counts what is found at low scores too'
+            findings.append(warning(evidence, f'model.test_cfg.{key}=0.05'))
+    if context.val is None:
+        return findings
+    counts = [len(context.val.get_ann_info(i)['labels']) for i in range(len(context.val))]
+    for key, limit in {'max_per_img': cfg['max_per_img'], 'nms.max_num': nms['max_num']}.items():
+        if limit > 0 and (more := sum(count > limit for count in counts)):
+            evidence = f'{key}={limit}: {percent(more, len(counts))} images of the validation '
+            evidence += f'have more objects, up to {max(counts)}'
+            findings.append(warning(evidence, f'model.test_cfg.{key}={2 * max(counts)}'))
     return findings
 
 
 def _limits(head: nn.Module) -> str:
     """Returns what post-processing leaves out by, as it is set."""
-    names = ('score_thr', 'nms_pre', 'iou_thr', 'max_per_img', 'min_bbox_size')
+    names = ('score_thr', 'nms_pre', 'nms', 'max_per_img', 'min_bbox_size')
     return ', '.join(f'{name}={head.test_cfg[name]}' for name in names)
 
 

@@ -13,6 +13,7 @@ from torchvision.ops import nms
 
 from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import head_with_priors
+from mmlite.ops.nms import multiclass_nms
 
 
 class ExportNetwork(nn.Module):
@@ -78,7 +79,8 @@ def keep_best(
         test_cfg: of the head, see `DenseHead`.
 
     Returns:
-        bboxes (N, K, 4), scores (N, K) and labels (N, K) int64 1..C, best first, K = max_per_img.
+        bboxes (N, K, 4), scores (N, K) and labels (N, K) int64 1..C, best first, K = max_per_img,
+        or `max_num` of the NMS where that is less.
         Rows beyond the last detection have the score and the label 0.
     """
     chosen = _candidates(scores, num_per_level, test_cfg)
@@ -86,11 +88,16 @@ def keep_best(
     if factors is not None:
         scores = scores * factors[..., None]
     scores = scores.where(chosen, 0).transpose(1, 2)  # (N, C, R)
-    picked = nms_per_class(bboxes, scores, test_cfg['iou_thr'])
-    where = picked.unbind(dim=1)
-    kept = torch.zeros_like(scores).index_put(where, scores[where])
     num_classes, num_priors = scores.shape[1:]
-    best, order = kept.flatten(1).topk(min(test_cfg['max_per_img'], num_classes * num_priors))
+    rule = test_cfg['nms']
+    if _beyond_a_graph(rule):
+        images = zip(bboxes, scores, strict=True)
+        kept = torch.stack([_scores_after(*image, test_cfg) for image in images])
+    else:
+        where = nms_per_class(bboxes, scores, rule['iou_threshold']).unbind(dim=1)
+        kept = torch.zeros_like(scores).index_put(where, scores[where])
+    limits = [count for count in (test_cfg['max_per_img'], rule['max_num']) if count > 0]
+    best, order = kept.flatten(1).topk(min([num_classes * num_priors, *limits]))
     labels = (order // num_priors + 1).where(best > 0, 0)
     inds = (order % num_priors)[..., None].expand(-1, -1, 4)
     return bboxes.gather(1, inds), best, labels
@@ -113,6 +120,20 @@ def _candidates(scores: Tensor, num_per_level: Sequence[int], test_cfg: Mapping)
             least = pairs.topk(test_cfg['nms_pre']).values[:, -1:]
         floors.append(least.expand(-1, level.shape[1]))
     return above & (scores >= torch.cat(floors, dim=1)[..., None])
+
+
+def _beyond_a_graph(rule: Mapping) -> str:
+    """Names the setting that ONNX's NonMaxSuppression has not; empty where it has all."""
+    usual = dict(type='nms', class_agnostic=False, offset=0)
+    return next((f'{key}={rule[key]!r}' for key in usual if rule[key] != usual[key]), '')
+
+
+def _scores_after(bboxes: Tensor, scores: Tensor, test_cfg: Mapping) -> Tensor:
+    """Boxes (R, 4) and scores (C, R) of an image -> (C, R), 0 for those that NMS leaves out."""
+    labels, inds = where = scores.nonzero(as_tuple=True)
+    limits = (test_cfg['nms'], test_cfg['max_per_img'])
+    keep, found = multiclass_nms(bboxes[inds], scores[where], labels, *limits)
+    return torch.zeros_like(scores).index_put((labels[keep], inds[keep]), found)
 
 
 @torch.library.custom_op('mmlite::nms_per_class', mutates_args=())
@@ -152,4 +173,9 @@ def _check_test_cfg(test_cfg: Mapping, with_nms: bool) -> None:
         raise ConfigError(
             'model.test_cfg.max_per_img: an exported NMS has a fixed number of rows: above 0 is '
             f'expected, found {test_cfg["max_per_img"]}'
+        )
+    if with_nms and (setting := _beyond_a_graph(test_cfg['nms'])):
+        raise ConfigError(
+            f"model.test_cfg.nms: ONNX's NonMaxSuppression has no {setting}. With --no-nms the "
+            'file ends with the boxes and scores of all priors, and predict.py does this NMS itself'
         )

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError, DataError
 from mmlite.models.deform_conv import DeformConv2d
+from mmlite.models.heads.fitting import nms_rule
 from mmlite.support.extras import needed
 from mmlite.support.files import whole_file
 from mmlite.support.quiet import quiet_log
@@ -114,6 +115,8 @@ def read_description(metadata: Mapping[str, str], path: str | Path) -> dict[str,
         keys = ('classes', 'preprocessing', 'postprocessing')
         found = {key: json.loads(metadata[key]) for key in keys}
         found['preprocessing'] = Preprocessing.from_dict(found['preprocessing'])
+        # files from before soft NMS have `iou_thr` in its place
+        found['postprocessing'].setdefault('nms', nms_rule(found['postprocessing'], 'nms'))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f'{path}: its metadata do not hold classes, preprocessing and postprocessing as '

@@ -6,7 +6,17 @@ from typing import Any
 
 from mmengine.runner.checkpoint import get_deprecated_model_names
 
-from mmlite.config.schema import HEAT_MAP_TEST_CFG, TEST_CFG, TRAIN_CFG, Keys, Value
+from mmlite.config.schema import (
+    HEAT_MAP_TEST_CFG,
+    NMS,
+    PROPOSALS,
+    RCNN_TEST_CFG,
+    SOFT_NMS,
+    TEST_CFG,
+    TRAIN_CFG,
+    Keys,
+    Value,
+)
 from mmlite.errors import ConfigError
 from mmlite.registry import BACKBONES, NECKS, TASK_UTILS
 from mmlite.tools.migrate.heads import migrate_head
@@ -171,12 +181,25 @@ def _train_cfg(train_cfg: Section, keys: Keys = TRAIN_CFG) -> dict[str, Any]:
 
 
 def _test_cfg(test_cfg: Section, head_kind: str) -> dict[str, Any]:
-    keys = (HEAT_MAP_TEST_CFG if head_kind == 'CenterNetHead' else TEST_CFG).keys
-    plain = [key for key, spec in keys.items() if isinstance(spec, Value)]
-    new = {key: test_cfg.take(key) for key in plain if key in test_cfg}
-    if 'nms_pre' in keys and 'nms_pre' not in new:
+    stages = {'rpn': PROPOSALS, 'rcnn': RCNN_TEST_CFG}
+    if any(stage in test_cfg for stage in stages):
+        parts = {stage: test_cfg.section(stage) for stage in stages if stage in test_cfg}
+        new = {stage: _post_processing(part, stages[stage]) for stage, part in parts.items()}
+        test_cfg.close('a detector of two stages has no such setting')
+        return new
+    return _post_processing(
+        test_cfg, HEAT_MAP_TEST_CFG if head_kind == 'CenterNetHead' else TEST_CFG
+    )
+
+
+def _post_processing(test_cfg: Section, keys: Keys) -> dict[str, Any]:
+    """What SCHEMA has of the settings of a head or a stage; all else is reported."""
+    old = _proposals_of_1x(test_cfg) if keys is PROPOSALS else {}
+    plain = [key for key, spec in keys.keys.items() if isinstance(spec, Value)]
+    new = {**old, **{key: test_cfg.take(key) for key in plain if key in test_cfg}}
+    if 'nms_pre' in keys.keys and 'nms_pre' not in new:
         new['nms_pre'] = -1
-        test_cfg.notes.changed('', 'model.test_cfg.nms_pre', "-1, no limit, was mmdet's default")
+        test_cfg.notes.changed('', _now(test_cfg, 'nms_pre'), "-1, no limit, was mmdet's default")
     nms = test_cfg.section('nms')
     if nms is not None:
         new['nms'] = _nms(nms)
@@ -184,10 +207,33 @@ def _test_cfg(test_cfg: Section, head_kind: str) -> dict[str, Any]:
     return new
 
 
-def _nms(nms: Section) -> dict[str, Any]:
-    threshold = nms.move('iou_thr', 'model.test_cfg.nms.iou_threshold', 'renamed in 2.4', 0.5)
-    new = dict(type='nms', iou_threshold=nms.take('iou_threshold', threshold))
-    if nms.get('type', 'nms') == 'nms':
-        nms.take('type')
-    nms.close("mmlite has type 'nms' with iou_threshold")
+def _proposals_of_1x(rpn: Section) -> dict[str, Any]:
+    """The NMS of proposals, which was written in single keys until 2.4."""
+    new: dict[str, Any] = {}
+    if 'max_num' in rpn:
+        new['max_per_img'] = rpn.move('max_num', _now(rpn, 'max_per_img'), 'renamed in 2.4')
+    if 'nms_thr' in rpn:
+        threshold = rpn.move('nms_thr', _now(rpn, 'nms.iou_threshold'), 'renamed in 2.4')
+        new['nms'] = dict(type='nms', iou_threshold=threshold)
+        if rpn.move('nms_across_levels', _now(rpn, 'nms.class_agnostic'), 'renamed in 2.4'):
+            new['nms']['class_agnostic'] = True
+    rpn.drop('nms_post', 'since 2.4 only all levels together have a limit, max_per_img')
     return new
+
+
+def _nms(nms: Section) -> dict[str, Any]:
+    """Hard or soft NMS, whose threshold was `iou_thr` until 2.4."""
+    kind = nms.get('type', 'nms')
+    usual = 0.3 if kind == 'soft_nms' else 0.5
+    threshold = nms.move('iou_thr', _now(nms, 'iou_threshold'), 'renamed in 2.4', usual)
+    new = dict(type='nms', iou_threshold=nms.take('iou_threshold', threshold))
+    keys = [key for key in NMS.keys if kind == 'soft_nms' or key not in SOFT_NMS]
+    if kind in ('nms', 'soft_nms'):
+        new.update({key: nms.take(key) for key in keys if key in nms})
+    nms.close(f"it has no place in mmlite's NMS, which takes {', '.join(keys)}")
+    return new
+
+
+def _now(section: Section, key: str) -> str:
+    """The path of a key in the new config, where `test_cfg` is in the model."""
+    return f'model.{section.at(key).removeprefix("model.")}'

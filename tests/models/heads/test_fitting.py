@@ -1,10 +1,12 @@
-"""Assigners and losses that do not fit a head are refused when it is built."""
+"""Assigners, losses and NMS that a head cannot have are refused when it is built."""
 
 from __future__ import annotations
 
 import pytest
 
+from mmlite.config.schema import PROPOSALS
 from mmlite.errors import ConfigError
+from mmlite.models.heads.fitting import flat_test_cfg, nms_rule
 from mmlite.registry import HEADS
 
 ANCHORS = dict(
@@ -108,3 +110,51 @@ def test_a_loss_that_does_not_fit(name, losses, problem) -> None:
     assert f'model.bbox_head.{part}: {name} needs a loss' in message
     assert problem in message
     assert f'found {loss["type"]}' in message
+
+
+HARD = dict(type='nms', iou_threshold=0.5, max_num=-1, class_agnostic=False, offset=0)
+SOFT = dict(HARD, type='soft_nms', iou_threshold=0.3, method='linear', sigma=0.5, min_score=1e-3)
+
+
+@pytest.mark.parametrize(
+    ('test_cfg', 'expected'),
+    [
+        ({}, HARD),
+        (dict(nms=None, iou_thr=0.6), dict(HARD, iou_threshold=0.6)),
+        (dict(nms=dict(max_num=9, split_thr=10000)), dict(HARD, max_num=9)),
+        (dict(nms=dict(type='soft_nms', sigma=None)), SOFT),
+        (dict(nms=dict(type='soft_nms'), iou_thr=0.6), dict(SOFT, iou_threshold=0.6)),
+        (
+            dict(nms=dict(type='soft_nms', iou_threshold=0.5, method='gaussian'), iou_thr=0.6),
+            dict(SOFT, iou_threshold=0.5, method='gaussian'),
+        ),
+    ],
+    ids=str,
+)
+def test_nms_with_all_keys(test_cfg: dict, expected: dict) -> None:
+    assert nms_rule(test_cfg, 'nms') == expected
+
+
+def test_proposals_have_a_threshold_of_their_own() -> None:
+    cfg = flat_test_cfg({}, PROPOSALS)
+    assert cfg['nms'] == dict(HARD, iou_threshold=0.7) and 'iou_thr' not in cfg
+    assert flat_test_cfg(dict(nms=dict(type='soft_nms')), PROPOSALS)['nms'] == SOFT
+
+
+@pytest.mark.parametrize(
+    ('nms', 'message'),
+    [
+        (dict(type='nms', min_score=0.05), r"min_score: only type='soft_nms' has this key"),
+        (dict(sigma=0.5), r"nms\.sigma: only type='soft_nms' has this key, and the type is 'nms'"),
+        (dict(type='soft_nms', sigma=0), r'nms\.sigma: a number above 0 is expected, found 0'),
+        (dict(type='soft_nms', method='gauss'), r"nms\.method: .*'gauss'.*mean 'gaussian'"),
+        (dict(type='soft_nms', min_scores=0.1), r"no key 'min_scores'.*mean 'min_score'"),
+        (dict(type='nms', offset=2), r'nms\.offset: 0 or 1 is expected, found 2'),
+        (dict(type='nms', max_num='all'), r"nms\.max_num: a whole number is expected, found 'all'"),
+        (dict(type='nms_match'), r"nms\.type: 'nms' or 'soft_nms' is expected, found 'nms_match'"),
+    ],
+    ids=str,
+)
+def test_nms_that_is_refused(nms: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        nms_rule(dict(nms=nms), 'model.test_cfg.nms')

@@ -13,6 +13,7 @@ from mmlite.inference import Detections
 from mmlite.models import build_detector
 from mmlite.tools.export.network import ExportNetwork, keep_best, nms_per_class
 from mmlite.tools.export.verify import same_detections
+from tests.nms_rules import hard, soft
 from tests.runs import CHECKOUT
 
 TESTS = CHECKOUT / 'tests'
@@ -100,7 +101,7 @@ def test_without_nms_it_gives_what_the_nms_needs(name: str) -> None:
         assert torch.equal(a, b)
 
 
-CFG = dict(score_thr=0.1, nms_pre=-1, max_per_class=-1, iou_thr=0.5, max_per_img=4)
+CFG = dict(score_thr=0.1, nms_pre=-1, max_per_class=-1, nms=hard(0.5), max_per_img=4)
 
 
 def test_keep_best_by_hand() -> None:
@@ -141,3 +142,34 @@ def test_what_a_graph_cannot_do() -> None:
     with pytest.raises(ConfigError, match=r'max_per_img.*found -1'):
         ExportNetwork(unlimited)
     ExportNetwork(unlimited, with_nms=False)
+
+
+@pytest.mark.parametrize(
+    ('rule', 'setting'),
+    [
+        (soft(), "type='soft_nms'"),
+        (hard(0.5, class_agnostic=True), 'class_agnostic=True'),
+        (hard(0.5, offset=1), 'offset=1'),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize('max_per_img', [100, -1])
+@torch.no_grad()
+def test_nms_that_onnx_has_not_is_done_after_the_graph(
+    rule: dict, setting: str, max_per_img: int
+) -> None:
+    detector, img = tiny_detector('retinanet', nms=rule, max_per_img=max_per_img), pictures()
+    with pytest.raises(ConfigError, match=rf'test_cfg\.nms: .* has no {setting}\. With --no-nms'):
+        ExportNetwork(detector.eval())
+    without = ExportNetwork(detector, with_nms=False)
+    bboxes, scores = without(img)
+    found = keep_best(bboxes, scores, None, without.num_per_level, detector.bbox_head.test_cfg)
+    check_equal(found, detector.predict(img, [dict(img_shape=(96, 96, 3))] * 3))
+
+
+@torch.no_grad()
+def test_max_num_is_in_the_graph() -> None:
+    detector, img = tiny_detector('ssd', nms=hard(0.45, max_num=7)), pictures()
+    found = ExportNetwork(detector)(img)
+    assert found[1].shape == (3, 7)
+    check_equal(found, detector.predict(img, [dict(img_shape=(96, 96, 3))] * 3))

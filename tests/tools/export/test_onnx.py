@@ -18,6 +18,7 @@ from mmlite.tools.export.onnx_detector import OnnxDetector
 from mmlite.tools.export.onnx_file import export_onnx
 from mmlite.tools.export.preprocessing import preprocessing_of
 from mmlite.tools.export.verify import same_detections
+from tests.nms_rules import hard
 from tests.runs import BCCD, TINY, Ended, cli
 
 for module in ('onnx', 'onnxscript', 'onnxruntime'):
@@ -89,7 +90,7 @@ def test_the_metadata_are_for_everybody(tmp_path: Path) -> None:
         pad_value=0.0,
     )  # fmt: skip
     assert found['postprocessing']['nms_in_graph'] is True
-    assert found['postprocessing']['iou_thr'] == 0.45
+    assert found['postprocessing']['nms'] == hard(0.45)
     assert [given.name for given in model.graph.input] == ['img']
     assert [given.name for given in model.graph.output] == ['bboxes', 'scores', 'labels']
 

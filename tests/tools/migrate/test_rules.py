@@ -14,6 +14,8 @@ from mmlite.models import build_detector
 from mmlite.registry import TASK_UTILS
 from mmlite.tools.migrate import Migration, Notes, migrate
 from mmlite.tools.migrate.datasets import common_root
+from mmlite.tools.migrate.model import _test_cfg
+from mmlite.tools.migrate.notes import Section
 from mmlite.tools.migrate.pipeline import migrate_pipeline
 from tests.runs import CHECKOUT
 
@@ -42,7 +44,7 @@ def test_unknown_keys_are_reported_wherever_they_are(tmp_path: Path) -> None:
         tmp_path,
         'surprise = dict(a=1)\n'
         'model = dict(backbone=dict(gcb=dict(ratio=4), strides=(1, 2, 2, 2)), extra=5, '
-        'test_cfg=dict(nms=dict(split_thr=3)))\nlr_config = dict(odd=1)\n'
+        'test_cfg=dict(nms=dict(odd_thr=3)))\nlr_config = dict(odd=1)\n'
         'data = dict(train=dict(seg_prefix=7), odd=2)\nevaluation = dict(odd=3)\n'
         'optimizer_config = dict(odd=4)\n',
     )
@@ -50,7 +52,7 @@ def test_unknown_keys_are_reported_wherever_they_are(tmp_path: Path) -> None:
         'surprise': dict(a=1),
         'model.backbone.gcb': dict(ratio=4),
         'model.extra': 5,
-        'model.test_cfg.nms.split_thr': 3,
+        'model.test_cfg.nms.odd_thr': 3,
         'lr_config.odd': 1,
         'data.train.seg_prefix': 7,
         'data.odd': 2,
@@ -434,6 +436,48 @@ def test_stages_of_an_assignment_are_sections(tmp_path: Path) -> None:
     )
     loss = dict(type='SmoothL1Loss', beta=0.11, loss_weight=0.5)
     assert model['bbox_head']['loss_bbox_init'] == loss
+
+
+def test_soft_nms(tmp_path: Path) -> None:
+    nms = "nms=dict(_delete_=True, type='soft_nms', iou_thr=0.5, min_score=0.05, odd=1)"
+    migration = changed(tmp_path, f'model = dict(test_cfg=dict({nms}))\n')
+    assert migration.cfg['model']['test_cfg']['nms'] == dict(
+        type='soft_nms', iou_threshold=0.5, min_score=0.05
+    )
+    assert unmapped(migration) == {'model.test_cfg.nms.odd': 1}
+    # what hard NMS never read is reported, and a type that is not there becomes hard NMS
+    migration = changed(tmp_path, 'model = dict(test_cfg=dict(nms=dict(sigma=1, max_num=9)))\n')
+    assert unmapped(migration) == {'model.test_cfg.nms.sigma': 1}
+    assert migration.cfg['model']['test_cfg']['nms']['max_num'] == 9
+    migration = changed(tmp_path, "model = dict(test_cfg=dict(nms=dict(type='nms_match')))\n")
+    assert unmapped(migration) == {'model.test_cfg.nms.type': 'nms_match'}
+    assert migration.cfg['model']['test_cfg']['nms'] == dict(type='nms', iou_threshold=0.5)
+
+
+def test_settings_of_two_stages() -> None:
+    notes = Notes()
+    rpn = dict(
+        nms_across_levels=True, nms_pre=900, nms_post=900, max_num=800, nms_thr=0.7, min_bbox_size=0
+    )
+    rcnn = dict(score_thr=0.05, nms=dict(type='soft_nms', iou_thr=0.5), max_per_img=100)
+    test_cfg = Section(dict(rpn=rpn, rcnn=rcnn, odd=1), 'test_cfg', notes)
+    assert _test_cfg(test_cfg, '') == dict(
+        rpn=dict(
+            max_per_img=800, nms=dict(type='nms', iou_threshold=0.7, class_agnostic=True),
+            nms_pre=900, min_bbox_size=0,
+        ),
+        rcnn=dict(
+            score_thr=0.05, max_per_img=100, nms=dict(type='soft_nms', iou_threshold=0.5)
+        ),
+    )  # fmt: skip
+    assert {change.old: change.new for change in notes.changes} == {
+        'test_cfg.rpn.max_num': 'model.test_cfg.rpn.max_per_img',
+        'test_cfg.rpn.nms_thr': 'model.test_cfg.rpn.nms.iou_threshold',
+        'test_cfg.rpn.nms_across_levels': 'model.test_cfg.rpn.nms.class_agnostic',
+        'test_cfg.rpn.nms_post': '',
+        'test_cfg.rcnn.nms.iou_thr': 'model.test_cfg.rcnn.nms.iou_threshold',
+    }
+    assert [entry.key for entry in notes.unmapped] == ['test_cfg.odd']
 
 
 def test_centernet(tmp_path: Path) -> None:
