@@ -59,6 +59,8 @@ class Assigner:
             gt_bboxes: (g, 4), as the priors.
             gt_bboxes_ignore: (k, 4), as the priors.
         """
+        if not len(priors):  # such as no proposal
+            return Assignment(torch.zeros(0, dtype=torch.int64, device=priors.device))
         ignored = inside_ignored(
             priors, gt_bboxes_ignore, self.ignore_iof_thr, self.ignore_wrt_candidates
         )
