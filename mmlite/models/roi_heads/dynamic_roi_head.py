@@ -91,6 +91,7 @@ class DynamicRoIHead(StandardRoIHead):
         pos = sample.labels > 0
         wanted = self.bbox_head.bbox_coder.encode(sample.rois[:, 1:], sample.matched)
         distance = wanted[:, :2].abs().mean(dim=1)  # (K, 4) -> (K,)
+        distance = distance.where(~sample.is_truth, 0)  # which the coder rounds
         distance = distance.where(pos, torch.inf).sort().values
         last = (pos.sum() - 1).clamp(0, self.cfg['beta_topk'] * num_images - 1)
         return distance[last].where(pos.any(), torch.nan)

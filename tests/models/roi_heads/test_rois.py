@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmlite.config.schema import RCNN_TEST_CFG
+from mmlite.models.heads.fitting import flat_test_cfg
 from mmlite.models.roi_heads import BBoxHead, SingleRoIExtractor
 from mmlite.models.roi_heads.rois import RoISampler, detections, to_rois
 
@@ -107,7 +109,7 @@ def test_each_class_of_a_roi_is_a_detection_with_its_own_box():
     head = BBoxHead(num_classes=2, in_channels=1, roi_feat_size=1)
     deltas = torch.zeros(1, 2, 4)
     deltas[0, 1, 0] = 1.0  # class 2: a tenth (the coder's std) of the width to the right
-    cfg = dict(score_thr=0.05, iou_thr=0.5, max_per_img=10)
+    cfg = flat_test_cfg(dict(score_thr=0.05, max_per_img=10), RCNN_TEST_CFG)
     meta = dict(img_shape=(200, 200, 3), scale_factor=[2.0, 2, 2, 2])
     box = Tensor([[20, 20, 60, 60]])
     args = (head, Tensor([[0.3, 0.6]]), deltas, box, meta, cfg)
