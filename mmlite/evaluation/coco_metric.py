@@ -54,6 +54,7 @@ class CocoMetric(ResultsMetric):
         outfile_prefix: writes `PREFIX.bbox.json` in COCO's results format, with the ids of the
             annotation files, through wrappers too; of other data sets the index of the image and
             the label.
+        sort_categories: any value: categories are found by their names, in any order.
         collect_device: 'cpu' or 'gpu': how distributed processes send their results.
         prefix: before the figures' names.
         backend_args: None; remote storage is not supported.
@@ -75,6 +76,7 @@ class CocoMetric(ResultsMetric):
         metric_items: Sequence[str] | None = None,
         format_only: bool = False,
         outfile_prefix: str | None = None,
+        sort_categories: bool = False,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         backend_args: None = None,
