@@ -7,14 +7,13 @@ the other, and within a group what was drawn in [0, 1) decides.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from mmlite.errors import ConfigError
 from mmlite.ops.samplers import RandomSampler, smallest
-from mmlite.support.signatures import with_arguments_of
 
 
 class InstanceBalancedPosSampler(RandomSampler):
@@ -55,12 +54,11 @@ class IoUBalancedNegSampler(RandomSampler):
 
     needs: ClassVar[tuple[str, ...]] = ('overlaps',)
 
-    @with_arguments_of(RandomSampler)
     def __init__(
-        self, *args: Any, floor_thr: float = -1, floor_fraction: float = 0, num_bins: int = 3,
-        **others: Any,
+        self, num: int, pos_fraction: float, floor_thr: float = -1, floor_fraction: float = 0,
+        num_bins: int = 3, neg_pos_ub: float = -1, add_gt_as_proposals: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(*args, **others)
+        super().__init__(num, pos_fraction, neg_pos_ub, add_gt_as_proposals)
         if not (floor_thr == -1 or floor_thr >= 0) or not 0 <= floor_fraction <= 1 or num_bins < 1:
             raise ConfigError(
                 'IoUBalancedNegSampler: floor_thr of -1 or from 0 up, floor_fraction in [0, 1] '
@@ -87,7 +85,8 @@ class IoUBalancedNegSampler(RandomSampler):
 
     def _first_of_bins(self, drawn: Tensor, among: Tensor, overlaps: Tensor, num: Tensor) -> Tensor:
         """Returns (R,) bool: of each bin its share of `num`."""
-        width = (overlaps.max() - self.floor_thr) / self.num_bins
+        largest = torch.cat([overlaps, overlaps.new_zeros(1)]).max()  # there may be no box at all
+        width = (largest - self.floor_thr) / self.num_bins
         found = torch.zeros_like(among)
         for number in range(self.num_bins):
             start = self.floor_thr + number * width

@@ -92,6 +92,13 @@ def test_both_together():
     assert not (taken & (OVERLAPS == 0)).any()
 
 
+def test_no_boxes_at_all():
+    nothing = torch.zeros(0, dtype=torch.long)
+    facts = dict(indices=nothing, overlaps=torch.zeros(0))
+    for sampler in (InstanceBalancedPosSampler(4, 0.5), IoUBalancedNegSampler(4, 0.5)):
+        assert sampler(nothing, **facts).shape == (0,)
+
+
 def test_numbers_that_make_no_sense():
     with pytest.raises(ConfigError, match='floor_fraction in'):
         IoUBalancedNegSampler(8, 0.5, floor_fraction=2)

@@ -83,6 +83,8 @@ class DynamicRoIHead(StandardRoIHead):
             if self.sampler.sampler.add_gt_as_proposals:
                 bboxes = torch.cat([truth, bboxes])
             overlaps = largest_overlaps(bboxes, truth)
+            if not len(overlaps):  # neither a proposal nor an object
+                overlaps = truth.new_zeros(1)
             found.append(overlaps.topk(min(self.cfg['iou_topk'], len(overlaps))).values[-1])
         return torch.stack(found).mean()
 
