@@ -40,6 +40,7 @@ model = dict(
             roi_layer=dict(type='RoIAlign', output_size=4),
             out_channels=16,
             featmap_strides=[8, 16, 32],
+            finest_scale=10,
         ),
         bbox_head=dict(
             type='Shared2FCBBoxHead',

@@ -1,5 +1,5 @@
-# Faster R-CNN as torchvision's FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1 are trained, for
-# small and fast: published box AP 22.8. The shorter side is 320 px, and 150 proposals are looked at.
+# Faster R-CNN as torchvision's FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1 are trained:
+# published box AP 22.8. The shorter side has 320 px, and 150 proposals go to the second stage.
 _base_ = './faster-rcnn_mobilenetv3-large_fpn_coco_torchvision.py'
 train_pipeline = [
     dict(type='LoadImageFromFile'),

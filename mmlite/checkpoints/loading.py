@@ -263,11 +263,20 @@ def _compared(own: Mapping, weights: Mapping, path: str, layout: str) -> LoadRep
 
 def _draw_anew(model: nn.Module, keys: list[str]) -> None:
     """Draws the parts again that hold layers of a wrong shape, such as a head for other classes."""
-    for name in {key.split('.')[0]: None for key in keys}:
-        part = getattr(model, name)
-        init_cfg = getattr(part, 'init_cfg', None)
-        if init_cfg is not None and 'checkpoint' not in init_cfg:
+    for part in {_part_with_own_way(model, key): None for key in keys}:
+        if part is not None and 'checkpoint' not in part.init_cfg:
             part.init_weights()
+
+
+def _part_with_own_way(model: nn.Module, key: str) -> nn.Module | None:
+    """Returns the innermost part of a model that says how a parameter is drawn, if one does."""
+    names = key.split('.')[:-1]
+    while names:
+        part = model.get_submodule('.'.join(names))
+        if getattr(part, 'init_cfg', None) is not None:
+            return part
+        names.pop()
+    return None
 
 
 def _state_dict_of(checkpoint: Mapping, path: str) -> dict[str, Tensor]:

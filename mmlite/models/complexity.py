@@ -24,11 +24,13 @@ class Complexity:
     trained: int  # parameters that are not frozen
     multiply_adds: int  # what papers and mmdet call FLOPs
     priors: int | None  # None for a head that has none
-    parts: dict[str, tuple[int, int]]  # parameters and multiply-adds of backbone, neck, bbox_head
+    parts: dict[str, tuple[int, int]]  # parameters and multiply-adds of backbone, neck, heads
 
 
 def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
     """Counts by torch's own counter: only convolutions and products.
+
+    A second stage is counted for as many RoIs as there may be proposals in testing.
 
     Args:
         detector: without memory, see `outline_of`.
@@ -42,6 +44,8 @@ def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
     with torch.device('meta'), FlopCounterMode(display=False) as counter:
         feats = detector.extract_feat(torch.zeros(1, 3, height, width))
         priors = _priors_of(detector, feats)
+        if hasattr(detector, 'roi_head'):
+            _run_second_stage(detector, priors)
     parameters = list(detector.parameters())
     return Complexity(
         (width, height),
@@ -66,8 +70,21 @@ def _priors_of(detector: nn.Module, feats: Sequence[Tensor]) -> int | None:
     return head_with_priors(detector, 'this count')(feats)['cls_score'].shape[1]
 
 
+def _run_second_stage(detector: nn.Module, priors: int) -> None:
+    limit = detector.rpn_head.test_cfg['max_per_img']
+    for stage in detector.roi_head.stages:
+        side = stage.extractor.roi_layers[0].output_size
+        size = side if isinstance(side, (list, tuple)) else (side, side)
+        count = limit if limit >= 0 else priors
+        stage.bbox_head(torch.zeros(count, stage.extractor.out_channels, *size))
+
+
 def _multiply_adds(counter: FlopCounterMode, part: nn.Module) -> int:
-    return sum(counter.get_flop_counts().get(type(part).__name__, {}).values()) // 2
+    # of a second stage the heads were run, which may all be of one class
+    run = [stage.bbox_head for stage in part.stages] if hasattr(part, 'stages') else [part]
+    counts = counter.get_flop_counts()
+    names = {type(module).__name__ for module in run}
+    return sum(sum(counts.get(name, {}).values()) for name in names) // 2
 
 
 def _is_resize(node: dict) -> bool:

@@ -20,7 +20,8 @@ class Conv2d(nn.Conv2d):
     """nn.Conv2d that can take the batch norm behind it along, and keep the weights of both.
 
     `kept` is None unless `prepare_for_inference` says that weights no longer change; then it holds
-    them by device and dtype, as they were computed with.
+    them by norm, device and dtype, as they were computed with. RTMDet's levels share convolutions
+    and have norms of their own.
     """
 
     kept: dict[tuple, tuple[Tensor, Tensor | None]] | None = None
@@ -38,10 +39,11 @@ class Conv2d(nn.Conv2d):
         if torch.is_autocast_enabled(x.device.type):
             dtype = torch.get_autocast_dtype(x.device.type)
         x = x.to(dtype)
-        if (x.device, dtype) not in self.kept:
+        key = (norm, x.device, dtype)
+        if key not in self.kept:
             weight, bias = (t if t is None else t.to(dtype) for t in self._folded(norm))
-            self.kept[x.device, dtype] = self._packed(weight, x), bias
-        weight, bias = self.kept[x.device, dtype]
+            self.kept[key] = self._packed(weight, x), bias
+        weight, bias = self.kept[key]
         if weight.is_mkldnn:
             where = (self.padding, self.stride, self.dilation, self.groups)
             return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *where, 'none', [], '')

@@ -87,7 +87,7 @@ def multiclass_nms(
     if rule['type'] == 'soft_nms':
         return soft_nms(bboxes, scores, labels, rule, limit)
     # (m, 4), (m,), (m,) -> (n,)
-    keep = batched_nms(bboxes, scores, labels, rule['iou_threshold'])[:limit]
+    keep = batched_nms(_from_zero(bboxes), scores, labels, rule['iou_threshold'])[:limit]
     return keep, scores[keep]
 
 
@@ -110,7 +110,8 @@ def soft_nms(
     order = labels.argsort(stable=True)  # (m,); a class is a slice of it
     groups = labels[order].cpu().numpy()
     starts, ends = (np.searchsorted(groups, groups, side) for side in ('left', 'right'))
-    x1, y1, x2, y2 = bboxes.detach()[order].T.double().nan_to_num(0, 0, 0).cpu().numpy()  # (m,)
+    finite = bboxes.detach()[order].double().nan_to_num(0, 0, 0).T.contiguous()
+    x1, y1, x2, y2 = finite.cpu().numpy()  # each (m,)
     left = scores.detach()[order].float().nan_to_num().cpu().numpy()  # (m,), 0 for those taken
     areas = (x2 - x1) * (y2 - y1)
     least = max(np.float32(rule['min_score']), _LEAST)
@@ -134,3 +135,11 @@ def _decay(iou: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
         return np.exp(-(iou**2) / rule['sigma'])
     rest = 1 - iou if rule['method'] == 'linear' else 0  # 'naive' leaves nothing, as hard NMS
     return np.where(iou >= rule['iou_threshold'], rest, 1)
+
+
+def _from_zero(bboxes: Tensor) -> Tensor:
+    """Returns (m, 4) boxes moved so that no side is negative; those inside the image stay.
+
+    `batched_nms` moves each class by the largest side, which keeps classes apart from 0 on only.
+    """
+    return bboxes - bboxes.amin().clamp(max=0) if len(bboxes) else bboxes

@@ -19,6 +19,7 @@ from mmlite.models import build_detector
 from tests.golden import Golden, check_detections, load_golden
 from tests.runs import CONFIGS
 
+TESTS = Path(__file__).parents[1]
 META_3X = ConfigDict(mmengine_version='0.10.3', epoch=12, dataset_meta=dict(classes=('a', 'b')))
 
 
@@ -152,6 +153,8 @@ def test_the_version_is_in_the_meta(ssd: Golden, meta: dict, layout: str) -> Non
         'ssd/ssd300_coco_torchvision.py',
         'retinanet/retinanet_r50_fpn_v2_coco_torchvision.py',
         'fcos/fcos_r50_fpn_coco_torchvision.py',
+        'faster_rcnn/faster-rcnn_r50_fpn_v2_coco_torchvision.py',
+        'faster_rcnn/faster-rcnn_mobilenetv3-large_fpn_coco_torchvision.py',
     ],
 )
 @pytest.mark.parametrize('layout', ['torchvision', 'mmdet-1.x', 'mmdet-2.x', 'mmdet-3.x'])
@@ -185,6 +188,27 @@ def test_torchvisions_names_before_0_13(tmp_path: Path) -> None:
     assert (report.share, report.unexpected) == (1.0, [])
     for key in report.loaded:
         assert torch.equal(model.state_dict()[key], expected[key]), key
+
+
+def test_a_second_stage_has_the_background_first_and_a_box_for_it() -> None:
+    model = build_detector(load_config(TESTS / 'tiny_faster_rcnn.py').model)
+    own = {key: torch.rand_like(value.float()) for key, value in model.state_dict().items()}
+    theirs = from_own(own, 'torchvision', model)
+    assert recognise(theirs, {}, model, 'a.pth') == 'torchvision'
+    classes, boxes = own['roi_head.bbox_head.fc_cls.bias'], own['roi_head.bbox_head.fc_reg.bias']
+    found = theirs['roi_heads.box_predictor.cls_score.bias']
+    assert torch.equal(found, torch.cat([classes[-1:], classes[:-1]]))
+    found = theirs['roi_heads.box_predictor.bbox_pred.bias']
+    assert torch.equal(found, torch.cat([torch.zeros(4), boxes]))
+    old = {key.replace('rpn.head.conv.0.0.', 'rpn.head.conv.'): v for key, v in theirs.items()}
+    assert set(old) != set(theirs)
+    assert set(to_own(old, 'torchvision', model)) == set(own)
+
+
+def test_what_torchvision_has_no_name_for_is_refused() -> None:
+    model = build_detector(load_config(TESTS / 'tiny_cascade_rcnn.py').model)
+    with pytest.raises(DataError, match=r'no detector with a layer such as roi_head\.bbox_head\.0'):
+        from_own(model.state_dict(), 'torchvision', model)
 
 
 def test_scales_that_torchvision_cannot_have_are_refused() -> None:
@@ -234,6 +258,22 @@ def test_another_class_count_is_reported_and_the_head_drawn_again(
     assert 0.02 < drawn.abs().max() <= 0.0356
     loaded = model.bbox_head.reg_convs[0][0].weight
     assert torch.equal(loaded, ssd.state_dict['bbox_head.reg_convs.0.0.weight'])
+
+
+def test_a_second_stage_for_other_classes_is_drawn_again(tmp_path: Path) -> None:
+    cfg = load_config(TESTS / 'tiny_faster_rcnn.py').model
+    torch.save(dict(state_dict=build_detector(cfg).state_dict()), tmp_path / 'a.pth')
+    cfg.roi_head.bbox_head.num_classes = 3
+    model = build_detector(cfg)
+    with torch.no_grad():
+        model.roi_head.bbox_head.fc_cls.weight.fill_(7)
+    report = load_checkpoint(model, tmp_path / 'a.pth')
+    assert report.wrong_shape == [
+        f'roi_head.bbox_head.{layer}.{p}'
+        for layer in ('fc_cls', 'fc_reg')
+        for p in ('weight', 'bias')
+    ]
+    assert model.roi_head.bbox_head.fc_cls.weight.abs().max() < 0.1  # a deviation of 0.01
 
 
 def test_too_little_is_refused_unless_asked(ssd: Golden, tmp_path: Path) -> None:

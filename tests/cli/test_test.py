@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmlite.cli.ending import without_worker_traceback
+from mmlite.evaluation import load_results
 from tests.cli.conftest import first_image
 from tests.runs import CHECKOUT, TINY, Ended, cli, scalars, shell
 
@@ -66,6 +67,24 @@ def test_results_and_metrics_in_files(trained, tested) -> None:
     assert {rows.shape[1:] for image in results for rows in image} == {(5,)}
     metrics = json.loads((folder / 'out/metrics.json').read_text())
     assert metrics['pascal_voc/mAP'] == pytest.approx(last_map(trained[1]), abs=1e-6)
+
+
+def test_soft_nms_adds_what_hard_nms_drops(trained, tmp_path: Path) -> None:
+    found = {}
+    for rule in ('nms', 'soft_nms'):
+        out = tmp_path / f'{rule}.pkl'
+        options = (f'model.test_cfg.nms.type={rule}', 'model.test_cfg.max_per_img=-1')
+        ended = cli(
+            *('test', TINY, trained[1] / 'epoch_2.pth', '--work-dir', tmp_path),
+            *('--out', out, '--cfg-options', *options),
+        )
+        assert ended.status == 0, ended.err
+        found[rule] = [rows[:, 4] for image in load_results(out, 6, 5) for rows in image]
+    # the best of a class keeps its score, and boxes near it lose only some of theirs
+    best = [[max(scores, default=0) for scores in found[rule]] for rule in found]
+    assert best[0] == best[1] and any(best[0])
+    counts = [sum(map(len, found[rule])) for rule in found]
+    assert counts[0] < counts[1]
 
 
 def test_pictures(tested) -> None:

@@ -11,7 +11,7 @@ from mmlite.engine.parts import Parts
 from mmlite.models.complexity import input_size, measure
 from mmlite.registry import BACKBONES
 from tests.models.tiny import NUM_PRIORS, tiny_ssd
-from tests.runs import CONFIGS, cli
+from tests.runs import CHECKOUT, CONFIGS, cli
 
 
 def test_parameters_and_priors():
@@ -67,6 +67,18 @@ def test_multiply_adds():
     # by part: the backbone's 3 * 8 * 9 weights and 8 biases; the head's to 2 classes and 4 sides
     assert found.parts['backbone'] == (224, 8 * 9 * 3 * 8)
     assert found.parts['bbox_head'] == (8 * 9 * 6 + 6, 8 * 9 * 8 * 6)
+
+
+def test_a_second_stage_counts_for_all_proposals():
+    cfg = load_config(CHECKOUT / 'tests/tiny_faster_rcnn.py')
+    found = Parts(cfg).complexity((64, 64))
+    # 30 RoIs of 16 channels and 4 x 4 cells to 32, to 32, to 5 classes and none, and 5 boxes
+    assert found.parts['roi_head'][1] == 30 * (16 * 16 * 32 + 32 * 32 + 32 * 6 + 32 * 20)
+    assert found.multiply_adds == sum(count for _, count in found.parts.values())
+    cascade = Parts(load_config(CHECKOUT / 'tests/tiny_cascade_rcnn.py')).complexity((64, 64))
+    # two stages with one box for all classes
+    one = 30 * (16 * 16 * 32 + 32 * 32 + 32 * 6 + 32 * 4)
+    assert cascade.parts['roi_head'][1] == 2 * one
 
 
 def test_input_of_the_test_pipeline_padded():

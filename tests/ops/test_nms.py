@@ -56,6 +56,13 @@ def test_classes_never_suppress_each_other():
     assert kept([1, 2, 1]) == [1, 2, 0]
 
 
+def test_classes_never_suppress_each_other_outside_of_the_image():
+    # torchvision moves class 2 by 100 + 1 from class 1, onto the first box: b + 101 = a
+    bboxes = Tensor([[0, 0, 100, 100], [-101, -101, -1, -1]])
+    keep, _ = multiclass_nms(bboxes, Tensor([0.9, 0.8]), Tensor([1, 2]).long(), hard(0.5), -1)
+    assert keep.tolist() == [0, 1]
+
+
 def test_max_per_img_keeps_the_best_over_all_classes():
     assert kept([1, 2, 3], max_per_img=2) == [1, 2]
 
@@ -157,7 +164,7 @@ def test_odd_boxes_spoil_no_score(method: str):
     nan, inf = float('nan'), float('inf')
     boxes = [[5, 5, 5, 5], [5, 5, 5, 5], [nan] * 4, [-inf, 0, inf, 9], [0, 0, 1e30, 1e30]]
     found = softened(boxes, [0.5, 0.6, 0.7, nan, 0.8], method=method)
-    # none has an area in common with another; a score of NaN is none
+    # none has an area in common with another; a score of NaN is left out
     assert found == [(4, near(0.8)), (2, near(0.7)), (1, near(0.6)), (0, near(0.5))]
 
 

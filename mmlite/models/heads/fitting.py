@@ -136,4 +136,5 @@ def nms_rule(test_cfg: Mapping, at: str, iou_thr: float = 0.5) -> dict:
     if 'iou_threshold' not in given:
         left_out = iou_thr if hard else 0.3
         rule['iou_threshold'] = left_out if (own := test_cfg.get('iou_thr')) is None else own
-    return {key: value for key, value in rule.items() if not (hard and key in SOFT_NMS)}
+    without_effect = ('split_thr', *(SOFT_NMS if hard else ()))
+    return {key: rule[key] for key in NMS.keys if key not in without_effect}

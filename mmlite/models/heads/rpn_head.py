@@ -174,8 +174,7 @@ class RPNHead(DenseHead):
         Args:
             outs, priors, num_per_level: of `forward_with_priors`.
             img_metas: per image, with `img_shape`, to which the boxes are clipped.
-            cfg: `nms_pre`, `nms`, `max_per_img`, `min_bbox_size`, `score_thr`, see
-                `flat_test_cfg`.
+            cfg: `nms_pre`, `nms`, `max_per_img`, `min_bbox_size`, `score_thr`, see `flat_test_cfg`.
             rescale: boxes in pixels of the original image.
 
         Returns:

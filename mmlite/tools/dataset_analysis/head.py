@@ -25,6 +25,8 @@ class HeadOnGrid:
         self._parts = Parts(cfg)
         self.head: DenseHead = head_with_priors(self._parts.detector, 'this analysis')
         self.cfg: Mapping = self._parts.cfg.model
+        # the part of `model` that is this head: the first of two stages has the anchors
+        self.name = 'rpn_head' if 'rpn_head' in self.cfg else 'bbox_head'
 
     @property
     def pad_size_divisor(self) -> int:

@@ -38,7 +38,7 @@ def suggest(on_grid: HeadOnGrid, boxes: NetworkBoxes, thr: float) -> dict[str, A
         if ranges is None or 'assigner' in (on_grid.cfg.get('train_cfg') or {}):
             return ranges and dict(train_cfg=dict(assigner=dict(regress_ranges=ranges)))
         return dict(bbox_head=dict(regress_ranges=ranges))
-    cfg = on_grid.cfg['bbox_head'].get('anchor_generator')
+    cfg = on_grid.cfg[on_grid.name].get('anchor_generator')
     shapes = cfg and tied_shapes(head.prior_generator, cfg)
     if not shapes:
         return None
@@ -46,7 +46,7 @@ def suggest(on_grid: HeadOnGrid, boxes: NetworkBoxes, thr: float) -> dict[str, A
     if np.array_equal(numbers, shapes.start):
         return None
     write = _ssd_arguments if shapes.ascending else _retina_arguments
-    return dict(bbox_head=dict(anchor_generator=write(numbers, head.prior_generator, cfg)))
+    return {on_grid.name: dict(anchor_generator=write(numbers, head.prior_generator, cfg))}
 
 
 def tied_shapes(generator: GridPriors, cfg: Mapping) -> TiedShapes | None:

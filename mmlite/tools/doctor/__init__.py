@@ -21,6 +21,7 @@ QUESTIONS = dict(
     coder='decode(encode(gt)) = gt, and does it survive post-processing?',
     ground_truth='does the ground truth, taken for detections, score mAP 1?',
     weights='which tensors do the pretrained weights fill?',
+    rois='does a second stage get proposals, and from more than one level?',
     step='one step: are losses and gradients finite, and does every part learn?',
     evaluation='one evaluation: are there boxes in their images, and figures?',
     overfit='can eight images be learnt by heart?',

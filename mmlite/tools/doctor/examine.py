@@ -19,6 +19,7 @@ from mmlite.tools.doctor.normalisation import network_input, normalisation
 from mmlite.tools.doctor.pipeline import boxes
 from mmlite.tools.doctor.running import evaluation, ground_truth, overfit, step
 from mmlite.tools.doctor.schedule import schedule
+from mmlite.tools.doctor.second_stage import rois
 from mmlite.tools.doctor.training import frozen, learning_rate, sampling
 from mmlite.tools.doctor.units import units
 
@@ -42,6 +43,7 @@ CHECKS: dict[str, Check] = dict(
     coder=coder,
     ground_truth=ground_truth,
     weights=weights,
+    rois=rois,
     step=step,
     evaluation=evaluation,
     overfit=overfit,

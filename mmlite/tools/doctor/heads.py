@@ -189,7 +189,7 @@ def _cell(covered: np.ndarray) -> str:
 
 def coder(context: Context) -> list[Finding]:
     """A head that predicts just what it is trained for: are the objects what comes out?"""
-    head = _head(context)
+    head, judge = _head(context), context.checked_detector.classifier
     worst, wanted, found = 0.0, 0, 0
     for example in examples(context):
         pos = example.assigned >= 0
@@ -199,15 +199,19 @@ def coder(context: Context) -> list[Finding]:
         deltas = head.bbox_coder.encode(example.priors[pos], matched)
         decoded = head.bbox_coder.decode(example.priors[pos], deltas)
         worst = max(worst, (decoded - matched).abs().nan_to_num(float('inf')).max().item())
+        if judge is not head:
+            continue  # what the first stage finds, the second judges by its pixels
         has_prior = example.assigned[pos].unique()
         wanted += len(has_prior)
         found += int(_detected(head, example, pos, deltas)[has_prior].sum())
-    if not wanted:
+    if not wanted and judge is head:
         return [_NOTHING_LEFT]
     exact = f'decode(encode(gt)) is at most {worst:.2g} px off'
     if worst > _EXACT:
         change = 'encode and decode of model.bbox_head.bbox_coder: they are not inverse'
         return [error(exact, change)]
+    if judge is not head:
+        return [ok(exact), *_thresholds(context, judge)]
     evidence = f'a perfect prediction leaves {percent(found, wanted)} objects after NMS'
     if found < _SURELY_KEPT * wanted:
         verdict = error if found < _KEPT * wanted else warning
@@ -225,7 +229,7 @@ def _thresholds(context: Context, head: nn.Module) -> list[Finding]:
         if limit > _SCORE_THR:
             evidence = f'{key}={limit}: detections below it are left out, and average precision '
             evidence += 'counts what is found at low scores too'
-            findings.append(warning(evidence, f'model.test_cfg.{key}=0.05'))
+            findings.append(warning(evidence, f'{_test_cfg(head)}.{key}=0.05'))
     if context.val is None:
         return findings
     counts = [len(context.val.get_ann_info(i)['labels']) for i in range(len(context.val))]
@@ -233,8 +237,13 @@ def _thresholds(context: Context, head: nn.Module) -> list[Finding]:
         if limit > 0 and (more := sum(count > limit for count in counts)):
             evidence = f'{key}={limit}: {percent(more, len(counts))} images of the validation '
             evidence += f'have more objects, up to {max(counts)}'
-            findings.append(warning(evidence, f'model.test_cfg.{key}={2 * max(counts)}'))
+            findings.append(warning(evidence, f'{_test_cfg(head)}.{key}={2 * max(counts)}'))
     return findings
+
+
+def _test_cfg(head: nn.Module) -> str:
+    """Returns where a config has the post-processing of a head."""
+    return 'model.test_cfg' if isinstance(head, DenseHead) else 'model.test_cfg.rcnn'
 
 
 def _limits(head: nn.Module) -> str:

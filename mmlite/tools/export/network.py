@@ -33,6 +33,11 @@ class ExportNetwork(nn.Module):
         self.detector = detector
         self.with_nms = with_nms
         self.num_per_level: list[int] = []  # of the last input
+        if hasattr(detector, 'roi_head'):
+            raise ConfigError(
+                f'{type(detector).__name__}: a detector of two stages cannot be exported yet; '
+                'a detector of one stage can, such as RetinaNet, FCOS or RTMDet'
+            )
         _check_test_cfg(head_with_priors(detector, 'the export').test_cfg, with_nms)
 
     def forward(self, img: Tensor, img_shape: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -169,13 +174,13 @@ def _check_test_cfg(test_cfg: Mapping, with_nms: bool) -> None:
             f'model.test_cfg.min_bbox_size: {test_cfg["min_bbox_size"]} pixels of the original '
             'picture, which an exported model does not see; 0 is expected'
         )
-    if with_nms and test_cfg['max_per_img'] <= 0:
-        raise ConfigError(
-            'model.test_cfg.max_per_img: an exported NMS has a fixed number of rows: above 0 is '
-            f'expected, found {test_cfg["max_per_img"]}'
-        )
     if with_nms and (setting := _beyond_a_graph(test_cfg['nms'])):
         raise ConfigError(
             f"model.test_cfg.nms: ONNX's NonMaxSuppression has no {setting}. With --no-nms the "
             'file ends with the boxes and scores of all priors, and predict.py does this NMS itself'
+        )
+    if with_nms and test_cfg['max_per_img'] <= 0:
+        raise ConfigError(
+            'model.test_cfg.max_per_img: an exported NMS has a fixed number of rows: above 0 is '
+            f'expected, found {test_cfg["max_per_img"]}'
         )

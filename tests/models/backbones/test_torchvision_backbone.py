@@ -60,9 +60,26 @@ def test_norm_eval():
     assert norms and not any(norm.training for norm in norms) and backbone.training
 
 
+def test_what_is_frozen():
+    backbone = TorchvisionBackbone(
+        'mobilenet_v3_small', norm_eps=1e-5, frozen_norms=True, frozen_layers=['features.0']
+    ).train()
+    norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert {(norm.eps, norm.training, norm.weight.requires_grad) for norm in norms} == {
+        (1e-5, False, False)
+    }
+    trained = {name for name, p in backbone.named_parameters() if p.requires_grad}
+    assert 'body.features.1.block.0.0.weight' in trained
+    assert not any(name.startswith('body.features.0.') for name in trained)
+
+
 @pytest.mark.parametrize(
     ('args', 'message'),
     [
+        (
+            dict(name='mobilenet_v3_small', frozen_layers=['feature.0']),
+            r"'feature\.0' of frozen_layers is no layer of it\..*'features\.0'",
+        ),
         (dict(name='resnet19'), r"no model 'resnet19'\..*'resnet18'"),
         (dict(name='resnet18', strides=(64,)), r'no map .* of stride 64; it has \[2, 4, 8, 16'),
         (dict(name='vit_b_16'), 'vit_b_16 cannot be run at 128 pixels'),

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from mmlite.models.heads import RPNHead
 from mmlite.ops.assignment import BACKGROUND, IGNORE, Assignment
+from tests.nms_rules import hard
 
-CFG = dict(nms_pre=-1, iou_thr=0.5, max_per_img=-1, min_bbox_size=0)
+CFG = dict(nms_pre=-1, nms=hard(0.5), max_per_img=-1, min_bbox_size=0, score_thr=0)
 IOU = dict(type='MaxIoUAssigner', pos_iou_thr=0.7, neg_iou_thr=0.3)
 META = dict(img_shape=(100, 100, 3))
 
@@ -51,6 +52,19 @@ def test_proposals_have_sides_above_the_least(least, expected):
     assert proposals(rpn(), Tensor([A, C, flat]), [0.5, 0.4, 0.9], [3], min_bbox_size=least) == (
         expected
     )
+
+
+def test_proposals_reach_the_least_score():
+    assert proposals(rpn(), Tensor([A, B, C]), [0.5, 0.4, 0.9], [3], score_thr=0.45) == [2, 0]
+
+
+def test_the_best_are_known_by_their_logits():
+    """The sigmoid of 20 and of 30 is 1 in float32."""
+    logits = Tensor([20, 30, 25])[None, :, None]
+    assert logits.sigmoid().unique().tolist() == [1]
+    outs = dict(cls_score=logits, bbox_pred=torch.zeros(1, 3, 4))
+    [found] = rpn().propose(outs, Tensor([A, B, C]), [3], [META], dict(CFG, nms_pre=1))
+    assert found['bboxes'].tolist() == [B]
 
 
 def test_proposals_are_clipped_to_the_image():

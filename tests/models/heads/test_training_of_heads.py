@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from mmlite.engine.step import begin_epoch
 from mmlite.models import build_detector
+from mmlite.models.layers import prepare_for_inference
 from tests.golden import FOLDER
 from tests.models.heads.test_golden_heads import CASES
 from tests.models.tiny import batch
@@ -93,11 +95,12 @@ def step(model: nn.Module, drawn: dict) -> dict[str, float]:
 
 
 def head_moved(model: nn.Module, before: dict[str, Tensor]) -> bool:
-    return any(not torch.equal(before[name], p) for name, p in model.bbox_head.named_parameters())
+    head = model.dense_head
+    return any(not torch.equal(before[name], p) for name, p in head.named_parameters())
 
 
 def test_two_steps_and_a_prediction(model: nn.Module) -> None:
-    before = {name: p.detach().clone() for name, p in model.bbox_head.named_parameters()}
+    before = {name: p.detach().clone() for name, p in model.dense_head.named_parameters()}
     first = step(model, data(3, 2))
     assert sum(first.values()) > 0 and head_moved(model, before)
     step(model, data(2, 1))
@@ -109,10 +112,24 @@ def test_two_steps_and_a_prediction(model: nn.Module) -> None:
     for image in found:
         count = len(image['scores'])
         # RTMDet predicts distances that may be negative: at first few boxes have an area
-        assert count or not getattr(model.bbox_head, 'exp_on_reg', True)
+        assert count or not getattr(model.dense_head, 'exp_on_reg', True)
         assert image['bboxes'].shape == (count, 4)
         assert image['bboxes'].isfinite().all() and (image['scores'] >= 0).all()
         assert set(image['labels'].tolist()) <= {1, 2, 3}
+
+
+def test_prepared_for_inference_it_computes_the_same(model: nn.Module) -> None:
+    """Convolutions that levels share are kept once for each norm behind them."""
+    step(model, data(3, 2))  # the levels' own norms have seen other maps
+    img = data(0, 0)['img']
+    model.eval()
+    with torch.no_grad():
+        plain = tree_leaves(model.dense_head(model.extract_feat(img)))
+        prepare_for_inference(model)
+        for _ in range(2):  # what the first call makes is kept for the second
+            prepared = tree_leaves(model.dense_head(model.extract_feat(img)))
+            for one, other in zip(plain, prepared, strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize('num_boxes', [(2, 0), (0, 0)])

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmlite.config.schema import RCNN_TEST_CFG
-from mmlite.models.heads.fitting import flat_test_cfg
 from mmlite.models.roi_heads import BBoxHead, SingleRoIExtractor
 from mmlite.models.roi_heads.rois import RoISampler, detections, to_rois
+from tests.nms_rules import hard
 
 TRUTH = Tensor([[0, 0, 40, 40], [50, 50, 90, 90]])
 LABELS = torch.tensor([4, 2])
@@ -109,7 +108,7 @@ def test_each_class_of_a_roi_is_a_detection_with_its_own_box():
     head = BBoxHead(num_classes=2, in_channels=1, roi_feat_size=1)
     deltas = torch.zeros(1, 2, 4)
     deltas[0, 1, 0] = 1.0  # class 2: a tenth (the coder's std) of the width to the right
-    cfg = flat_test_cfg(dict(score_thr=0.05, max_per_img=10), RCNN_TEST_CFG)
+    cfg = dict(score_thr=0.05, nms=hard(0.5), max_per_img=10, min_bbox_size=-1)
     meta = dict(img_shape=(200, 200, 3), scale_factor=[2.0, 2, 2, 2])
     box = Tensor([[20, 20, 60, 60]])
     args = (head, Tensor([[0.3, 0.6]]), deltas, box, meta, cfg)
@@ -118,6 +117,17 @@ def test_each_class_of_a_roi_is_a_detection_with_its_own_box():
     assert found['bboxes'].tolist() == [[24, 20, 64, 60], [20, 20, 60, 60]]
     halved = detections(*args, rescale=True)
     assert torch.equal(halved['bboxes'], found['bboxes'] / 2)
+
+
+@pytest.mark.parametrize(('least', 'expected'), [(-1, 2), (0, 1), (29.9, 1), (30, 0)])
+def test_detections_have_sides_above_the_least_in_pixels_of_the_input(least, expected):
+    """Of a box outside of the image nothing is left; the other one has a height of 30 px."""
+    head = BBoxHead(num_classes=1, in_channels=1, roi_feat_size=1)
+    cfg = dict(score_thr=0.05, nms=hard(0.5), max_per_img=10, min_bbox_size=least)
+    meta = dict(img_shape=(200, 200, 3), scale_factor=[2.0, 2, 2, 2])
+    boxes = Tensor([[20, 20, 60, 50], [220, 20, 260, 60]])
+    args = (head, Tensor([[0.9], [0.8]]), torch.zeros(2, 1, 4), boxes, meta, cfg)
+    assert len(detections(*args, rescale=True)['scores']) == expected
 
 
 def test_the_losses_of_a_bbox_head_by_hand():

@@ -431,6 +431,14 @@ def more_objects_than_detections(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.model.test_cfg.max_per_img = 5
 
 
+def nms_that_leaves_few(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.test_cfg.nms.max_num = 5
+
+
+def soft_nms_that_leaves_high_scores(cfg: Config, voc: Path, folder: Path) -> None:
+    cfg.model.test_cfg.nms.update(type='soft_nms', min_score=0.6)
+
+
 def anchors_too_small(cfg: Config, voc: Path, folder: Path) -> None:
     cfg.model.bbox_head.anchor_generator.update(min_sizes=(2, 3, 4), max_sizes=(3, 4, 5))
 
@@ -514,6 +522,8 @@ MISTAKES = (
     Mistake('score_thr of 0.9', 'coder', nothing_above_the_threshold, 'warning'),
     Mistake('nms_pre of 2', 'coder', few_candidates),
     Mistake('fewer detections than objects', 'coder', more_objects_than_detections, 'warning'),
+    Mistake('fewer boxes after NMS than objects', 'coder', nms_that_leaves_few, 'warning'),
+    Mistake('min_score of 0.6', 'coder', soft_nms_that_leaves_high_scores, 'warning'),
     Mistake('anchors far too small', 'priors', anchors_too_small),
     Mistake('losses switched off', 'step', losses_switched_off),
     Mistake('num_classes one too many', 'parts', one_class_too_many),

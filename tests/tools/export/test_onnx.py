@@ -15,7 +15,7 @@ import torch
 from mmlite.errors import ConfigError, DataError
 from mmlite.inference.apis import inference_detector, init_detector, load_detector
 from mmlite.tools.export.onnx_detector import OnnxDetector
-from mmlite.tools.export.onnx_file import export_onnx
+from mmlite.tools.export.onnx_file import export_onnx, read_description
 from mmlite.tools.export.preprocessing import preprocessing_of
 from mmlite.tools.export.verify import same_detections
 from tests.nms_rules import hard
@@ -42,22 +42,23 @@ def drawn_checkpoint(config: Path, path: Path, overrides: Sequence[str] = ()) ->
 
 
 @pytest.mark.parametrize(
-    ('name', 'batch_size', 'with_nms'),
+    ('name', 'batch_size', 'with_nms', 'rule'),
     [
-        ('ssd', 1, False),
-        ('ssd', None, True),
-        ('retinanet', 2, True),
-        ('fcos', None, False),
-        ('rtmdet', None, True),
-        ('yolox', 1, True),
+        ('ssd', 1, False, 'nms'),
+        ('ssd', None, True, 'nms'),
+        ('retinanet', 2, True, 'nms'),
+        ('retinanet', 2, False, 'soft_nms'),
+        ('fcos', None, False, 'nms'),
+        ('rtmdet', None, True, 'nms'),
+        ('yolox', 1, True, 'nms'),
     ],
 )
 def test_the_file_detects_what_the_model_does(
-    tmp_path: Path, name: str, batch_size: int | None, with_nms: bool
+    tmp_path: Path, name: str, batch_size: int | None, with_nms: bool, rule: str
 ) -> None:
     config = TESTS / f'tiny_{name}.py'
     checkpoint = drawn_checkpoint(config, tmp_path / 'a.pth')
-    low = {'model.test_cfg.score_thr': 0.005}
+    low = {'model.test_cfg.score_thr': 0.005, '+model.test_cfg.nms.type': rule}
     detector = load_detector(config, checkpoint, overrides=low)
     path = tmp_path / 'a.onnx'
     export_onnx(detector, preprocessing_of(detector.cfg), path, batch_size, with_nms)
@@ -93,6 +94,15 @@ def test_the_metadata_are_for_everybody(tmp_path: Path) -> None:
     assert found['postprocessing']['nms'] == hard(0.45)
     assert [given.name for given in model.graph.input] == ['img']
     assert [given.name for given in model.graph.output] == ['bboxes', 'scores', 'labels']
+
+
+def test_files_from_before_soft_nms_are_read() -> None:
+    sizes = dict(size=[9, 9], fit=[9, 9], keep_ratio=False, interpolation='bilinear')
+    colours = dict(to_rgb=True, mean=[0, 0, 0], std=[1, 1, 1], pad_value=0)
+    content = dict(classes=['a'], preprocessing={**sizes, **colours})
+    content['postprocessing'] = dict(iou_thr=0.6, nms_in_graph=False)
+    metadata = {key: json.dumps(value) for key, value in content.items()}
+    assert read_description(metadata, 'a.onnx')['postprocessing']['nms'] == hard(0.6)
 
 
 def test_the_model_stays_as_it_was(tmp_path: Path) -> None:

@@ -1,8 +1,0 @@
-# GFL-ResNet18 with GN in its towers.
-_base_ = [
-    '../../../configs/_base_/models/gfl_r18_bccd.py',
-    '../../../configs/_base_/datasets/bccd_320.py',
-    '../../../configs/_base_/schedules/short_8e.py',
-    '../../../configs/_base_/default_runtime.py',
-]
-optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')  # in bfloat16
