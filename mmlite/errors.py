@@ -45,6 +45,13 @@ class ArgumentError(ConfigError, TypeError):
     """An argument that a class does not take, or one that it needs and did not get."""
 
 
+# how a message goes on where a config asks for masks
+BOXES_ONLY = (
+    'Instead: a config with boxes only, such as faster-rcnn for mask-rcnn; masks are not supported '
+    'yet.'
+)
+
+
 def nearest(name: str, choices: Iterable[str], limit: int = 3) -> list[str]:
     """Returns up to `limit` of `choices` spelt most like `name`, the nearest first."""
     by_lower: dict[str, str] = {}

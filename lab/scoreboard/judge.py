@@ -17,6 +17,7 @@ from mmlite.tools.migrate.verify import check_whole
 
 # a pattern of messages, and what it is counted as; the first that fits counts
 KINDS = (
+    (r'masks are not supported', 'masks'),
     (r"type '([\w.]+)' is not in the registry", 'type {}'),
     (r"needs the package (\w+)|No module named '?(\w+)", 'package {}'),
     (r"(\w+ takes no argument '\w+')", '{}'),

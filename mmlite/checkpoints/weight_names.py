@@ -2,8 +2,8 @@
 
 mmlite's own layout, in memory and on disk, is mmdet 3.x's. Two things differ elsewhere: the names
 of the layers, and where a class layer has its background channels. mmdet 3.x and 2.x have them
-last (softmax) or have none (sigmoid), mmdet 1.x has them first, torchvision has them first always,
-and in the second stage of Faster R-CNN a box for it too.
+last (softmax) or have none (sigmoid), mmdet 1.x has them first, torchvision has them first always.
+In a second stage mmdet 1.x and torchvision have a box for the background too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _OWN_HEADS = ('neck.', 'bbox_head.', 'rpn_head.', 'roi_head.')
 _HEADS_OF_TORCHVISION = ('head.classification_head.', 'rpn.head.', 'roi_heads.')
 _CLASS_LAYER = re.compile(r'bbox_head\.(retina_cls|conv_cls|cls_convs\.\d+\.0)\.(weight|bias)')
 # of a second stage: what predicts classes, and four numbers for the box of each class
-_ROI_CLASSES, _ROI_BOXES = 'roi_head.bbox_head.fc_cls.', 'roi_head.bbox_head.fc_reg.'
+_ROI_CLASSES = re.compile(r'roi_head\.bbox_head\.(\d+\.)?fc_cls\.')
+_ROI_BOXES = re.compile(r'(roi_head\.bbox_head(?:\.\d+)?)\.fc_reg\.')
 # the background of a sigmoid head in torchvision's layout: a logit that no threshold lets through
 _NO_BACKGROUND = -100.0
 
@@ -54,7 +55,7 @@ def recognise(
         return 'torchvision'
     if hasattr(model, 'backbone') and not any(key.startswith(_PARTS) for key in weights):
         return 'backbone'
-    version = version or _version(meta)
+    version = version or _version(meta) or _version_by_names(weights, model)
     if (
         version is None
         and _is_softmax(model)
@@ -75,6 +76,12 @@ def _version(meta: Mapping[str, Any]) -> str | None:
     return {'0': '1.x', '1': '1.x', '2': '2.x', '3': '3.x'}.get(major)
 
 
+def _version_by_names(weights: Mapping[str, Tensor], model: nn.Module) -> str | None:
+    """The RoI head, which has the second stage since 2.0, was not there in 1.x."""
+    is_old = hasattr(model, 'roi_head') and not any(key.startswith('roi_head.') for key in weights)
+    return '1.x' if is_old and any(key.startswith('bbox_head.') for key in weights) else None
+
+
 def to_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict[str, Tensor]:
     """Returns the weights of a file in mmlite's layout; what has no place keeps its name."""
     if layout == 'backbone':
@@ -82,7 +89,10 @@ def to_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> dict
         return {f'backbone.{key}': value for key, value in converted.items()}
     if layout != 'torchvision':
         own = _own(weights, model)
-        return _background_moved(own, model, -1) if layout == 'mmdet-1.x' else own
+        if layout != 'mmdet-1.x':
+            return own
+        moved = _background_moved(own, model, -1)
+        return {key: _without_roi_background(key, value) for key, value in moved.items()}
     names = {torchvision_name(key, model): key for key in model.state_dict()}
     weights = {key if key in names else current_name(key): v for key, v in weights.items()}
     own = {names.get(key, key): value for key, value in weights.items()}
@@ -107,7 +117,8 @@ def from_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> di
     weights = dict(weights)
     if layout == 'mmdet-1.x':
         moved = _background_moved(weights, model, 1)
-        return {_first_name(key, model): value for key, value in moved.items()}
+        named = {_first_name(key, model): key for key in moved}
+        return {name: _with_roi_background(key, moved[key], model) for name, key in named.items()}
     if layout != 'torchvision':
         return weights
     if hasattr(model.neck, 'extra_layers') and not hasattr(model.backbone, 'features'):
@@ -127,7 +138,7 @@ def from_own(weights: Mapping[str, Tensor], layout: str, model: nn.Module) -> di
     strange = [key for key in named if key.startswith(_OWN_HEADS)]
     if strange:
         raise DataError(f'torchvision has no detector with a layer such as {strange[0]}')
-    return {name: _with_roi_background(key, weights[key]) for name, key in named.items()}
+    return {name: _with_roi_background(key, weights[key], model) for name, key in named.items()}
 
 
 # ---- the background channel ---------------------------------------------------------------------
@@ -162,17 +173,19 @@ def _background_moved(
 
 
 def _without_roi_background(key: str, value: Tensor) -> Tensor:
-    """Turns a tensor of torchvision's second stage into the own one; others stay."""
-    if key.startswith(_ROI_CLASSES):
+    """Turns a tensor of another second stage into the own one; others stay."""
+    if _ROI_CLASSES.match(key):
         return value.roll(-1, dims=0)  # (C + 1, ...), the background from first to last
-    return value[4:] if key.startswith(_ROI_BOXES) else value  # (4 * (C + 1), ...) -> (4 * C, ...)
+    # (4 * (C + 1), ...) -> (4 * C, ...); 4 are one box for all classes
+    return value[4:] if _ROI_BOXES.match(key) and len(value) > 4 else value
 
 
-def _with_roi_background(key: str, value: Tensor) -> Tensor:
+def _with_roi_background(key: str, value: Tensor, model: nn.Module) -> Tensor:
     """The inverse of `_without_roi_background`; the box of the background has the weights 0."""
-    if key.startswith(_ROI_CLASSES):
+    if _ROI_CLASSES.match(key):
         return value.roll(1, dims=0)
-    if key.startswith(_ROI_BOXES):
+    boxes = _ROI_BOXES.match(key)
+    if boxes and not model.get_submodule(boxes[1]).reg_class_agnostic:
         return torch.cat([torch.zeros_like(value[:4]), value])
     return value
 
@@ -188,6 +201,9 @@ _RENAMED = (
     (r'(bbox_head\.\w+_convs\.\d+)\.(weight|bias)$', r'\1.conv.\2'),  # RetinaNet up to 0.5
     (r'(bbox_head\.\w+_convs\.\d+)\.(weight|bias)$', r'\1.0.\2'),  # SSD up to 2.13, as all below
     (r'backbone\.l2_norm\.', r'neck.l2_norm.'),
+    (r'^(bbox_head|shared_head)\.', r'roi_head.\1.'),  # second stages up to 1.x
+    (r'^rpn_head\.', r'bbox_head.'),  # an RPN for itself up to 2.x
+    (r'^bbox_head\.', r'rpn_head.'),  # its file, for the first stage of a detector
 )
 
 
@@ -210,6 +226,8 @@ def _first_name(key: str, model: nn.Module) -> str:
     """Returns the name that mmdet 1.x has for a tensor."""
     key = re.sub(r'bbox_head\.conv_(cls|reg|centerness)\.', r'bbox_head.fcos_\1.', key)
     key = re.sub(r'neck\.l2_norm\.', 'backbone.l2_norm.', key)
+    key = re.sub(r'^roi_head\.', '', key)
+    key = re.sub(r'^bbox_head\.rpn_', 'rpn_head.rpn_', key)
     key = re.sub(r'(bbox_head\.\w+_convs\.\d+)\.0\.', r'\1.', key)
     extra = re.match(r'neck\.extra_layers\.(\d+)\.(\d)\.conv\.(\w+)$', key)
     return f'backbone.extra.{2 * int(extra[1]) + int(extra[2])}.{extra[3]}' if extra else key

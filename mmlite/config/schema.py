@@ -201,11 +201,24 @@ RPN_TRAIN_CFG = Keys(
     'assignment and sampling of the first stage',
     late=True,
 )
+# of `model.train_cfg.rcnn.dynamic_rcnn`
+DYNAMIC_RCNN = Keys(
+    {
+        'iou_topk': Value('count', 'which largest IoU of an image counts', 75, least=1),
+        'beta_topk': Value('count', 'which smallest error counts, of each image', 10, least=1),
+        'update_iter_interval': Value('count', 'steps between two changes', 100, least=1),
+        'initial_iou': Value('number', 'the lowest IoU threshold', 0.4),
+        'initial_beta': Value('number', 'the largest beta', 1.0),
+    },
+    'DynamicRoIHead: how threshold and beta follow the training',
+    late=True,
+)
 # of `model.train_cfg.rcnn`, what a stage of a RoI head reads
 RCNN_TRAIN_CFG = Keys(
     {
         **{key: spec for key, spec in RPN_TRAIN_CFG.keys.items() if key != 'allowed_border'},
         'sampler': Part('TASK_UTILS', 'which proposals count', 'PseudoSampler'),
+        'dynamic_rcnn': DYNAMIC_RCNN,
     },
     'assignment and sampling of the second stage',
     late=True,

@@ -2,6 +2,11 @@
 
 from mmlite.datasets.base import DetDataset
 from mmlite.datasets.coco import CocoDataset, CocoIdsDataset
+from mmlite.datasets.coco_likes import (
+    CityscapesDataset,
+    Objects365V1Dataset,
+    Objects365V2Dataset,
+)
 from mmlite.datasets.csv_table import CsvDataset
 from mmlite.datasets.demo_dataset import DemoDataset
 from mmlite.datasets.loader import build_dataloader, build_dataset
@@ -18,6 +23,7 @@ from mmlite.datasets.yolo import YoloDataset
 
 __all__ = [
     'AspectRatioBatchSampler',
+    'CityscapesDataset',
     'ClassBalancedDataset',
     'CocoDataset',
     'CocoIdsDataset',
@@ -27,6 +33,8 @@ __all__ = [
     'DetDataset',
     'MissingDataError',
     'MultiImageMixDataset',
+    'Objects365V1Dataset',
+    'Objects365V2Dataset',
     'RepeatDataset',
     'VOCDataset',
     'YoloDataset',

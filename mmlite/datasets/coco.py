@@ -83,7 +83,7 @@ class CocoDataset(DetDataset):
         if not len(source['image_ids']):
             raise DataError(f'{self.ann_path}: images is empty')
         self._check_annotated(bool(source['annotated']))
-        paths = [os.path.join(img_dir, name) for name in source['file_names'].tolist()]
+        paths = [os.path.join(img_dir, name) for name in self.file_names(source)]
         self._check_inside(paths, self.ann_path, img_dir)
         names = source['category_names'].tolist()
         if self.classes is None:
@@ -112,6 +112,10 @@ class CocoDataset(DetDataset):
         for note in source['notes'].tolist():
             self._warn(note)
         return self._make_records(source, paths)
+
+    def file_names(self, source: Arrays) -> list[str]:
+        """Returns where each image is in the folder of the images."""
+        return source['file_names'].tolist()
 
     def _check_annotated(self, annotated: bool) -> None:
         """Lists of images to be tested, such as image_info_test-dev2017.json, have no objects."""

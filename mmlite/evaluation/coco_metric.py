@@ -11,10 +11,12 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmlite.datasets.bad_items import bad_items, leaves
-from mmlite.errors import ConfigError, did_you_mean
+from mmlite.errors import BOXES_ONLY, ConfigError, did_you_mean
 from mmlite.evaluation.ap_rule import ApRule
 from mmlite.evaluation.coco import AREA_RANGES, IOU_THRS, MAX_DETS, CocoTables, coco_tables
 from mmlite.evaluation.coco_ids import check_ids, image_ranks, write_coco_results
+from mmlite.evaluation.detections import FlatDetections
+from mmlite.evaluation.proposal_recall import PROPOSAL_NUMS, average_recalls
 from mmlite.evaluation.report import coco_class_table, coco_table
 from mmlite.evaluation.results_metric import ResultsMetric
 from mmlite.registry import METRICS
@@ -37,11 +39,13 @@ class CocoMetric(ResultsMetric):
 
     Args:
         ann_file: None; mmdet's configs name the data set's own file, which is fine.
-        metric: 'bbox'; masks and proposals are not supported.
+        metric: 'bbox', or 'proposal_fast' for an RPN: AR@100, AR@300 and AR@1000, the share of
+            objects of any class that are found, and nothing else; masks are not supported.
         classwise: a table of the classes too, and their AP as `CLASS_precision`, at the largest of
             `proposal_nums`.
         proposal_nums: three numbers of detections of a class in an image that the
-            figures are taken at; COCO's are (1, 10, 100), mmdet's (100, 300, 1000).
+            figures are taken at; None for COCO's (1, 10, 100), of proposals for mmdet's
+            (100, 300, 1000).
         iou_thrs: IoU thresholds that AP is the mean over; None for 0.50, 0.55, ..., 0.95.
         area_ranges: names and (least, greatest) area in square pixels of the original image, in
             place of s (to 32^2), m (to 96^2) and l.
@@ -50,6 +54,7 @@ class CocoMetric(ResultsMetric):
         outfile_prefix: writes `PREFIX.bbox.json` in COCO's results format, with the ids of the
             annotation files, through wrappers too; of other data sets the index of the image and
             the label.
+        sort_categories: any value: categories are found by their names, in any order.
         collect_device: 'cpu' or 'gpu': how distributed processes send their results.
         prefix: before the figures' names.
         backend_args: None; remote storage is not supported.
@@ -65,19 +70,19 @@ class CocoMetric(ResultsMetric):
         ann_file: str | None = None,
         metric: str | Sequence[str] = 'bbox',
         classwise: bool = False,
-        proposal_nums: Sequence[int] = MAX_DETS,
+        proposal_nums: Sequence[int] | None = None,
         iou_thrs: float | Sequence[float] | None = None,
         area_ranges: Mapping[str, Sequence[float]] | None = None,
         metric_items: Sequence[str] | None = None,
         format_only: bool = False,
         outfile_prefix: str | None = None,
+        sort_categories: bool = False,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         backend_args: None = None,
     ) -> None:
         super().__init__(collect_device, prefix)
-        if metric not in ('bbox', ['bbox'], ('bbox',)):
-            raise ConfigError(f"CocoMetric.metric: only 'bbox' is supported, found {metric!r}")
+        self.of_proposals = _check_metric(metric)
         if backend_args is not None:
             raise ConfigError('CocoMetric.backend_args: only None is supported, files on disk')
         if format_only and not outfile_prefix:
@@ -90,6 +95,8 @@ class CocoMetric(ResultsMetric):
             )
         self.ann_file = ann_file
         self.classwise = classwise
+        if proposal_nums is None:
+            proposal_nums = PROPOSAL_NUMS if self.of_proposals else MAX_DETS
         self.proposal_nums = _check_proposal_nums(proposal_nums)
         self.area_ranges = _check_ranges(area_ranges)
         self.metric_items = metric_items
@@ -126,6 +133,8 @@ class CocoMetric(ResultsMetric):
         """
         if self.format_only:
             return []
+        if self.of_proposals:
+            return [f'AR@{num}' for num in self.proposal_nums]
         shape = len(self.area_ranges), len(self.proposal_nums)
         tables = CocoTables(
             np.zeros((len(self.iou_thrs), 1, 1, *shape)),
@@ -153,6 +162,8 @@ class CocoMetric(ResultsMetric):
         if self.format_only:
             return {}
         covered = self.covered(results)
+        if self.of_proposals:
+            return self._recalls(ordered.of_images(covered), covered) | self.coverage(covered)
         ranks = image_ranks(self.dataset)
         tables = coco_tables(
             ordered.of_images(covered),
@@ -171,6 +182,17 @@ class CocoMetric(ResultsMetric):
             figures |= {f'{name}_precision': row['mAP'] for name, row in per_class.items()}
         self.tabulated = list(figures)
         return figures | self.coverage(covered)
+
+    def _recalls(self, found: FlatDetections, covered: list[int]) -> dict[str, float]:
+        infos = [_coco_info(self.dataset, i) for i in covered]
+        objects = [info['xywh'][~info['crowd']] for info in infos]
+        objects = [np.concatenate([own[:, :2], own[:, :2] + own[:, 2:]], axis=1) for own in objects]
+        edges = np.searchsorted(found.image, range(1, len(covered)))
+        rows = np.split(found.rows, edges)  # (D, 5) -> (p, 5) of each image
+        figures = average_recalls(rows, objects, self.proposal_nums, self.iou_thrs)
+        lines = [f'{name}\t{figure:.4f}' for name, figure in figures.items()]
+        print_log('\n' + '\n'.join(lines), logger='current')
+        return figures
 
     def _figures(self, tables: CocoTables) -> dict[str, float]:
         ranges = [name for name in self.area_ranges if name != 'all']
@@ -233,6 +255,18 @@ def _coco_info(dataset: Any, i: int) -> dict[str, np.ndarray]:
         labels=np.concatenate([ann['labels'], ann['labels_ignore']]),
         areas=sides.prod(axis=1),
         crowd=np.arange(len(bboxes)) >= len(ann['bboxes']),
+    )
+
+
+def _check_metric(metric: Any) -> bool:
+    """Returns whether proposals are measured."""
+    names = [metric] if isinstance(metric, str) else list(metric)
+    if names in (['bbox'], ['proposal_fast']):
+        return names == ['proposal_fast']
+    instead = f'. {BOXES_ONLY}' if 'segm' in names else ''
+    raise ConfigError(
+        f"CocoMetric.metric: only 'bbox' is supported, or 'proposal_fast' for an RPN, "
+        f'found {metric!r}{instead}'
     )
 
 

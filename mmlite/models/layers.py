@@ -285,19 +285,21 @@ def conv_tower(
     last_conv_cfg: dict | None = None,
     act_cfg: dict | None = dict(type='ReLU'),  # noqa: B006, never changed
     use_depthwise: bool = False,
+    conv_cfg: dict | None = None,
 ) -> nn.Sequential:
     """`num_convs` 3x3 convolutions with an activation each, as the heads stack them.
 
-    The last one is another convolution where `last_conv_cfg` says so, see `conv_class`.
+    They are other convolutions where `conv_cfg` says so, and the last one where `last_conv_cfg`
+    does, see `conv_class`.
     """
     conv = DepthwiseSeparableConvModule if use_depthwise else ConvModule
     widths = [in_channels, *[channels] * num_convs]
-    conv_cfgs = [*[None] * (num_convs - 1), last_conv_cfg]
+    conv_cfgs = [*[conv_cfg] * (num_convs - 1), last_conv_cfg or conv_cfg]
     layers = dict(padding=1, bias=bias, norm_cfg=norm_cfg, act_cfg=act_cfg)
     return nn.Sequential(
         *(
-            conv(*pair, 3, **layers, conv_cfg=conv_cfg)
-            for pair, conv_cfg in zip(pairwise(widths), conv_cfgs[:num_convs], strict=True)
+            conv(*pair, 3, **layers, conv_cfg=each)
+            for pair, each in zip(pairwise(widths), conv_cfgs[:num_convs], strict=True)
         )
     )
 

@@ -15,8 +15,11 @@ from mmlite.models.heads.fitting import flat_test_cfg
 from mmlite.registry import DETECTORS, HEADS
 from mmlite.support.signatures import with_arguments_of
 
+# mmdet's classes of these names do nothing of their own; a mask head is refused by the RoI heads
+_SAME_IN_MMDET = ('FasterRCNN', 'CascadeRCNN', 'MaskRCNN')
 
-@DETECTORS.register_module(name=['TwoStageDetector', 'FasterRCNN', 'CascadeRCNN'])
+
+@DETECTORS.register_module(name=['TwoStageDetector', *_SAME_IN_MMDET])
 class TwoStageDetector(Detector):
     """Proposals of a first stage, classified and moved by a second (Ren et al. 2015).
 

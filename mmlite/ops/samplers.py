@@ -3,10 +3,15 @@
 `sampler(labels (..., R))` takes -1 for ignored, 0 for background and 1..C for a box, and returns
 (..., R) bool. Nothing here asks a device how many there are, so it never waits for one. What is
 drawn comes from torch's generator of the device, whose state a checkpoint keeps.
+
+A sampler of a second stage may name in `needs` what else it is called with, each of one image:
+`losses` (R,) of the classes, `indices` (R,) of the boxes, -1 for background, and `overlaps` (R,),
+the largest IoU with a box.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -18,7 +23,7 @@ from mmlite.errors import ConfigError
 class PseudoSampler:
     """Takes all priors that are not ignored."""
 
-    needs_losses: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
     num: ClassVar[None] = None  # no limit
     add_gt_as_proposals: ClassVar[bool] = False
 
@@ -41,7 +46,7 @@ class RandomSampler:
         ConfigError: `num` is below 1, or `pos_fraction` not in [0, 1].
     """
 
-    needs_losses: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -60,18 +65,41 @@ class RandomSampler:
         self.neg_pos_ub = neg_pos_ub
         self.add_gt_as_proposals = add_gt_as_proposals
 
-    def __call__(self, labels: Tensor) -> Tensor:
-        return self.take(labels, torch.rand(labels.shape, device=labels.device))
+    def __call__(self, labels: Tensor, **facts: Tensor) -> Tensor:
+        """Takes the priors that come first in their order, see the module.
 
-    def take(self, labels: Tensor, order: Tensor) -> Tensor:
-        """Takes the priors with the smallest numbers in `order` (..., R)."""
+        Args:
+            labels: (..., R): -1 ignore, 0 background, 1..C.
+            facts: what `needs` names.
+        """
+        drawn = torch.rand(labels.shape, device=labels.device)
         num_pos = int(self.num * self.pos_fraction)
-        pos = _smallest(order, labels > 0, num_pos, num_pos)
+        order = self.order_of_pos(drawn, labels, num_pos, facts)
+        pos = smallest(order, labels > 0, num_pos, num_pos)
         found = pos.sum(dim=-1, keepdim=True)  # (..., R) -> (..., 1)
         num_neg = self.num - found
         if self.neg_pos_ub >= 0:
             num_neg = num_neg.minimum((self.neg_pos_ub * found.clamp(min=1)).long())
-        return pos | _smallest(order, labels == 0, num_neg, self.num)
+        order = self.order_of_neg(drawn, labels, num_neg, facts)
+        return pos | smallest(order, labels == 0, num_neg, self.num)
+
+    def order_of_pos(
+        self, drawn: Tensor, labels: Tensor, num: int, facts: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Returns (..., R): of the priors with a box, the `num` smallest are taken.
+
+        Args:
+            drawn: (..., R) in [0, 1), drawn.
+            labels, facts: as of `__call__`.
+            num: how many are taken, if there are enough.
+        """
+        return drawn
+
+    def order_of_neg(
+        self, drawn: Tensor, labels: Tensor, num: Tensor, facts: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Does so for background, where `num` is (..., 1), and lies on the device."""
+        return drawn
 
 
 class OHEMSampler(RandomSampler):
@@ -82,14 +110,22 @@ class OHEMSampler(RandomSampler):
     Args: as of RandomSampler.
     """
 
-    needs_losses: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ('losses',)
 
-    def __call__(self, labels: Tensor, losses: Tensor) -> Tensor:
-        """As of RandomSampler, with the loss (..., R) of each prior."""
-        return self.take(labels, -losses)
+    def order_of_pos(
+        self, drawn: Tensor, labels: Tensor, num: int, facts: Mapping[str, Tensor]
+    ) -> Tensor:
+        """The largest losses come first."""
+        return -facts['losses']
+
+    def order_of_neg(
+        self, drawn: Tensor, labels: Tensor, num: Tensor, facts: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Here too."""
+        return -facts['losses']
 
 
-def _smallest(order: Tensor, among: Tensor, count: Tensor | int, most: int) -> Tensor:
+def smallest(order: Tensor, among: Tensor, count: Tensor | int, most: int) -> Tensor:
     """Returns (..., R) bool: the `count` smallest of `order` where `among`.
 
     `count` may lie on a device; `most` is what it cannot exceed.

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmlite.errors import ArgumentError
+from mmlite.errors import BOXES_ONLY, ArgumentError
 
 _LOSS = dict(reduction='mean')
 _CONV = dict(conv_cfg=None)
 _PRETRAINED = dict(pretrained=None)
+
+_NO_MASKS = dict(mask_roi_extractor=None, mask_head=None)
 
 # class -> argument -> the value that changes nothing
 INERT: dict[str, dict[str, Any]] = dict(
@@ -49,6 +51,17 @@ INERT: dict[str, dict[str, Any]] = dict(
         plugins=None,
     ),
     Res2Net=dict(
+        **_CONV,
+        **_PRETRAINED,
+        in_channels=3,
+        base_channels=64,
+        style='pytorch',
+        deep_stem=True,
+        avg_down=True,
+        zero_init_residual=True,
+        plugins=None,
+    ),
+    ResNeSt=dict(
         **_CONV,
         **_PRETRAINED,
         in_channels=3,
@@ -134,7 +147,7 @@ INERT: dict[str, dict[str, Any]] = dict(
     FilterAnnotations=dict(min_gt_mask_area=1, by_box=True, by_mask=False),
     Expand=dict(seg_ignore_label=None),
     MovingStep=dict(mask_border_value=0, seg_ignore_label=255),
-    CocoMetric=dict(file_client_args=None, sort_categories=False, use_mp_eval=False),
+    CocoMetric=dict(file_client_args=None, use_mp_eval=False),
     VOCMetric=dict(proposal_nums=(100, 300, 1000)),
     CheckpointHook=dict(file_client_args=None, backend_args=None, published_keys=None),
     EarlyStoppingHook=dict(strict=True),
@@ -147,6 +160,10 @@ INERT: dict[str, dict[str, Any]] = dict(
         line_width=3,
         alpha=0.8,
     ),
+    ResLayer=dict(**_PRETRAINED, with_cp=False),
+    BBoxHead=dict(with_cls=True, with_reg=True, predict_box_type='hbox'),
+    StandardRoIHead=_NO_MASKS,
+    CascadeRoIHead=_NO_MASKS,
     ConcatDataset=dict(lazy_init=False),
     MultiImageMixDataset=dict(lazy_init=False),
 )
@@ -159,6 +176,7 @@ _INSTEAD = dict(
     checkpoint_path="init_cfg=dict(type='Pretrained', checkpoint=...)",
     input_size='it is an argument of SSDAnchorGenerator',
 )
+_OF_MASKS = ('mask_roi_extractor', 'mask_head', 'pad_mask')
 
 
 def inert_arguments(cls: Any) -> dict[str, Any]:
@@ -187,6 +205,7 @@ def without_inert(
     for key in inert.keys() & args.keys():
         if _plain(args[key]) != _plain(inert[key]):
             instead = f' Instead: {_INSTEAD[key]}.' if key in _INSTEAD else ''
+            instead = f' {BOXES_ONLY}' if key in _OF_MASKS else instead
             raise ArgumentError(
                 f'{path}.{key}: {cls.__name__} supports only {key}={inert[key]!r} of mmdet, found '
                 f'{args[key]!r:.200}.{instead}'

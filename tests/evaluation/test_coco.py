@@ -226,7 +226,10 @@ def test_metric_with_choices_of_ones_own():
 @pytest.mark.parametrize(
     ('args', 'message'),
     [
-        (dict(metric='segm'), "only 'bbox' is supported, found 'segm'"),
+        (
+            dict(metric='segm'),
+            "only 'bbox' is supported, .* found 'segm'. Instead: a config",
+        ),
         (dict(metric=['bbox', 'proposal']), "only 'bbox'"),
         (dict(iou_thrs=[50]), r'numbers in \(0, 1\]'),
         (dict(area_ranges=dict(a=(5, 3))), r"\(least, greatest\) is expected for 'a'"),

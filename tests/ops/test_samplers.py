@@ -55,7 +55,7 @@ def test_draws_follow_the_seed_and_reach_every_prior():
 
 def test_ohem_takes_the_largest_losses_of_each_kind():
     losses = torch.tensor([0.1, 5, 99, 0.7, 1, 2, 0.3, 4, 99, 3, 0.5, 0.2])
-    taken = OHEMSampler(4, 0.5)(LABELS, losses)
+    taken = OHEMSampler(4, 0.5)(LABELS, losses=losses)
     # with a box: 0.7 (3) and 0.3 (6) of three; background: 5 (1) and 4 (7)
     assert taken.nonzero()[:, 0].tolist() == [1, 3, 6, 7]
 

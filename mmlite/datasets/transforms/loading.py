@@ -12,7 +12,7 @@ from mmlite.datasets.image_cache import ImageCache
 from mmlite.datasets.picture_sizes import report_other_size
 from mmlite.datasets.transforms.geometry import AnyPicture
 from mmlite.datasets.transforms.window import Window
-from mmlite.errors import ConfigError
+from mmlite.errors import BOXES_ONLY, ConfigError
 from mmlite.registry import TRANSFORMS
 
 # mmcv's names. 'color' turns the picture as its EXIF orientation says, the other one does not.
@@ -209,4 +209,7 @@ def _boxes(values: Any) -> np.ndarray:
 def _only(name: str, argument: str, found: Any, supported: Any) -> None:
     """Raises ConfigError where an argument of mmdet's has a value that is not supported."""
     if found != supported:
-        raise ConfigError(f'{name}.{argument}: only {supported!r} is supported, found {found!r}')
+        instead = f'. {BOXES_ONLY}' if argument == 'with_mask' else ''
+        raise ConfigError(
+            f'{name}.{argument}: only {supported!r} is supported, found {found!r}{instead}'
+        )

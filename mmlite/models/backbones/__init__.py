@@ -10,6 +10,7 @@ from mmlite.models.backbones.mobilenet_v2 import MobileNetV2
 from mmlite.models.backbones.pvt import PyramidVisionTransformer, PyramidVisionTransformerV2
 from mmlite.models.backbones.regnet import RegNet
 from mmlite.models.backbones.res2net import Res2Net
+from mmlite.models.backbones.resnest import ResNeSt
 from mmlite.models.backbones.resnet import ResNet
 from mmlite.models.backbones.swin import SwinTransformer
 from mmlite.models.backbones.timm_backbone import TimmBackbone
@@ -29,6 +30,7 @@ __all__ = [
     'PyramidVisionTransformerV2',
     'RegNet',
     'Res2Net',
+    'ResNeSt',
     'ResNet',
     'SwinTransformer',
     'TimmBackbone',

@@ -142,7 +142,7 @@ class Bottle2neck(Block):
         shrinks = is_first and stride != 1
         self.pool = nn.AvgPool2d(3, stride, padding=1) if shrinks else nn.Identity()
         self.is_first = is_first
-        self.downsample = _shortcut(in_channels, out_channels, stride, norm_cfg)
+        self.downsample = pooled_shortcut(in_channels, out_channels, stride, norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.conv_norm(1, x))
@@ -159,7 +159,7 @@ class Bottle2neck(Block):
         return self.relu(out + conv_norm(*conv_and_norm, pool(x)))
 
 
-def _shortcut(
+def pooled_shortcut(
     in_channels: int, out_channels: int, stride: int, norm_cfg: dict
 ) -> nn.Sequential | None:
     """Pools before its 1x1 convolution, which then sees every cell (Bag of Tricks, ResNet-D)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from mmlite.models.layers import build_norm, conv_class, conv_norm
@@ -77,6 +79,23 @@ class Bottleneck(Block):
         out = self.conv_norm(3, self.relu(self.conv_norm(2, out)))
         out += x if self.downsample is None else conv_norm(*self.downsample, x)
         return self.relu(out)
+
+
+def stage_of_blocks(
+    block: type[Block], count: int, in_channels: int, channels: int, width: int, groups: int,
+    stride: int, *layers: Any,
+) -> list[nn.Module]:  # fmt: skip
+    """Returns `count` blocks, each on what the one before it returns; the first has the stride.
+
+    Args:
+        block: the class of all of them.
+        count: how many.
+        in_channels, channels, width, groups, stride, layers: as the blocks have them.
+    """
+    inner = channels * block.expansion
+    first = block(in_channels, channels, width, groups, stride, *layers)
+    others = (block(inner, channels, width, groups, 1, *layers) for _ in range(count - 1))
+    return [first, *others]
 
 
 def shortcut(

@@ -10,7 +10,12 @@ from torch import Tensor, nn
 
 from mmlite.errors import ConfigError
 from mmlite.models.backbones.base import KAIMING, Backbone
-from mmlite.models.backbones.residual_blocks import BasicBlock, Block, Bottleneck
+from mmlite.models.backbones.residual_blocks import (
+    BasicBlock,
+    Block,
+    Bottleneck,
+    stage_of_blocks,
+)
 from mmlite.models.layers import build_norm, conv_class, conv_norm
 from mmlite.registry import BACKBONES
 
@@ -104,7 +109,7 @@ class ResNetBase(Backbone):
         return {key: v for key, v in state_dict.items() if not key.startswith('fc.')}
 
 
-_DEPTHS = {
+DEPTHS = {
     18: (BasicBlock, (2, 2, 2, 2)),
     34: (BasicBlock, (3, 4, 6, 3)),
     50: (Bottleneck, (3, 4, 6, 3)),
@@ -163,15 +168,15 @@ class ResNet(ResNetBase):
     ) -> None:
         super().__init__(init_cfg)
         self.zero_init_residual = zero_init_residual and init_cfg is None
-        if depth not in _DEPTHS:
-            raise ConfigError(f'ResNet: depth {depth} is unknown; known: {list(_DEPTHS)}')
+        if depth not in DEPTHS:
+            raise ConfigError(f'ResNet: depth {depth} is unknown; known: {list(DEPTHS)}')
         if style not in ('pytorch', 'caffe'):
             raise ConfigError(f"ResNet: style is 'pytorch' or 'caffe', found {style!r}")
         self.check_stages(
             num_stages, out_indices, frozen_stages, strides=strides, dilations=dilations,
             stage_with_dcn=stage_with_dcn,
         )  # fmt: skip
-        block, num_blocks = _DEPTHS[depth]
+        block, num_blocks = DEPTHS[depth]
         if groups > 1 and block is BasicBlock:
             raise ConfigError(f'ResNet: depth {depth} has no bottlenecks for groups={groups}')
         if dcn is not None and block is BasicBlock:
@@ -195,10 +200,8 @@ class ResNet(ResNetBase):
                     width = math.floor(channels * base_width / base_channels) * groups
                 stage_dcn = dcn if stage_with_dcn[stage] else None
                 layers = (dilations[stage], style, conv_cfg, norm_cfg, stage_dcn)
-                blocks = []
-                for stride in (strides[stage], *[1] * (num_blocks[stage] - 1)):
-                    blocks.append(block(in_channels, channels, width, groups, stride, *layers))
-                    in_channels = channels * block.expansion
-                yield blocks
+                shape = (in_channels, channels, width, groups, strides[stage])
+                yield stage_of_blocks(block, num_blocks[stage], *shape, *layers)
+                in_channels = channels * block.expansion
 
         self.add_stages(stages(), out_indices, frozen_stages)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlite.config.schema import PROPOSALS, RPN_TRAIN_CFG, Keys
+from mmlite.errors import ConfigError
 from mmlite.models.heads.dense_head import (
     IGNORE_LABEL,
     DenseHead,
@@ -64,6 +65,12 @@ class RPNHead(DenseHead):
         )
         sampler = (train_cfg or {}).get('sampler') or dict(type='PseudoSampler')
         self.sampler = TASK_UTILS.build(sampler)
+        if needs := getattr(self.sampler, 'needs', ()):  # a plugin's may not say it
+            raise ConfigError(
+                f'model.train_cfg.rpn.sampler: {type(self.sampler).__name__} is for a '
+                f'second stage, as it asks for {", ".join(needs)} of each box; '
+                'RandomSampler is one that fits'
+            )
         self.allowed_border = (train_cfg or {}).get('allowed_border', -1)
         if num_convs == 1:  # the names of the weights in mmdet's files
             self.rpn_conv = Conv2d(in_channels, feat_channels, 3, padding=1)

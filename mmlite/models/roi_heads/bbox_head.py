@@ -32,6 +32,7 @@ class BBoxHead(BaseModule):
         num_cls_convs, num_cls_fcs: more layers for the classes.
         num_reg_convs, num_reg_fcs: more layers for the boxes.
         conv_out_channels, fc_out_channels: their channels.
+        conv_cfg: other convolutions, `dict(type='ConvWS')`; None for ordinary ones.
         norm_cfg: normalisation after the convolutions; None for none.
         with_avg_pool: average over the cells behind the convolutions.
         bbox_coder: config of the coder.
@@ -59,7 +60,8 @@ class BBoxHead(BaseModule):
         self, num_classes: int = 80, in_channels: int = 256, *, roi_feat_size: int = 7,
         num_shared_convs: int = 0, num_shared_fcs: int = 0, num_cls_convs: int = 0,
         num_cls_fcs: int = 0, num_reg_convs: int = 0, num_reg_fcs: int = 0,
-        conv_out_channels: int = 256, fc_out_channels: int = 1024, norm_cfg: dict | None = None,
+        conv_out_channels: int = 256, fc_out_channels: int = 1024, conv_cfg: dict | None = None,
+        norm_cfg: dict | None = None,
         with_avg_pool: bool = False, bbox_coder: dict | None = None,
         reg_class_agnostic: bool = False, reg_decoded_bbox: bool = False,
         loss_cls: dict | None = None, loss_bbox: dict | None = None,
@@ -84,7 +86,7 @@ class BBoxHead(BaseModule):
 
         def branch(width: int, is_flat: bool, num_convs: int, num_fcs: int) -> tuple:
             """Returns the convolutions, the linear layers, and the features behind them."""
-            convs = conv_tower(width, conv_out_channels, num_convs, norm_cfg)
+            convs = conv_tower(width, conv_out_channels, num_convs, norm_cfg, conv_cfg=conv_cfg)
             width = conv_out_channels if num_convs else width
             if not num_fcs:
                 return convs, nn.ModuleList(), width
@@ -115,6 +117,10 @@ class BBoxHead(BaseModule):
             x = _linear(self.shared_fcs, self.flat(x))
         cls_score = self.fc_cls(_linear(self.cls_fcs, self.flat(self.cls_convs(x))))
         bbox_pred = self.fc_reg(_linear(self.reg_fcs, self.flat(self.reg_convs(x))))
+        return self.predictions(cls_score, bbox_pred)
+
+    def predictions(self, cls_score: Tensor, bbox_pred: Tensor) -> dict[str, Tensor]:
+        """What the last two layers give, (K, C + 1) and (K, B * 4) -> as of `forward`."""
         if cls_score.shape[1] > self.num_classes:  # in the files the background is the last column
             cls_score = cls_score.roll(1, dims=-1)
         # (K, B * 4) -> (K, B, 4)

@@ -40,15 +40,17 @@ class SingleRoIExtractor(nn.Module):
         self.out_channels = out_channels
         self.finest_scale = finest_scale
 
-    def forward(self, feats: Sequence[Tensor], rois: Tensor) -> Tensor:
+    def forward(self, feats: Sequence[Tensor], rois: Tensor, scale: float = 1.0) -> Tensor:
         """Maps (N, C, h_l, w_l), more than are read, and RoIs (K, 5) -> (K, C, s, s).
 
-        A GPU is waited for once a level, to count its RoIs.
+        With a `scale` what is pooled is the RoI enlarged by it, from the RoI's own level. A GPU is
+        waited for once a level, to count its RoIs.
         """
         feats = feats[: len(self.roi_layers)]
+        levels, size = self.levels_of(rois[:, 1:]), self.roi_layers[0].output_size
+        rois = rois if scale == 1 else _enlarged(rois, scale)
         if len(feats) == 1:
             return self.roi_layers[0](feats[0], rois)
-        levels, size = self.levels_of(rois[:, 1:]), self.roi_layers[0].output_size
         pooled = feats[0].new_zeros(len(rois), self.out_channels, *_pair(size))
         for level, (layer, feat) in enumerate(zip(self.roi_layers, feats, strict=True)):
             mine = torch.nonzero(levels == level)[:, 0]  # (K,) -> (k,)
@@ -60,6 +62,12 @@ class SingleRoIExtractor(nn.Module):
         scale = (bboxes[:, 2:] - bboxes[:, :2]).prod(dim=1).sqrt()  # (K, 2) -> (K,)
         levels = torch.log2(scale / self.finest_scale + 1e-6).floor()
         return levels.clamp(0, len(self.roi_layers) - 1).long()
+
+
+def _enlarged(rois: Tensor, scale: float) -> Tensor:
+    """RoIs (K, 5) -> (K, 5), each `scale` times as wide and high around its centre."""
+    centers, halves = (rois[:, 1:3] + rois[:, 3:]) / 2, (rois[:, 3:] - rois[:, 1:3]) * scale / 2
+    return torch.cat([rois[:, :1], centers - halves, centers + halves], dim=1)
 
 
 def _roi_layer(cfg: Mapping, stride: int) -> nn.Module:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import box_iou
 
 from mmlite.config.keys import check_dict
 from mmlite.config.schema import RCNN_TRAIN_CFG
@@ -105,12 +106,24 @@ class RoISampler:
         labels = torch.cat([gt_labels, ends])[indices]
         matched = torch.cat([gt_bboxes, gt_bboxes.new_zeros(2, 4)])[indices]
         rois = numbered(bboxes, image)
-        asked = [cross_entropy(classify(rois), labels)] if self.sampler.needs_losses else []
-        taken = self.sampler(labels, *asked)  # (R,) bool
+        # what a sampler may ask for beside the labels, each (R,)
+        facts = dict(
+            losses=lambda: cross_entropy(classify(rois), labels),
+            indices=lambda: indices,
+            overlaps=lambda: largest_overlaps(bboxes, gt_bboxes),
+        )
+        asked = {name: facts[name]() for name in self.sampler.needs}
+        taken = self.sampler(labels, **asked)  # (R,) bool
         # the taken ones first, so that shapes do not depend on what is drawn
         first = taken.byte().argsort(descending=True, stable=True)[: self.sampler.num]  # (S,)
         labels = labels.where(taken, IGNORE_LABEL)
         return rois[first], labels[first], matched[first], first < num_truth
+
+
+def largest_overlaps(bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
+    """Boxes (R, 4) and those of the ground truth (g, 4) -> (R,), the largest IoU, 0 for none."""
+    nothing = bboxes.new_zeros(len(bboxes), 1)
+    return torch.cat([nothing, box_iou(bboxes, gt_bboxes)], dim=1).amax(dim=1)
 
 
 class Stage(NamedTuple):

@@ -6,15 +6,16 @@ N images, p proposals of an image, K RoIs of all images, C object classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmlite.config.schema import RCNN_TEST_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import flat_test_cfg
-from mmlite.models.roi_heads.rois import RoISampler, Stage, detections, to_rois
+from mmlite.models.roi_heads.rois import RoISampler, Sample, Stage, detections, to_rois
 from mmlite.registry import HEADS, TASK_UTILS
 
 
@@ -24,6 +25,7 @@ class StandardRoIHead(BaseModule):
 
     Args:
         bbox_roi_extractor, bbox_head: configs.
+        shared_head: config of layers between the two, such as a ResLayer; None for none.
         train_cfg: dict with `assigner` and `sampler`; None for a head that only predicts.
         test_cfg: dict with `score_thr`, `nms` and `max_per_img`.
         init_cfg: an initialiser of mmengine.
@@ -33,12 +35,14 @@ class StandardRoIHead(BaseModule):
         self,
         bbox_roi_extractor: dict,
         bbox_head: dict,
+        shared_head: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.bbox_roi_extractor = TASK_UTILS.build(bbox_roi_extractor)
+        self.shared_head = HEADS.build(shared_head) if shared_head else nn.Identity()
         self.bbox_head = HEADS.build(bbox_head)
         self.num_classes = self.bbox_head.num_classes
         self.sampler = RoISampler(train_cfg, 'model.train_cfg.rcnn') if train_cfg else None
@@ -51,7 +55,7 @@ class StandardRoIHead(BaseModule):
 
     def forward(self, feats: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
         """RoIs (K, 5) -> `cls_score` (K, C + 1), background first, and `bbox_pred` (K, B, 4)."""
-        return self.bbox_head(self.bbox_roi_extractor(feats, rois))
+        return self.bbox_head(self.shared_head(self.bbox_roi_extractor(feats, rois)))
 
     def loss(
         self,
@@ -69,13 +73,16 @@ class StandardRoIHead(BaseModule):
             proposals: per image (p, 4), input pixels.
             img_metas, gt_bboxes, gt_labels, gt_bboxes_ignore: as of the detector.
         """
-        if self.sampler is None:
-            raise ConfigError("model.train_cfg: training needs the key 'rcnn'")
-        truth = (gt_bboxes, gt_labels, gt_bboxes_ignore)
-        sample = self.sampler.sample(proposals, *truth, lambda rois: self(feats, rois)['cls_score'])
+        sample = self.sample(feats, proposals, gt_bboxes, gt_labels, gt_bboxes_ignore)
         outs = self(feats, sample.rois)
         with torch.autocast(sample.rois.device.type, enabled=False):
             return self.bbox_head.loss(outs, sample.rois[:, 1:], sample.labels, sample.matched)
+
+    def sample(self, feats: Sequence[Tensor], proposals: Sequence[Tensor], *truth: Any) -> Sample:
+        """Returns the RoIs that are learnt from; arguments as of `loss`."""
+        if self.sampler is None:
+            raise ConfigError("model.train_cfg: training needs the key 'rcnn'")
+        return self.sampler.sample(proposals, *truth, lambda rois: self(feats, rois)['cls_score'])
 
     def predict(
         self,

@@ -29,7 +29,7 @@ from mmlite.tools.migrate.schedule import (
     migrate_rate,
     training_length,
 )
-from mmlite.tools.migrate.source import read_old_config, variables_of, version_of
+from mmlite.tools.migrate.source import class_head, read_old_config, variables_of, version_of
 
 __all__ = ['Change', 'Migration', 'Notes', 'Unmapped', 'migrate']
 
@@ -111,6 +111,7 @@ def _test_time_augmentation(data: DataMapper, model: Mapping[str, Any]) -> dict[
     if pipeline is None:
         return {}
     test_cfg = model.get('test_cfg') or {}
+    test_cfg = test_cfg.get('rcnn') or test_cfg  # of two stages those of the second
     merging = {key: test_cfg[key] for key in ('nms', 'max_per_img') if key in test_cfg}
     return dict(tta_model=dict(type='DetTTAModel', tta_cfg=merging), tta_pipeline=pipeline)
 
@@ -120,7 +121,9 @@ def _compare_classes(loaders: Mapping[str, Any], model: Mapping[str, Any], notes
     dataset = innermost(loaders['train_dataloader']['dataset'])
     if 'metainfo' in dataset or not is_known(dataset['type'], DATASETS):
         return
-    count = model['bbox_head']['num_classes']
+    count = class_head(model).get('num_classes')
+    if count is None:  # an RPN
+        return
     own = len(DATASETS.find(dataset['type'], '').METAINFO.get('classes', ()))
     if own not in (0, count):
         why = (

@@ -32,7 +32,8 @@ def migrate_evaluators(evaluation: Section, loaders: Mapping[str, Any]) -> dict[
         return {}
     asked = evaluation.move('metric', 'val_evaluator, test_evaluator', 'metrics are objects')
     voc = _is_voc(datasets[0], asked)
-    _check_metrics(evaluation, asked, 'mAP' if voc else 'bbox')
+    measured = 'proposal_fast' if asked in ('proposal_fast', ['proposal_fast']) else 'bbox'
+    _check_metrics(evaluation, asked, 'mAP' if voc else measured)
     options = {}
     for old, new in (_VOC_KEYS if voc else _COCO_KEYS).items():
         if old in evaluation:
@@ -41,9 +42,11 @@ def migrate_evaluators(evaluation: Section, loaders: Mapping[str, Any]) -> dict[
         options['collect_device'] = 'gpu'
     for key in _INNER:
         evaluation.drop(key, 'the evaluator works in another way')
-    metric = _voc_metric if voc else _coco_metric
     return {
-        f'{split}_evaluator': {**metric(dataset), **options}
+        f'{split}_evaluator': {
+            **(_voc_metric(dataset) if voc else _coco_metric(dataset, measured)),
+            **options,
+        }
         for split, dataset in zip(splits, datasets, strict=True)
     }
 
@@ -79,8 +82,8 @@ def _voc_metric(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return dict(type='VOCMetric', metric='mAP', eval_mode=eval_mode)
 
 
-def _coco_metric(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    new: dict[str, Any] = dict(type='CocoMetric', metric='bbox')
+def _coco_metric(dataset: Mapping[str, Any], measured: str) -> dict[str, Any]:
+    new: dict[str, Any] = dict(type='CocoMetric', metric=measured)
     if dataset['type'] == 'CocoDataset':
         new['ann_file'] = dataset['data_root'] + dataset['ann_file']
     return new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,12 @@ def _check_is_old(values: dict[str, Any], path: Path) -> None:
 
 def _check_is_supported(values: dict[str, Any], path: Path) -> None:
     model = values['model']
-    head, kind = model.get('bbox_head'), model.get('type')
+    head, kind = class_head(model), model.get('type')
     head_kind = head.get('type') if isinstance(head, dict) else None
     if not (is_known(str(kind), DETECTORS) and is_known(str(head_kind), HEADS)):
         raise ConfigError(
-            f"config {path}: detector '{kind}' with head '{head_kind}' is not supported; heads of "
-            f'one-stage detectors that are: {", ".join(sorted(HEADS.module_dict))}'
+            f"config {path}: detector '{kind}' with head '{head_kind}' is not supported; heads "
+            f'that are: {", ".join(sorted(HEADS.module_dict))}'
         )
     if head_kind not in _HEADS_OF.get(kind, ()) and version_of(values) == '1.x':
         raise ConfigError(
@@ -111,10 +112,23 @@ def _check_is_supported(values: dict[str, Any], path: Path) -> None:
             '1.x has it; there are SSD (SingleStageDetector with SSDHead), RetinaNet (RetinaHead) '
             'and FCOS (FCOSHead)'
         )
-    if not isinstance(model.get('backbone'), dict) or 'num_classes' not in head:
+    has_classes = 'num_classes' in head or head_kind == 'RPNHead'
+    if not isinstance(model.get('backbone'), dict) or not has_classes:
         raise ConfigError(
-            f'config {path}: model.backbone, a dict, or model.bbox_head.num_classes is missing'
+            f'config {path}: model.backbone, a dict, or num_classes of its {head_kind} is missing'
         )
+
+
+def class_head(model: Mapping[str, Any]) -> Any:
+    """Returns the dict of the head that has the classes, the first one of a cascade.
+
+    Of an RPN for itself it is the only head.
+    """
+    has_rois = isinstance(model.get('roi_head'), Mapping)
+    head = model['roi_head'].get('bbox_head') if has_rois else model.get('bbox_head')
+    if isinstance(head, (list, tuple)) and head:
+        return head[0]
+    return head or model.get('rpn_head')
 
 
 def version_of(values: dict[str, Any]) -> str:
@@ -123,7 +137,9 @@ def version_of(values: dict[str, Any]) -> str:
     The head's arguments say it. FCOS has the same in both: there the number of classes of the data
     set decides, and where that is not known the spelling of the batch size.
     """
-    head = values['model']['bbox_head']
+    if 'roi_head' in values['model']:
+        return '2.x'
+    head = class_head(values['model'])
     is_new = head['type'] in _HEADS_OF_2X
     if is_new or any(key in head for key in ('anchor_generator', 'bbox_coder')):
         return '2.x'

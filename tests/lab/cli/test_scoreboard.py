@@ -63,6 +63,7 @@ def test_a_page_without_markers_is_refused(tmp_path: Path) -> None:
     [
         ("model: type 'MaskRCNN' is not in the registry 'detector'.", 'type MaskRCNN'),
         ('a.b[1].poly2mask: LoadAnnotations supports only poly2mask=True', 'value of poly2mask'),
+        ('metric: found segm. Instead: boxes; masks are not supported yet.', 'masks'),
         ('something\nlonger', 'another: something'),
     ],
 )

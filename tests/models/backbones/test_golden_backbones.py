@@ -14,6 +14,8 @@ CASES = (
     'pvtv2_b0',
     'regnetx_400mf',
     'res2net_50',
+    'resnest_50',
+    'resnest_50_groups',
     'swin_t',
 )
 

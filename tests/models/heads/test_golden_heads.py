@@ -41,6 +41,10 @@ CASES = (
     'rpn_r18',
     'faster_rcnn_r18',
     'cascade_rcnn_r18',
+    'c4_r18',
+    'double_heads_r18',
+    'dynamic_rcnn_r18',
+    'libra_faster_rcnn_r18',
 )
 
 

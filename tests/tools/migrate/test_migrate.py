@@ -66,6 +66,34 @@ def test_yolov3_of_2x(tmp_path: Path) -> None:
     assert cfg.model.data_preprocessor.std == [255.0] * 3
 
 
+@pytest.mark.parametrize('name', ['cascade_rcnn_r50_2x', 'faster_rcnn_c4_2x', 'rpn_r50_2x'])
+def test_two_stages_of_2x(name: str, tmp_path: Path) -> None:
+    migration = migrate(OLD / f'without_twin/{name}.py')
+    unmapped = [entry.key for entry in migration.notes.unmapped]
+    assert migration.version == '2.x'
+    assert unmapped == (['model.roi_head.mask_head'] if 'cascade' in name else [])
+    cfg = migrated(f'without_twin/{name}.py', tmp_path)
+    assert problem_of(tmp_path / 'new.py') == ''
+    model = cfg.model
+    # mmdet's default where the config named none
+    losses = dict(cascade_rcnn_r50_2x='SmoothL1Loss')
+    assert model.rpn_head.loss_bbox.type == losses.get(name, 'L1Loss')
+    if name == 'rpn_r50_2x':
+        assert cfg.val_evaluator.metric == 'proposal_fast'
+        assert model.test_cfg.rpn.max_per_img == 1000
+    elif name == 'faster_rcnn_c4_2x':
+        weights = dict(type='Pretrained', checkpoint='open-mmlab://detectron2/resnet50_caffe')
+        assert model.backbone.init_cfg == model.roi_head.shared_head.init_cfg == weights
+    else:
+        nms = dict(type='nms', iou_threshold=0.7)
+        assert model.train_cfg.rpn_proposal == dict(
+            max_per_img=1500, nms=nms, nms_pre=2000, min_bbox_size=0
+        )
+        assert model.test_cfg.rpn.max_per_img == 1000
+        assert [stage.sampler.type for stage in model.train_cfg.rcnn] == ['OHEMSampler'] * 2
+        assert all(head.reg_decoded_bbox for head in model.roi_head.bbox_head)
+
+
 @pytest.mark.parametrize('name', OLD_FILES)
 def test_model_is_that_of_the_own_config(name: str, tmp_path: Path) -> None:
     new = migrated(name, tmp_path).model

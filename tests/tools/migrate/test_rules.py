@@ -14,9 +14,9 @@ from mmlite.models import build_detector
 from mmlite.registry import TASK_UTILS
 from mmlite.tools.migrate import Migration, Notes, migrate
 from mmlite.tools.migrate.datasets import common_root
-from mmlite.tools.migrate.model import _test_cfg
 from mmlite.tools.migrate.notes import Section
 from mmlite.tools.migrate.pipeline import migrate_pipeline
+from mmlite.tools.migrate.settings import _test_cfg
 from tests.runs import CHECKOUT
 
 OLD = Path(__file__).parent / 'old'
