@@ -14,7 +14,7 @@ from mmlite.config.schema import RCNN_TEST_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import flat_test_cfg
-from mmlite.models.roi_heads.rois import RoISampler, Sample, Stage, detections, to_rois
+from mmlite.models.roi_heads.rois import RoISample, RoISampler, Stage, detections, to_rois
 from mmlite.registry import HEADS, TASK_UTILS
 
 
@@ -100,7 +100,7 @@ class CascadeRoIHead(BaseModule):
 
     @torch.no_grad()
     def next_proposals(
-        self, stage: int, outs: dict[str, Tensor], sample: Sample, img_metas: list[dict]
+        self, stage: int, outs: dict[str, Tensor], sample: RoISample, img_metas: list[dict]
     ) -> list[Tensor]:
         """Returns the boxes of a stage's RoIs (p, 4) per image, moved, without the ground truth.
 

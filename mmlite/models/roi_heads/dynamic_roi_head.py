@@ -12,7 +12,7 @@ from mmlite.config.keys import defaults_of
 from mmlite.config.schema import DYNAMIC_RCNN
 from mmlite.errors import ConfigError
 from mmlite.models.box_losses import SmoothL1Loss
-from mmlite.models.roi_heads.rois import Sample, largest_overlaps
+from mmlite.models.roi_heads.rois import RoISample, largest_overlaps
 from mmlite.models.roi_heads.standard_roi_head import StandardRoIHead
 from mmlite.registry import HEADS
 from mmlite.support.signatures import with_arguments_of
@@ -56,7 +56,9 @@ class DynamicRoIHead(StandardRoIHead):
         self.register_buffer('history', torch.zeros(interval, 2), persistent=False)
         self.register_buffer('step', torch.zeros(1, dtype=torch.long), persistent=False)
 
-    def sample(self, feats: Sequence[Tensor], proposals: Sequence[Tensor], *truth: Any) -> Sample:
+    def sample(
+        self, feats: Sequence[Tensor], proposals: Sequence[Tensor], *truth: Any
+    ) -> RoISample:
         """As of StandardRoIHead, with what was learnt of the steps before. A GPU is waited for."""
         if self.sampler is not None:
             self._apply_adapted()
@@ -88,7 +90,7 @@ class DynamicRoIHead(StandardRoIHead):
             found.append(overlaps.topk(min(self.cfg['iou_topk'], len(overlaps))).values[-1])
         return torch.stack(found).mean()
 
-    def _error(self, sample: Sample, num_images: int) -> Tensor:
+    def _error(self, sample: RoISample, num_images: int) -> Tensor:
         """The k-th smallest distance of centers that is to be learnt: a scalar, NaN for none."""
         pos = sample.labels > 0
         wanted = self.bbox_head.bbox_coder.encode(sample.rois[:, 1:], sample.matched)

@@ -25,7 +25,7 @@ from mmlite.registry import TASK_UTILS
 
 
 @dataclass(frozen=True)
-class Sample:
+class RoISample:
     """The RoIs of a batch that are learnt from.
 
     Args:
@@ -69,7 +69,7 @@ class RoISampler:
         gt_labels: Sequence[Tensor],
         gt_bboxes_ignore: Sequence[Tensor] | None,
         classify: Callable[[Tensor], Tensor],
-    ) -> Sample:
+    ) -> RoISample:
         """Takes RoIs of each image, no more than the sampler's `num`.
 
         Args:
@@ -83,7 +83,7 @@ class RoISampler:
         parts = zip(proposals, gt_bboxes, gt_labels, ignored, strict=True)
         taken = [self._of_image(image, *part, classify) for image, part in enumerate(parts)]
         counts = [len(labels) for _, labels, _, _ in taken]
-        return Sample(*map(torch.cat, zip(*taken, strict=True)), counts)
+        return RoISample(*map(torch.cat, zip(*taken, strict=True)), counts)
 
     def _of_image(
         self,

@@ -15,7 +15,7 @@ from mmlite.config.schema import RCNN_TEST_CFG
 from mmlite.errors import ConfigError
 from mmlite.models.base_module import BaseModule
 from mmlite.models.heads.fitting import flat_test_cfg
-from mmlite.models.roi_heads.rois import RoISampler, Sample, Stage, detections, to_rois
+from mmlite.models.roi_heads.rois import RoISample, RoISampler, Stage, detections, to_rois
 from mmlite.registry import HEADS, TASK_UTILS
 
 
@@ -78,7 +78,9 @@ class StandardRoIHead(BaseModule):
         with torch.autocast(sample.rois.device.type, enabled=False):
             return self.bbox_head.loss(outs, sample.rois[:, 1:], sample.labels, sample.matched)
 
-    def sample(self, feats: Sequence[Tensor], proposals: Sequence[Tensor], *truth: Any) -> Sample:
+    def sample(
+        self, feats: Sequence[Tensor], proposals: Sequence[Tensor], *truth: Any
+    ) -> RoISample:
         """Returns the RoIs that are learnt from; arguments as of `loss`."""
         if self.sampler is None:
             raise ConfigError("model.train_cfg: training needs the key 'rcnn'")
