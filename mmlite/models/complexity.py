@@ -45,7 +45,7 @@ def measure(detector: nn.Module, size: tuple[int, int]) -> Complexity:
         feats = detector.extract_feat(torch.zeros(1, 3, height, width))
         priors = _priors_of(detector, feats)
         if hasattr(detector, 'roi_head'):
-            _run_second_stage(detector, priors)
+            _run_second_stage(detector, feats, priors)
     parameters = list(detector.parameters())
     return Complexity(
         (width, height),
@@ -70,21 +70,17 @@ def _priors_of(detector: nn.Module, feats: Sequence[Tensor]) -> int | None:
     return head_with_priors(detector, 'this count')(feats)['cls_score'].shape[1]
 
 
-def _run_second_stage(detector: nn.Module, priors: int) -> None:
+def _run_second_stage(detector: nn.Module, feats: Sequence[Tensor], priors: int) -> None:
+    """Runs the second stage on as many RoIs as there may be proposals in testing."""
     limit = detector.rpn_head.test_cfg['max_per_img']
-    for stage in detector.roi_head.stages:
-        side = stage.extractor.roi_layers[0].output_size
-        size = side if isinstance(side, (list, tuple)) else (side, side)
-        count = limit if limit >= 0 else priors
-        stage.bbox_head(torch.zeros(count, stage.extractor.out_channels, *size))
+    rois = torch.zeros(limit if limit >= 0 else priors, 5)
+    detector.roi_head(feats, rois)
+    for later in range(1, len(detector.roi_head.stages)):
+        detector.roi_head(feats, rois, later)
 
 
 def _multiply_adds(counter: FlopCounterMode, part: nn.Module) -> int:
-    # of a second stage the heads were run, which may all be of one class
-    run = [stage.bbox_head for stage in part.stages] if hasattr(part, 'stages') else [part]
-    counts = counter.get_flop_counts()
-    names = {type(module).__name__ for module in run}
-    return sum(sum(counts.get(name, {}).values()) for name in names) // 2
+    return sum(counter.get_flop_counts().get(type(part).__name__, {}).values()) // 2
 
 
 def _is_resize(node: dict) -> bool:

@@ -69,7 +69,7 @@ class CascadeRoIHead(BaseModule):
         samplers = self.samplers or [None] * len(self.bbox_head)
         return list(map(Stage, samplers, self.bbox_roi_extractor, self.bbox_head))
 
-    def forward(self, feats: Sequence[Tensor], rois: Tensor, stage: int) -> dict[str, Tensor]:
+    def forward(self, feats: Sequence[Tensor], rois: Tensor, stage: int = 0) -> dict[str, Tensor]:
         """RoIs (K, 5) -> `cls_score` (K, C + 1), background first, and `bbox_pred` (K, B, 4)."""
         return self.bbox_head[stage](self.bbox_roi_extractor[stage](feats, rois))
 

@@ -47,11 +47,14 @@ class SingleRoIExtractor(nn.Module):
         waited for once a level, to count its RoIs.
         """
         feats = feats[: len(self.roi_layers)]
-        levels, size = self.levels_of(rois[:, 1:]), self.roi_layers[0].output_size
+        size = _pair(self.roi_layers[0].output_size)
+        pooled = feats[0].new_zeros(len(rois), self.out_channels, *size)
+        if rois.is_meta:  # without numbers there is nothing to pool
+            return pooled
+        levels = self.levels_of(rois[:, 1:])
         rois = rois if scale == 1 else _enlarged(rois, scale)
         if len(feats) == 1:
             return self.roi_layers[0](feats[0], rois)
-        pooled = feats[0].new_zeros(len(rois), self.out_channels, *_pair(size))
         for level, (layer, feat) in enumerate(zip(self.roi_layers, feats, strict=True)):
             mine = torch.nonzero(levels == level)[:, 0]  # (K,) -> (k,)
             pooled = pooled.index_copy(0, mine, layer(feat, rois[mine]).to(pooled.dtype))
