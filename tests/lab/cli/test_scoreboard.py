@@ -13,7 +13,7 @@ from tests.runs import CHECKOUT, TINY, cli
 CONFIGS = {
     'ssd/works.py': f"_base_ = '{(CHECKOUT / 'tests/tiny_retinanet.py').as_posix()}'",
     'ssd/part.py': "tta_model = dict(type='DetTTAModel')",
-    'rcnn/mask.py': f"_base_ = '{TINY.as_posix()}'\nmodel = dict(type='MaskRCNN')",
+    'rcnn/mask.py': f"_base_ = '{TINY.as_posix()}'\nmodel = dict(type='HybridTaskCascade')",
     'rcnn/broken.py': 'model = dict(',
     '_base_/base.py': 'broken = dict(',
 }
@@ -39,11 +39,11 @@ def test_configs_of_a_wheel(wheel: Path, tmp_path: Path) -> None:
         '| `rcnn` | 1 | 1 | 0 | 0 |',  # one of two is no Python
         '| `ssd` | 2 | 1 | 1 | 1 |',
         '| **all** | 3 | 2 | 1 | 1 |',
-        '| type MaskRCNN | 1 |',
+        '| type HybridTaskCascade | 1 |',
     ):
         assert row in text.splitlines(), text
     lines = errors.read_text(encoding='utf-8').splitlines()
-    assert len(lines) == 1 + 3 and "type 'MaskRCNN' is not in the registry" in lines[1]
+    assert len(lines) == 1 + 3 and "type 'HybridTaskCascade' is not in the registry" in lines[1]
 
 
 def test_a_folder_without_configs_is_refused(tmp_path: Path) -> None:
@@ -61,7 +61,10 @@ def test_a_page_without_markers_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('message', 'kind'),
     [
-        ("model: type 'MaskRCNN' is not in the registry 'detector'.", 'type MaskRCNN'),
+        (
+            "model: type 'HybridTaskCascade' is not in the registry 'detector'.",
+            'type HybridTaskCascade',
+        ),
         ('a.b[1].poly2mask: LoadAnnotations supports only poly2mask=True', 'value of poly2mask'),
         ('metric: found segm. Instead: boxes; masks are not supported yet.', 'masks'),
         ('something\nlonger', 'another: something'),
