@@ -197,7 +197,11 @@ def test_every_page_can_be_found() -> None:
 
 
 @pytest.mark.parametrize(
-    'folder', ['ssd', 'retinanet', 'fcos', 'atss', 'gfl', 'tood', 'vfnet', 'rtmdet', 'yolox']
+    'folder',
+    [
+        *('ssd', 'retinanet', 'fcos', 'atss', 'gfl', 'tood', 'vfnet', 'rtmdet', 'yolox'),
+        *('faster_rcnn', 'cascade_rcnn'),
+    ],
 )
 def test_costs_in_the_model_zoo(folder: str) -> None:
     zoo = (CHECKOUT / 'docs/model_zoo.md').read_text('utf-8')
