@@ -55,10 +55,21 @@ class SingleRoIExtractor(nn.Module):
         rois = rois if scale == 1 else _enlarged(rois, scale)
         if len(feats) == 1:
             return self.roi_layers[0](feats[0], rois)
+        if torch.compiler.is_compiling():  # a graph, such as an ONNX file, has fixed shapes
+            return self._all_from_each_level(feats, rois, levels)
         for level, (layer, feat) in enumerate(zip(self.roi_layers, feats, strict=True)):
             mine = torch.nonzero(levels == level)[:, 0]  # (K,) -> (k,)
             pooled = pooled.index_copy(0, mine, layer(feat, rois[mine]).to(pooled.dtype))
         return pooled
+
+    def _all_from_each_level(self, feats: Sequence[Tensor], rois: Tensor, levels: Tensor) -> Tensor:
+        """As `forward`: RoIs of other levels are boxes of no size, which are pooled fast."""
+        pooled = []
+        for level, (layer, feat) in enumerate(zip(self.roi_layers, feats, strict=True)):
+            mine = (levels == level)[:, None]  # (K, 1)
+            own = torch.cat([rois[:, :1], rois[:, 1:].where(mine, 0)], dim=1)
+            pooled.append(layer(feat, own).where(mine[..., None, None], 0))
+        return torch.stack(pooled).sum(dim=0)
 
     def levels_of(self, bboxes: Tensor) -> Tensor:
         """Boxes (K, 4) -> the level (K,) of each: one coarser for each doubling of its size."""

@@ -6,6 +6,7 @@ N images, R priors over all levels, C object classes, K detections an image.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,11 +34,6 @@ class ExportNetwork(nn.Module):
         self.detector = detector
         self.with_nms = with_nms
         self.num_per_level: list[int] = []  # of the last input
-        if hasattr(detector, 'roi_head'):
-            raise ConfigError(
-                f'{type(detector).__name__}: a detector of two stages cannot be exported yet; '
-                'a detector of one stage can, such as RetinaNet, FCOS or RTMDet'
-            )
         _check_test_cfg(head_with_priors(detector, 'the export').test_cfg, with_nms)
 
     def forward(self, img: Tensor, img_shape: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -61,13 +57,19 @@ class ExportNetwork(nn.Module):
             img_shape = img.new_tensor([img.shape[-2:]])
         bboxes = head.bbox_coder.decode(priors.repeat(img.shape[0], 1), deltas.flatten(0, 1))
         bboxes = bboxes.reshape(-1, len(priors), 4)
-        if head.bbox_coder.clip_border:
-            # mmdet 1.x's coder counts pixels, of which the last is one before the border
-            last = img_shape.flip(1).repeat(1, 2) - getattr(head.bbox_coder, 'pixel', 0)
-            bboxes = torch.minimum(bboxes.clamp(min=0), last[:, None])
+        bboxes = clipped(bboxes, img_shape, head.bbox_coder)
         if self.with_nms:
             return keep_best(bboxes, scores, factors, self.num_per_level, head.test_cfg)
         return (bboxes, scores) if factors is None else (bboxes, scores, factors)
+
+
+def clipped(bboxes: Tensor, img_shape: Tensor, coder: Any) -> Tensor:
+    """Clips boxes (N, R, 4) to the pictures (N, 2), (h, w), where the coder does."""
+    if not coder.clip_border:
+        return bboxes
+    # mmdet 1.x's coder counts pixels, of which the last is one before the border
+    last = img_shape.flip(1).repeat(1, 2) - getattr(coder, 'pixel', 0)
+    return torch.minimum(bboxes.clamp(min=0), last[:, None])
 
 
 def keep_best(

@@ -27,6 +27,7 @@ from mmlite.support.files import whole_file
 from mmlite.support.quiet import quiet_log
 from mmlite.tools.export.network import ExportNetwork
 from mmlite.tools.export.preprocessing import Preprocessing
+from mmlite.tools.export.two_stages import TwoStageNetwork
 from mmlite.version import __version__
 
 FOR_ONNX = ('an ONNX file', "'mmlite[export]'")  # for `needed`
@@ -67,7 +68,8 @@ def export_onnx(
     detector = copy.deepcopy(detector)
     detector.memory_format = torch.contiguous_format  # the order of a file's tensors
     detector.to(memory_format=torch.contiguous_format)
-    network = ExportNetwork(detector, with_nms).eval()
+    kind = TwoStageNetwork if hasattr(detector, 'roi_head') else ExportNetwork
+    network = kind(detector, with_nms).eval()
     inputs = _example(preprocessing, batch_size)
     with torch.no_grad():  # priors and other constants are made and kept: none during the export
         outputs = network(*inputs.values())
