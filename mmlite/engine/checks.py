@@ -119,11 +119,16 @@ def check_head_against_data(model: nn.Module, dataset: Dataset, at: str) -> None
     """
     classes = getattr(dataset, 'metainfo', {}).get('classes')
     detector = getattr(model, 'module', model)
-    key = getattr(detector, 'CLASSES_KEY', None)  # a plugin's own detector may not say it
-    if classes is None or key is None or detector.num_classes == len(classes):
+    key = getattr(detector, 'CLASSES_KEY', 'model.bbox_head.num_classes')
+    if classes is None or key is None:
+        return
+    # a plugin's own detector may only have its head
+    head = getattr(detector, 'classifier', getattr(detector, 'bbox_head', None))
+    found = getattr(head, 'num_classes', None)
+    if found is None or found == len(classes):
         return
     raise ConfigError(
-        f'{key} is {detector.num_classes}, {at} has {len(classes)} classes: {", ".join(classes)}. '
+        f'{key} is {found}, {at} has {len(classes)} classes: {", ".join(classes)}. '
         f'Set {key}={len(classes)} (background is not counted)'
     )
 

@@ -12,7 +12,7 @@ def test_a_clean_config_is_clean() -> None:
     ended = shell([CHECKOUT / 'tools/doctor.py', TINY])
     assert ended.status == 0, ended.out + ended.err
     lines = [line for line in ended.out.splitlines() if not line.startswith(' ')]
-    assert lines[-1].startswith('22 ok; ')
+    assert lines[-1].startswith('23 ok; ')
     assert {line.split()[0] for line in lines[:-1]} == {'ok'}
     assert list(dict.fromkeys(line.split()[1] for line in lines[:-1])) == list(QUESTIONS)
 

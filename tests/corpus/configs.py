@@ -18,7 +18,10 @@ NAMES = ('square', 'triangle', 'cross', 'ring', 'hourglass')
 OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     'misspelt type of the model': (
         'model.type=SingleStageDetecter',
-        ("model: type 'SingleStageDetecter'", "Did you mean 'SingleStageDetector'?"),
+        (
+            "model: type 'SingleStageDetecter'",
+            "Did you mean 'SingleStageDetector' or 'TwoStageDetector'?",
+        ),
     ),
     'misspelt type of a head': (
         'model.bbox_head.type=SSDHed',

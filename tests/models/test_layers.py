@@ -260,7 +260,7 @@ def test_float64_and_autocast_each_have_their_own():
     net(INPUT)
     with torch.autocast('cpu', torch.bfloat16):
         net(INPUT)
-    assert {dtype for _, dtype in net[2].kept} == {torch.float32, torch.bfloat16}
+    assert {dtype for _, _, dtype in net[2].kept} == {torch.float32, torch.bfloat16}
     net.double()
     torch.testing.assert_close(net(INPUT.double()), layers().double()(INPUT.double()))
 

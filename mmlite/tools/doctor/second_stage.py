@@ -18,7 +18,7 @@ _ALL = 0.98  # share of them from which they are as good as all
 def rois(context: Context) -> list[Finding]:
     """Proposals of the first weights, and the levels that the objects are pooled from."""
     if not hasattr(context.checked_detector, 'roi_head'):
-        return []  # a detector of one stage is not asked
+        return [ok('the detector has one stage: there are no proposals')]
     counts, bboxes = _proposals(context)
     without = counts.count(0)
     if without:

@@ -65,7 +65,8 @@ def small_model(case: str) -> nn.Module:
     return detector.train()
 
 
-@pytest.fixture(params=CASES)
+# the layers of C4's second stage are as wide as a ResNet's
+@pytest.fixture(params=[case for case in CASES if case != 'c4_r18'])
 def model(request: pytest.FixtureRequest) -> nn.Module:
     return small_model(request.param)
 

@@ -28,8 +28,9 @@ def test_a_clean_one_is_clean(name: str) -> None:
     assert 'proposals in each of 8 images' in rois
 
 
-def test_a_detector_of_one_stage_is_not_asked() -> None:
-    assert list(examine(Context(load_config(TINY)), only=['rois'])) == []
+def test_a_detector_of_one_stage_has_no_proposals() -> None:
+    [found] = examine(Context(load_config(TINY)), only=['rois'])
+    assert str(found).startswith('ok       rois           the detector has one stage')
 
 
 @pytest.mark.parametrize(
