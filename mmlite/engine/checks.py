@@ -16,6 +16,7 @@ from mmlite.config.keys import problems, raise_first, typed_parts
 from mmlite.config.nodes import walk
 from mmlite.config.schema import ALWAYS, BUILT_LATE, LOADERS, NEEDED, SCHEMA
 from mmlite.errors import ConfigError
+from mmlite.models.heads.dense_head import classifier_of
 
 STAGES_OF = dict(train=('train', 'val'), test=('test',))  # of each task
 
@@ -122,9 +123,7 @@ def check_head_against_data(model: nn.Module, dataset: Dataset, at: str) -> None
     key = getattr(detector, 'CLASSES_KEY', 'model.bbox_head.num_classes')
     if classes is None or key is None:
         return
-    # a plugin's own detector may only have its head
-    head = getattr(detector, 'classifier', getattr(detector, 'bbox_head', None))
-    found = getattr(head, 'num_classes', None)
+    found = getattr(classifier_of(detector), 'num_classes', None)
     if found is None or found == len(classes):
         return
     raise ConfigError(

@@ -20,7 +20,7 @@ from mmlite.engine.black_box.layer_stats import (
 )
 from mmlite.engine.black_box.step_start import Step, autocast
 from mmlite.engine.process.random_state import set_random_state
-from mmlite.models.heads.dense_head import dense_head_of
+from mmlite.models.heads.dense_head import classifier_of, dense_head_of
 from mmlite.parallel import DataContainer, scatter
 from mmlite.visualization import draw_detections, draw_ground_truth, write_jpeg
 from mmlite.visualization.pictures import enlarged
@@ -120,7 +120,7 @@ def _by_part(figures: Mapping[str, float], order: float) -> dict[str, float]:
 
 
 def _images(detector: nn.Module, step: Step) -> list[str]:
-    num_classes = getattr(detector, 'num_classes', None)
+    num_classes = getattr(classifier_of(detector), 'num_classes', None)
     lines = []
     for i, (file, meta) in enumerate(zip(step.files, step.img_metas, strict=True)):
         bboxes, labels, ignored = _truth(step, i)

@@ -214,14 +214,8 @@ class DenseHead(BaseModule):
         """Returns what `get_targets` does, from what the assigner says of each image."""
         targets = []
         for found, own_bboxes, own_labels in zip(assigned, gt_bboxes, gt_labels, strict=True):
-            # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
-            assert (IGNORE, BACKGROUND) == (-2, -1)
-            ends = [own_labels.new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
-            # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
-            labels = torch.cat([own_labels, *ends])[found.indices]
-            matched = torch.cat([own_bboxes, own_bboxes.new_zeros(2, 4)])[found.indices]
             quality = [] if found.quality is None else [found.quality]
-            targets.append([labels, matched, *quality])
+            targets.append([*labels_and_boxes(found.indices, own_bboxes, own_labels), *quality])
         # N of (R,) and (R, 4) -> (N, R) and (N, R, 4)
         return tuple(torch.stack(target) for target in zip(*targets, strict=True))
 
@@ -366,9 +360,29 @@ class DenseHead(BaseModule):
         return select_candidates(scores, num_per_level, cfg['score_thr'], cfg['nms_pre'])
 
 
+def labels_and_boxes(
+    indices: Tensor, gt_bboxes: Tensor, gt_labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What an assigner says of priors (R,) -> their labels (R,) and the boxes (R, 4) to find.
+
+    Labels: -1 ignore, 0 background, 1..C. Boxes are 0 where there is none to find.
+    """
+    # The two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at.
+    assert (IGNORE, BACKGROUND) == (-2, -1)
+    ends = [gt_labels.new_full((1,), end) for end in (IGNORE_LABEL, BACKGROUND_LABEL)]
+    # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
+    labels = torch.cat([gt_labels, *ends])[indices]
+    return labels, torch.cat([gt_bboxes, gt_bboxes.new_zeros(2, 4)])[indices]
+
+
 def dense_head_of(detector: nn.Module) -> nn.Module | None:
     """Returns the head on the feature maps; a plugin's own detector may only have `bbox_head`."""
     return getattr(detector, 'dense_head', getattr(detector, 'bbox_head', None))
+
+
+def classifier_of(detector: nn.Module) -> nn.Module | None:
+    """Returns the head whose classes are the data set's, as `dense_head_of` does."""
+    return getattr(detector, 'classifier', getattr(detector, 'bbox_head', None))
 
 
 def head_with_priors(detector: nn.Module, purpose: str) -> DenseHead:

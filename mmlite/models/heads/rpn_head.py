@@ -180,17 +180,7 @@ class RPNHead(DenseHead):
         Returns:
             Per image dict(bboxes (p, 4), scores (p,)), best first.
         """
-        scores = self.loss_cls.scores(outs['cls_score'])[..., 0]  # (N, R, 1) -> (N, R)
-        # near 1 logits still differ where scores in float32 do not
-        ranks = outs['cls_score'][..., 0] if self.num_outputs == 1 else scores
-        inds, levels = [], []
-        for level, part in enumerate(ranks.split(num_per_level, dim=1)):  # (N, R_l)
-            count = part.shape[1] if cfg['nms_pre'] < 0 else min(cfg['nms_pre'], part.shape[1])
-            inds.append(part.topk(count).indices + sum(num_per_level[:level]))
-            levels += [level] * count
-        inds = torch.cat(inds, dim=1)  # (N, m), m candidates of an image
-        deltas = outs['bbox_pred'].gather(1, inds[..., None].expand(-1, -1, 4))  # (N, m, 4)
-        levels = torch.tensor(levels, device=inds.device)
+        inds, levels, scores, deltas = self.best_of_levels(outs, num_per_level, cfg['nms_pre'])
         proposals = []
         for own, own_deltas, own_scores, meta in zip(inds, deltas, scores, img_metas, strict=True):
             bboxes = self.bbox_coder.decode(priors[own], own_deltas)
@@ -198,9 +188,30 @@ class RPNHead(DenseHead):
             bboxes = to_original(bboxes, meta) if rescale else bboxes
             sides = bboxes[:, 2:] - bboxes[:, :2]
             large = (sides > cfg['min_bbox_size']).all(dim=1)  # (m, 2) -> (m,) bool
-            kept = large & (own_scores[own] >= cfg['score_thr'])
-            bboxes, found = bboxes[kept], own_scores[own][kept]
+            kept = large & (own_scores >= cfg['score_thr'])
+            bboxes, found = bboxes[kept], own_scores[kept]
             groups = levels[kept]
             keep, found = multiclass_nms(bboxes, found, groups, cfg['nms'], cfg['max_per_img'])
             proposals.append(dict(bboxes=bboxes[keep], scores=found))
         return proposals
+
+    def best_of_levels(
+        self, outs: dict[str, Tensor], num_per_level: list[int], nms_pre: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The m candidates of each image for NMS: the best `nms_pre` of each level, -1 for all.
+
+        Returns:
+            indices (N, m) of the anchors, levels (m,), scores (N, m), deltas (N, m, 4).
+        """
+        scores = self.loss_cls.scores(outs['cls_score'])[..., 0]  # (N, R, 1) -> (N, R)
+        # near 1 logits still differ where scores in float32 do not
+        ranks = outs['cls_score'][..., 0] if self.num_outputs == 1 else scores
+        inds, levels = [], []
+        for level, part in enumerate(ranks.split(num_per_level, dim=1)):  # (N, R_l)
+            count = part.shape[1] if nms_pre < 0 else min(nms_pre, part.shape[1])
+            inds.append(part.topk(count).indices + sum(num_per_level[:level]))
+            levels += [level] * count
+        inds = torch.cat(inds, dim=1)  # (N, m)
+        levels = torch.tensor(levels, device=inds.device)
+        deltas = outs['bbox_pred'].gather(1, inds[..., None].expand(-1, -1, 4))  # (N, m, 4)
+        return inds, levels, scores.gather(1, inds), deltas

@@ -16,9 +16,9 @@ from torchvision.ops import box_iou
 from mmlite.config.keys import check_dict
 from mmlite.config.schema import RCNN_TRAIN_CFG
 from mmlite.errors import ConfigError
-from mmlite.models.heads.dense_head import BACKGROUND_LABEL, IGNORE_LABEL
+from mmlite.models.heads.dense_head import IGNORE_LABEL, labels_and_boxes
 from mmlite.models.losses import cross_entropy
-from mmlite.ops.assignment import BACKGROUND, IGNORE, as_assignment
+from mmlite.ops.assignment import as_assignment
 from mmlite.ops.boxes import to_original
 from mmlite.ops.nms import multiclass_nms, select_candidates
 from mmlite.registry import TASK_UTILS
@@ -99,12 +99,7 @@ class RoISampler:
         num_truth = len(gt_bboxes) if self.sampler.add_gt_as_proposals else 0
         bboxes = torch.cat([gt_bboxes[:num_truth], proposals])  # (g, 4), (p, 4) -> (R, 4)
         indices = torch.cat([torch.arange(num_truth, device=indices.device), indices])  # (R,)
-        # the two rows at the end are what IGNORE (-2) and BACKGROUND (-1) point at
-        assert (IGNORE, BACKGROUND) == (-2, -1)
-        ends = gt_labels.new_tensor([IGNORE_LABEL, BACKGROUND_LABEL])
-        # (g + 2,)[(R,)] -> (R,), and (g + 2, 4)[(R,)] -> (R, 4)
-        labels = torch.cat([gt_labels, ends])[indices]
-        matched = torch.cat([gt_bboxes, gt_bboxes.new_zeros(2, 4)])[indices]
+        labels, matched = labels_and_boxes(indices, gt_bboxes, gt_labels)
         rois = numbered(bboxes, image)
         # what a sampler may ask for beside the labels, each (R,)
         facts = dict(

@@ -62,25 +62,14 @@ class TwoStageNetwork(nn.Module):
         head = self.detector.rpn_head
         cfg = head.test_cfg
         outs, priors, self.num_per_level = head.forward_with_priors(feats)
-        scores = head.loss_cls.scores(outs['cls_score'])[..., 0]  # (N, R, 1) -> (N, R)
-        ranks = outs['cls_score'][..., 0] if head.num_outputs == 1 else scores
-        inds, levels, start = [], [], 0
-        for level, part in enumerate(ranks.split(self.num_per_level, dim=1)):
-            count = part.shape[1] if cfg['nms_pre'] < 0 else min(cfg['nms_pre'], part.shape[1])
-            inds.append(part.topk(count).indices + start)
-            levels += [level] * count
-            start += part.shape[1]
-        inds = torch.cat(inds, dim=1)  # (N, m)
-        deltas = outs['bbox_pred'].gather(1, inds[..., None].expand(-1, -1, 4))
+        inds, levels, scores, deltas = head.best_of_levels(outs, self.num_per_level, cfg['nms_pre'])
         # (R, 4)[(N, m)] -> (N, m, 4) -> (N * m, 4) -> (N, m, 4)
         found = head.bbox_coder.decode(priors[inds].flatten(0, 1), deltas.flatten(0, 1))
         bboxes = _to_pictures(found.unflatten(0, (-1, inds.shape[1])), img_shape)
-        scores = scores.gather(1, inds)
         sides = bboxes[..., 2:] - bboxes[..., :2]
         kept = (sides > cfg['min_bbox_size']).all(dim=-1) & (scores >= cfg['score_thr'])
-        of_level = torch.tensor(levels, device=img_shape.device) == torch.arange(
-            len(self.num_per_level), device=img_shape.device
-        ).unsqueeze(1)  # (L, m) bool
+        numbers = torch.arange(len(self.num_per_level), device=levels.device)
+        of_level = levels == numbers[:, None]  # (m,) == (L, 1) -> (L, m)
         by_level = scores.where(kept, 0).unsqueeze(1) * of_level  # (N, 1, m) -> (N, L, m)
         best, order = _after_nms(bboxes, by_level, cfg)
         order = order % inds.shape[1]
